@@ -1,0 +1,33 @@
+"""The one exception family that crosses the edge of the core, and the signal that cancels work.
+
+A message is one sentence for a person: what went wrong, where (the file or id), and what to do.
+The command line prints it as a line, the app shows it with ``st.error``.
+"""
+
+
+class SynthcompError(ValueError):
+    """Anything a user can put right: a bad file, id, plan or table."""
+
+
+class ImageError(SynthcompError):
+    """An image cannot be read, is too large, or has the wrong shape."""
+
+
+class BitstreamError(SynthcompError):
+    """A bitstream is truncated, damaged, foreign, or names an unknown snapshot."""
+
+
+class SnapshotError(SynthcompError):
+    """A snapshot or checkpoint is missing, damaged, or of an unknown architecture."""
+
+
+class PlanError(SynthcompError):
+    """A plan has an unknown key, a wrong type or a value out of range."""
+
+
+class ResultsError(SynthcompError):
+    """A results file has a missing column, a wrong value or a duplicate key."""
+
+
+class Cancelled(Exception):
+    """Raised from a progress callback to stop the work; not an error."""

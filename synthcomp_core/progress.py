@@ -1,0 +1,22 @@
+"""The progress callback that everything taking over a second accepts.
+
+``on_progress(fraction, stage)``: fraction in [0, 1] of the whole call, stage a short phrase such as
+"entropy coding". Raise :class:`synthcomp_core.errors.Cancelled` from it to stop the work.
+"""
+
+from collections.abc import Callable
+
+OnProgress = Callable[[float, str], None]
+
+
+def silent(fraction: float, stage: str) -> None:
+    """The callback that reports to nobody."""
+
+
+def span(on_progress: OnProgress, start: float, stop: float) -> OnProgress:
+    """A callback whose [0, 1] is the [start, stop] part of ``on_progress``."""
+
+    def report(fraction: float, stage: str) -> None:
+        on_progress(start + (stop - start) * fraction, stage)
+
+    return report

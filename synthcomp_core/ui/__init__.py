@@ -1,0 +1,1 @@
+"""What the pages share: pickers, cached loaders, the viewer. The only core folder that imports Streamlit."""
