@@ -1,0 +1,220 @@
+"""The verbs that code and measure one image: list, encode, decode, render, measure, bitstream show."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from synthcomp_core import codecs, metrics, storage, upscalers
+from synthcomp_core.cli.console import errors, output, print_json, progress_bar
+from synthcomp_core.errors import BitstreamError
+from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image, write_png
+from synthcomp_core.results import rows_to_csv
+from synthcomp_core.variants import Variant, measure_rendering, render, result_row
+
+MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]
+Precision = Annotated[str, typer.Option(help="Arithmetic of a learned codec's transforms: auto, float32 or bfloat16.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
+_MAX_BITSTREAM_BYTES = 2**30
+
+bitstream_app = typer.Typer(help="Look into a .scb bitstream.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.command("list")(list_)
+    app.command()(encode)
+    app.command()(decode)
+    app.command("render")(render_)
+    app.command()(measure)
+    app.add_typer(bitstream_app, name="bitstream")
+
+
+def list_() -> None:
+    """List codecs, snapshots, upscalers and metrics.
+
+    Example: python -m synthcomp_core list
+    """
+    classical = Table("codec", "quality", "encoder", title="Classical codecs", title_justify="left", box=None)
+    for family in codecs.list_families():
+        name = family.name if family.qualities is None else f"{family.name}-qN"
+        span = "lossless" if family.qualities is None else f"{family.qualities[0]}..{family.qualities[-1]}"
+        classical.add_row(name, span, family.encoder)
+    learned = Table(
+        "snapshot", "architecture", "N", "M", "distortion", "trained on", title="Learned codecs", title_justify="left", box=None
+    )
+    for card in codecs.list_learned():
+        learned.add_row(
+            card.id, card.architecture, str(card.N or ""), str(card.M or ""), card.distortion or "", card.trained_on or ""
+        )
+    enlarging = Table("upscaler", "what it is", title="Upscalers", title_justify="left", box=None)
+    for upscaler in upscalers.list_upscalers():
+        enlarging.add_row(upscaler.id, upscaler.label)
+    measures = Table("metric", "unit", "better", title="Metrics", title_justify="left", box=None)
+    for info in metrics.METRICS.values():
+        measures.add_row(info.name, info.unit, "higher" if info.higher_is_better else "lower")
+    for table in (classical, learned, enlarging, measures):
+        output.print(table)
+        output.print()
+
+
+def encode(
+    image: Annotated[Path, typer.Argument(help="The image to encode.")],
+    out: Annotated[Path, typer.Argument(help="The bitstream to write.")],
+    codec: Annotated[str, typer.Option(help="Codec id, as in webp-q80 or mbt2018-q4-mse-games; `list` shows them.")],
+    precision: Precision = "auto",
+    max_megapixels: MaxMegapixels = _DEFAULT_MEGAPIXELS,
+) -> None:
+    """Encode an image into a bitstream.
+
+    Example: python -m synthcomp_core encode frame.png frame.scb --codec mbt2018-q4-mse-games
+    """
+    coder = codecs.parse_codec(codec, precision=precision)
+    loaded = _read(image, max_megapixels)
+    height, width = loaded.image.shape[:2]
+    with progress_bar("encode") as on_progress:
+        bitstream = coder.encode(loaded.image, on_progress=on_progress)
+    storage.write_bytes(out, bitstream)
+    num_bytes = codecs.classical.rate_bytes(codec, bitstream)
+    bpp = metrics.bits_per_pixel(num_bytes, width, height)
+    output.print(f"{out}: {num_bytes:,} bytes, {bpp:.4f} bpp, {width}x{height}, {codec}", highlight=False, soft_wrap=True)
+
+
+def decode(
+    bitstream: Annotated[Path, typer.Argument(help="A bitstream: .scb, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, PNG, PPM.")],
+    out: Annotated[Path, typer.Argument(help="The PNG to write.")],
+    precision: Precision = "auto",
+) -> None:
+    """Decode a bitstream into a PNG; a .scb names its own snapshot, so no option is needed.
+
+    Example: python -m synthcomp_core decode frame.scb frame.png
+    """
+    content = _read_bitstream(bitstream)
+    with progress_bar("decode") as on_progress:
+        image = codecs.decode(content, precision=precision, on_progress=on_progress)
+    write_png(image, out)
+    output.print(f"{out}: {image.shape[1]}x{image.shape[0]}", highlight=False, soft_wrap=True)
+
+
+def render_(
+    image: Annotated[Path, typer.Argument(help="The reference image.")],
+    out: Annotated[Path, typer.Argument(help="The PNG to write: the variant's final image.")],
+    variant: Annotated[str, typer.Option(help="Variant id, as in webp-q80 or mbt2018-q4-mse-games@x2-bicubic.")],
+    bitstream: Annotated[Path | None, typer.Option(help="Also write the bitstream here.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Also write the row of the results table here.")] = None,
+    with_ssimulacra2: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 too (slow).")] = False,
+    precision: Precision = "auto",
+    max_megapixels: MaxMegapixels = _DEFAULT_MEGAPIXELS,
+    json: AsJson = False,
+) -> None:
+    """Send an image through a variant (downscale, encode, decode, upscale), measure it, and keep what is asked for.
+
+    Example: python -m synthcomp_core render frame.png out.png --variant webp-q80 --bitstream out.webp --csv row.csv
+    """
+    parsed = Variant.parse(variant)
+    loaded = _read(image, max_megapixels)
+    with progress_bar("render") as on_progress:
+        rendering = render(loaded.image, parsed, precision=precision, on_progress=on_progress)
+    with progress_bar("measure") as on_progress:
+        measured = measure_rendering(
+            loaded.image, rendering, metrics=_metric_names(with_ssimulacra2), on_progress=on_progress
+        )
+    row = result_row(rendering, measured, dataset=image.parent.name, image_name=image.name)
+    write_png(rendering.image, out)
+    if bitstream is not None:
+        storage.write_bytes(bitstream, rendering.bitstream)
+    if csv is not None:
+        storage.write_text(csv, rows_to_csv([row]))
+    if json:
+        print_json(row)
+    else:
+        _print_record({name: value for name, value in dataclasses.asdict(row).items() if value is not None}.items())
+
+
+def measure(
+    reference: Annotated[Path, typer.Argument(help="The reference image.")],
+    image: Annotated[Path, typer.Argument(help="The image to measure; it must have the reference's size.")],
+    with_ssimulacra2: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 too (slow).")] = False,
+    max_megapixels: MaxMegapixels = _DEFAULT_MEGAPIXELS,
+    json: AsJson = False,
+) -> None:
+    """Measure an image against a reference: PSNR, SSIM, MS-SSIM, FLIP.
+
+    Example: python -m synthcomp_core measure frame.png decoded.png --json
+    """
+    first = _read(reference, max_megapixels)
+    second = _read(image, max_megapixels)
+    names = _metric_names(with_ssimulacra2)
+    with progress_bar("measure") as on_progress:
+        measured = metrics.measure(first.image, second.image, metrics=names, on_progress=on_progress)
+    values = {name: value for name, value in dataclasses.asdict(measured).items() if name in names}
+    if json:
+        height, width = first.image.shape[:2]
+        print_json({"reference": str(reference), "image": str(image), "width": width, "height": height, **values})
+        return
+    table = Table("metric", "value", "unit", "better", box=None)
+    for name, value in values.items():
+        info = metrics.METRICS[name]
+        shown = "not measured" if value is None else f"{value:.{info.decimals}f}"
+        table.add_row(info.label, shown, info.unit, "higher" if info.higher_is_better else "lower")
+    output.print(table)
+
+
+@bitstream_app.command("show")
+def bitstream_show(
+    file: Annotated[Path, typer.Argument(help="A .scb bitstream.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Decode the latents and print their SHA-256.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Print a .scb bitstream's header, sections and snapshot.
+
+    Example: python -m synthcomp_core bitstream show frame.scb --verify
+    """
+    from synthcomp_core.codecs import learned
+
+    content = _read_bitstream(file)
+    record = dataclasses.asdict(learned.describe_bitstream(content))
+    if verify:
+        with progress_bar("decode latents") as on_progress:
+            record["latents_sha256"] = learned.latents_sha256(content, on_progress=on_progress)
+    if json:
+        print_json(record)
+    else:
+        _print_record(record.items())
+
+
+def _read(path: Path, max_megapixels: float) -> LoadedImage:
+    loaded = read_image(path, max_pixels=int(max_megapixels * 1e6))
+    for note in loaded.notes:
+        errors.print(f"{path.name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return loaded
+
+
+def _read_bitstream(path: Path) -> bytes:
+    if not path.is_file():
+        raise BitstreamError(f"There is no bitstream file {path}.")
+    if path.stat().st_size > _MAX_BITSTREAM_BYTES:
+        raise BitstreamError(f"{path.name} is larger than any bitstream this program reads ({_MAX_BITSTREAM_BYTES:,} bytes).")
+    return path.read_bytes()
+
+
+def _metric_names(with_ssimulacra2: bool) -> list[str]:
+    names = list(metrics.DEFAULT_METRICS)
+    if with_ssimulacra2 and "ssimulacra2" not in names:
+        names.append("ssimulacra2")
+    return names
+
+
+def _print_record(items: Iterable[tuple[str, object]]) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in items:
+        table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
+    output.print(table)
+
+
