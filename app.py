@@ -1,0 +1,10 @@
+"""Synthcomp: compress and upscale rendered images, and compare what comes out."""
+
+import streamlit as st
+
+st.set_page_config(page_title="Synthcomp", page_icon=":material/compare:", layout="wide")
+st.navigation(
+    [
+        st.Page("pages/live.py", title="Live", icon=":material/compare:", default=True),
+    ]
+).run()

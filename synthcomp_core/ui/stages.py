@@ -1,0 +1,54 @@
+"""Progress of the core on a page: one st.status with its stages and their times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.progress import OnProgress
+from synthcomp_core.ui.text import plain
+
+_REDRAW_S = 0.15  # A message to the browser for every latent row would cost more than the coding.
+
+
+@contextmanager
+def stages(title: str, place: DeltaGenerator | None = None) -> Iterator[OnProgress]:
+    """A status box while the block runs; gives the callback that names the stage and moves the bar.
+
+    Each finished stage is listed with its seconds. A SynthcompError turns the box to its error state and goes on up.
+    A rerun of the page ends the work: Streamlit raises its own signal inside the callback.
+    """
+    box = (place or st).status(plain(title), expanded=True)
+    with box:
+        lines = st.empty()
+        bar = st.progress(0.0)
+    finished: list[str] = []
+    current, began, drawn = "", time.perf_counter(), 0.0
+
+    def report(fraction: float, stage: str) -> None:
+        nonlocal current, began, drawn
+        now = time.perf_counter()
+        if stage != current:
+            if current:
+                finished.append(f"{current}: {now - began:.2f} s")
+            current, began = stage, now
+            lines.markdown("  \n".join(plain(line) for line in [*finished, f"{stage} ..."]))
+        elif now - drawn < _REDRAW_S:
+            return
+        drawn = now
+        bar.progress(min(max(fraction, 0.0), 1.0))
+
+    try:
+        yield report
+    except SynthcompError:
+        box.update(state="error", expanded=False)
+        raise
+    finished.append(f"{current}: {time.perf_counter() - began:.2f} s")
+    lines.markdown("  \n".join(plain(line) for line in finished if not line.startswith("done")))
+    bar.empty()
+    box.update(label=plain(f"{title}: done"), state="complete", expanded=False)
