@@ -11,7 +11,9 @@ from synthcomp_core.ui.variant_picker import pick_variant
 from synthcomp_core.ui.viewer import Picture, show_viewer
 
 st.title("Live", anchor=False)
-st.caption("Pick an image and two variants, render, and compare them down to the pixel. Everything runs on this machine.")
+st.caption(
+    "Pick an image and two variants, render, and compare them down to the pixel. Everything runs on this machine."
+)
 
 picked = pick_image()
 apply_matched_quality()
@@ -56,7 +58,12 @@ if shown is not None:
                 show_side(side.side, side.rendered, shown.picked)
             if other.rendered is not None and can_match(side.variant):
                 label = f"Match {side.side}'s bytes to {other.side}"
-                if st.button(label, key=f"match_{side.side}", icon=":material/balance:", help="Search the quality whose bytes come closest from below."):
+                if st.button(
+                    label,
+                    key=f"match_{side.side}",
+                    icon=":material/balance:",
+                    help="Search the quality whose bytes come closest from below.",
+                ):
                     match_clicked = (side, other)
 
 opened_by_link = "rendered" in st.query_params and result is None

@@ -25,7 +25,7 @@ class ByteMatch:
 
 
 def match_bytes(image: Image, variant: Variant, max_num_bytes: int, *, on_progress: OnProgress = silent) -> ByteMatch:
-    """The quality of ``variant``'s classical codec whose bytes on ``image`` come closest to ``max_num_bytes`` from below.
+    """The quality of ``variant``'s classical codec whose bytes come closest to ``max_num_bytes`` from below.
 
     variant: any quality; its scale is kept. SynthcompError when its codec has no quality, or when even its lowest
     quality takes more.

@@ -52,11 +52,13 @@ class Variant:
         match = _SCALING.fullmatch(scaling)
         if not match:
             raise SynthcompError(
-                f"Variant {text!r} is not of the form CODEC@xSCALE-UPSCALER, as in none@x2-bicubic or jpeg-q75@x1.5-fsr1."
+                f"Variant {text!r} is not of the form CODEC@xSCALE-UPSCALER, as in jpeg-q75@x1.5-fsr1."
             )
         scale = float(match[1])
         if not 1 < scale <= MAX_SCALE:
-            raise SynthcompError(f"Variant {text!r} has the scale {scale:g}; it must be above 1 and at most {MAX_SCALE:g}.")
+            raise SynthcompError(
+                f"Variant {text!r} has the scale {scale:g}; it must be above 1 and at most {MAX_SCALE:g}."
+            )
         return cls(codec, scale, match[2])
 
 
@@ -137,7 +139,11 @@ def render(
 
 
 def measure_rendering(
-    reference: Image, rendering: Rendering, *, metrics: Collection[str] = DEFAULT_METRICS, on_progress: OnProgress = silent
+    reference: Image,
+    rendering: Rendering,
+    *,
+    metrics: Collection[str] = DEFAULT_METRICS,
+    on_progress: OnProgress = silent,
 ) -> Metrics:
     """The metrics of a rendering's final image against the reference."""
     return measure(reference, rendering.image, metrics=metrics, on_progress=on_progress)

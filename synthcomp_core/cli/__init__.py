@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import typer
 
 from synthcomp_core.cli import bench, coding, snapshot

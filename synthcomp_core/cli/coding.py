@@ -47,11 +47,24 @@ def list_() -> None:
         span = "lossless" if family.qualities is None else f"{family.qualities[0]}..{family.qualities[-1]}"
         classical.add_row(name, span, family.encoder)
     learned = Table(
-        "snapshot", "architecture", "N", "M", "distortion", "trained on", title="Learned codecs", title_justify="left", box=None
+        "snapshot",
+        "architecture",
+        "N",
+        "M",
+        "distortion",
+        "trained on",
+        title="Learned codecs",
+        title_justify="left",
+        box=None,
     )
     for card in codecs.list_learned():
         learned.add_row(
-            card.id, card.architecture, str(card.N or ""), str(card.M or ""), card.distortion or "", card.trained_on or ""
+            card.id,
+            card.architecture,
+            str(card.N or ""),
+            str(card.M or ""),
+            card.distortion or "",
+            card.trained_on or "",
         )
     enlarging = Table("upscaler", "what it is", title="Upscalers", title_justify="left", box=None)
     for upscaler in upscalers.list_upscalers():
@@ -83,11 +96,15 @@ def encode(
     storage.write_bytes(out, bitstream)
     num_bytes = codecs.classical.rate_bytes(codec, bitstream)
     bpp = metrics.bits_per_pixel(num_bytes, width, height)
-    output.print(f"{out}: {num_bytes:,} bytes, {bpp:.4f} bpp, {width}x{height}, {codec}", highlight=False, soft_wrap=True)
+    output.print(
+        f"{out}: {num_bytes:,} bytes, {bpp:.4f} bpp, {width}x{height}, {codec}", highlight=False, soft_wrap=True
+    )
 
 
 def decode(
-    bitstream: Annotated[Path, typer.Argument(help="A bitstream: .scb, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, PNG, PPM.")],
+    bitstream: Annotated[
+        Path, typer.Argument(help="A bitstream: .scb, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, PNG, PPM.")
+    ],
     out: Annotated[Path, typer.Argument(help="The PNG to write.")],
     precision: Precision = "auto",
 ) -> None:
@@ -200,7 +217,9 @@ def _read_bitstream(path: Path) -> bytes:
     if not path.is_file():
         raise BitstreamError(f"There is no bitstream file {path}.")
     if path.stat().st_size > _MAX_BITSTREAM_BYTES:
-        raise BitstreamError(f"{path.name} is larger than any bitstream this program reads ({_MAX_BITSTREAM_BYTES:,} bytes).")
+        raise BitstreamError(
+            f"{path.name} is larger than any bitstream this program reads ({_MAX_BITSTREAM_BYTES:,} bytes)."
+        )
     return path.read_bytes()
 
 
@@ -216,5 +235,3 @@ def _print_record(items: Iterable[tuple[str, object]]) -> None:
     for name, value in items:
         table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
     output.print(table)
-
-

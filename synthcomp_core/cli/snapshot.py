@@ -32,7 +32,7 @@ def import_(
 ) -> None:
     """Import a codec's or upscaler's checkpoint; architecture and channels are read off the weights.
 
-    Example: python -m synthcomp_core snapshot import mbt2018_q4_mse_500ep.pth.tar --id mbt2018-q4-mse-thesis --quality 4
+    Example: python -m synthcomp_core snapshot import mbt2018_q4_mse_500ep.pth.tar --id mbt2018-q4-mse-thesis
     """
     if snapshots.snapshot_path(id_).exists() and not replace:
         raise SnapshotError(f"There is a snapshot {id_!r} already; choose another --id or add --replace.")

@@ -37,7 +37,9 @@ class PickedImage:
 def sources() -> list[str]:
     """What an image can be picked from: the bundled samples, every folder of images under artifacts/data, an upload."""
     data = artifacts_dir() / "data"
-    folders = [path for path in sorted(data.glob("*")) + sorted(data.glob("*/*")) if path.is_dir()] if data.is_dir() else []
+    folders = (
+        [path for path in sorted(data.glob("*")) + sorted(data.glob("*/*")) if path.is_dir()] if data.is_dir() else []
+    )
     named = [path.relative_to(data).as_posix() for path in folders if _has_images(path)]
     return [SAMPLES, *named, UPLOAD]
 
@@ -47,7 +49,13 @@ def pick_image() -> PickedImage | None:
     options = sources()
     complain_about_url("source", options)
     source = st.segmented_control(
-        "Image from", options, default=SAMPLES, required=True, key="source", format_func=_source_label, bind="query-params"
+        "Image from",
+        options,
+        default=SAMPLES,
+        required=True,
+        key="source",
+        format_func=_source_label,
+        bind="query-params",
     )
     if source == UPLOAD:
         return _pick_upload()
@@ -67,7 +75,10 @@ def pick_image() -> PickedImage | None:
     name = str(st.selectbox("Image", names, key="image", format_func=_readable, bind="query-params"))
     if len(names) <= _MAX_GALLERY:
         show_gallery(
-            [GalleryItem(item, _readable(item), _thumbnail(str(path), path.stat().st_mtime)) for item, path in paths.items()],
+            [
+                GalleryItem(item, _readable(item), _thumbnail(str(path), path.stat().st_mtime))
+                for item, path in paths.items()
+            ],
             selected=name,
             key="gallery",
             on_pick=_remember_pick,
@@ -85,7 +96,9 @@ def complain_about_url(key: str, options: list[str]) -> None:
     """One sentence when the link asks for a value that is not among ``options``; the widget shows its default then."""
     asked = st.query_params.get(key)
     if asked is not None and asked not in options:
-        st.warning(f"The link asks for {plain(key)} “{plain(asked[:80])}”, which is not there; the default is shown instead.")
+        st.warning(
+            f"The link asks for {plain(key)} “{plain(asked[:80])}”, which is not there; the default is shown instead."
+        )
 
 
 def _pick_upload() -> PickedImage | None:

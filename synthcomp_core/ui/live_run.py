@@ -65,7 +65,7 @@ def can_match(variant: Variant) -> bool:
 
 
 def match_side(result: LiveResult, side: SideResult, other: SideResult, place: DeltaGenerator) -> str | None:
-    """Search the quality at which ``side`` takes the other's bytes and set its slider; a sentence when there is none."""
+    """Search the quality at which ``side`` takes the other's bytes and set its slider; a sentence on failure."""
     if other.rendered is None:
         return f"{other.side} has no result to match."
     try:

@@ -74,7 +74,7 @@ def show_metric_strip(rows: Sequence[tuple[str, ResultRow]]) -> None:
         index=[f"{side}: {plain(row.variant or '')}" for side, row in rows],
     )
     st.table(frame)
-    st.caption(f"{BETTER} marks the better one. FLIP: lower is better; all others but bytes, bpp and seconds: higher is better.")
+    st.caption(f"{BETTER} marks the better one: lower for bytes, bpp, FLIP and seconds, higher for everything else.")
 
 
 def _metric(name: str) -> Callable[[ResultRow], float | None]:

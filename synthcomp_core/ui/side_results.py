@@ -55,10 +55,18 @@ def command_for(rendered: Rendered, picked: PickedImage) -> str:
         path = path.relative_to(PROJECT_ROOT)
     variant = str(rendered.rendering.variant)
     suffix = bitstream_suffix(rendered.rendering.variant.codec)
-    return shlex.join(
-        ["python", "-m", "synthcomp_core", "render", path.as_posix(), f"{stem}.{variant}.png", "--variant", variant]
-        + ["--bitstream", f"{stem}.{variant}.{suffix}", "--csv", f"{stem}.{variant}.csv"]
-    )
+    outputs = {"--bitstream": f"{stem}.{variant}.{suffix}", "--csv": f"{stem}.{variant}.csv"}
+    render = [
+        "python",
+        "-m",
+        "synthcomp_core",
+        "render",
+        path.as_posix(),
+        f"{stem}.{variant}.png",
+        "--variant",
+        variant,
+    ]
+    return shlex.join([*render, *(word for option in outputs.items() for word in option)])
 
 
 def show_side(side: str, rendered: Rendered, picked: PickedImage) -> None:
