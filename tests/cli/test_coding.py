@@ -1,0 +1,118 @@
+"""The coding verbs, called as a user calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthcomp_core.cli import main
+from synthcomp_core.images import read_image, write_png
+from synthcomp_core.metrics import measure
+from tests.pages.conftest import frame
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    path = tmp_path / "frame.png"
+    write_png(frame(5), path)
+    return path
+
+
+@pytest.mark.parametrize("codec", ["jpeg-q50", "webp-q50", "avif-q50", "jxl-q50", "png", "none"])
+def test_encode_then_decode_gives_what_the_codec_gives(codec: str, reference: Path, tmp_path: Path) -> None:
+    from synthcomp_core.codecs import parse_codec
+
+    assert main(["encode", str(reference), str(tmp_path / "out.bin"), "--codec", codec]) == 0
+    assert main(["decode", str(tmp_path / "out.bin"), str(tmp_path / "out.png")]) == 0
+    coder = parse_codec(codec)
+    expected = coder.decode(coder.encode(frame(5)))
+    assert np.array_equal(read_image(tmp_path / "out.png").image, expected)
+
+
+def test_measure_prints_the_results_table_s_names_as_json(
+    reference: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.png"
+    write_png(frame(6), other)
+    assert main(["measure", str(reference), str(other), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    expected = measure(frame(5), frame(6))
+    for name in ("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "msssim_rgb", "msssim_y", "flip"):
+        assert record[name] == pytest.approx(getattr(expected, name), abs=1e-12)
+    assert (record["width"], record["height"]) == (200, 176)
+
+
+def test_identical_images_have_infinite_psnr_in_valid_json(reference: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["measure", str(reference), str(reference), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["psnr_rgb"] == "inf"
+
+
+def test_render_writes_picture_bitstream_and_row(reference: Path, tmp_path: Path) -> None:
+    import csv
+
+    status = main(
+        ["render", str(reference), str(tmp_path / "o.png"), "--variant", "webp-q70@x2-bicubic"]
+        + ["--bitstream", str(tmp_path / "o.webp"), "--csv", str(tmp_path / "o.csv")]
+    )
+    assert status == 0
+    with (tmp_path / "o.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["variant"] == "webp-q70@x2-bicubic"
+    assert int(row["num_bytes"]) == (tmp_path / "o.webp").stat().st_size
+    assert float(row["bpp"]) == int(row["num_bytes"]) * 8 / (200 * 176)
+    measured = measure(frame(5), read_image(tmp_path / "o.png").image)
+    assert float(row["psnr_rgb"]) == pytest.approx(measured.psnr_rgb, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["encode", "missing.png", "o.bin", "--codec", "png"],
+        ["encode", "{frame}", "o.bin", "--codec", "gif-q1"],
+        ["encode", "{frame}", "o.bin", "--codec", "jpeg"],
+        ["encode", "{frame}", "o.bin", "--codec", "jpeg-q101"],
+        ["encode", "{frame}", "o.bin", "--codec", "png", "--max-megapixels", "0.001"],
+        ["decode", "{frame}.txt", "o.png"],
+        ["decode", "missing.scb", "o.png"],
+        ["measure", "{frame}", "{small}"],
+        ["render", "{frame}", "o.png", "--variant", "png@x2"],
+        ["snapshot", "show", "nothing-like-this"],
+        ["snapshot", "import", "missing.pt", "--id", "a-b"],
+        ["snapshot", "import", "{frame}.txt", "--id", "a-b"],
+        ["snapshot", "import", "{frame}.txt", "--id", "../x"],
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_a_wrong_call_gives_one_line_and_status_1(
+    arguments: list[str],
+    reference: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "frame.png.txt").write_text("neither an image nor a bitstream")
+    write_png(frame(5, width=20, height=20), tmp_path / "small.png")
+    filled = [word.format(frame=str(reference), small=str(tmp_path / "small.png")) for word in arguments]
+    assert main(filled) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("Error: ")
+    assert "\n" not in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "o.bin").exists()
+
+
+def test_list_names_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("jpeg-qN", "webp-qN", "avif-qN", "jxl-qN", "jpeg2000-qN", "png", "none", "bicubic", "psnr_rgb"):
+        assert word in printed
+
+
+@pytest.mark.parametrize("verb", ["list", "encode", "decode", "render", "measure", "bitstream", "snapshot", "bench"])
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--help"]) == 0
+    assert "Usage" in capsys.readouterr().out
