@@ -1,0 +1,184 @@
+"""CompressAI checkpoints to codec snapshots and back: which architecture it is, its channels, its integer prior."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcomp_core.errors import SnapshotError
+from synthcomp_core.snapshots import SnapshotCard, load_snapshot, save_snapshot
+
+if TYPE_CHECKING:
+    import torch
+
+ARCHITECTURES = (
+    "bmshj2018-factorized",
+    "bmshj2018-hyperprior",
+    "mbt2018-mean",
+    "mbt2018",
+    "cheng2020-anchor",
+    "cheng2020-attn",
+)
+DISTORTIONS = ("mse", "ms-ssim")
+
+# Buffers that CompressAI's classes make anew; a snapshot keeps parameters only.
+_BUFFERS = (
+    "_offset",
+    "_quantized_cdf",
+    "_cdf_length",
+    "target",
+    "bound",
+    "pedestal",
+    "mask",
+    "scale_table",
+    "scale_bound",
+)
+
+
+def infer_architecture(state_dict: dict[str, torch.Tensor]) -> tuple[str, int, int]:
+    """Architecture, N and M of a CompressAI state dict; SnapshotError when it is of none of ARCHITECTURES."""
+    if "g_a.0.conv1.weight" in state_dict and "context_prediction.weight" in state_dict:
+        attention = any(".conv_a." in name for name in state_dict)
+        channels = state_dict["g_a.0.conv1.weight"].shape[0]
+        return ("cheng2020-attn" if attention else "cheng2020-anchor"), channels, channels
+    if "g_a.0.weight" not in state_dict or "g_a.6.weight" not in state_dict:
+        raise SnapshotError(
+            f"The checkpoint is of no known codec architecture (it has no g_a.0 and g_a.6): use one of "
+            f"{', '.join(ARCHITECTURES)}."
+        )
+    channels, latents = state_dict["g_a.0.weight"].shape[0], state_dict["g_a.6.weight"].shape[0]
+    if "h_s.4.weight" not in state_dict:
+        architecture = "bmshj2018-factorized"
+    elif "context_prediction.weight" in state_dict:
+        architecture = "mbt2018"
+    elif state_dict["h_s.4.weight"].shape[0] == 2 * latents:
+        architecture = "mbt2018-mean"
+    else:
+        architecture = "bmshj2018-hyperprior"
+    return architecture, channels, latents
+
+
+def build_model(architecture: str, N: int, M: int) -> Any:
+    """CompressAI's class of an architecture with fresh weights (a ``compressai.models.CompressionModel``)."""
+    from synthcomp_core.torchvision_import import ensure_torchvision
+
+    ensure_torchvision()
+    from compressai import models
+
+    classes = {
+        "bmshj2018-factorized": models.FactorizedPrior,
+        "bmshj2018-hyperprior": models.ScaleHyperprior,
+        "mbt2018-mean": models.MeanScaleHyperprior,
+        "mbt2018": models.JointAutoregressiveHierarchicalPriors,
+        "cheng2020-anchor": models.Cheng2020Anchor,
+        "cheng2020-attn": models.Cheng2020Attention,
+    }
+    if architecture not in classes:
+        raise SnapshotError(f"Unknown architecture {architecture!r}: use one of {', '.join(ARCHITECTURES)}.")
+    return classes[architecture](N) if architecture.startswith("cheng2020") else classes[architecture](N, M)
+
+
+def codec_tensors(
+    state_dict: dict[str, torch.Tensor], *, half: bool = True
+) -> tuple[str, int, int, dict[str, torch.Tensor]]:
+    """Architecture, N, M and the tensors a codec snapshot holds: CompressAI's parameters and the integer prior.
+
+    half: weights as float16 (quantiles stay float32). SnapshotError, naming the difference, when the state dict does
+    not fit CompressAI's class.
+    """
+    import torch
+
+    from synthcomp_core.codecs.prior import derive_prior
+
+    architecture, N, M = infer_architecture(state_dict)
+    model = build_model(architecture, N, M)
+    expected = {name: parameter.shape for name, parameter in model.named_parameters()}
+    missing = [name for name in expected if name not in state_dict]
+    foreign = [name for name in state_dict if name not in expected and name.split(".")[-1] not in _BUFFERS]
+    if missing or foreign:
+        raise SnapshotError(
+            f"The checkpoint looks like {architecture} but "
+            + (f"lacks {missing[0]}" if missing else f"has the foreign weight {foreign[0]}")
+            + f" ({len(missing)} missing, {len(foreign)} foreign); export it from CompressAI's class."
+        )
+    tensors = {}
+    for name, shape in expected.items():
+        tensor = state_dict[name].detach().cpu()
+        if tensor.shape != shape:
+            raise SnapshotError(
+                f"The weight {name} has the shape {tuple(tensor.shape)}, but {architecture} with N={N}, M={M} "
+                f"takes {tuple(shape)}; export the checkpoint from CompressAI's class."
+            )
+        if not torch.isfinite(tensor).all():
+            raise SnapshotError(f"The weight {name} holds values that are not finite; the checkpoint is not usable.")
+        tensors[name] = tensor.float()
+    prior = derive_prior(tensors)
+    if half:
+        tensors = {name: tensor if "quantiles" in name else _as_half(name, tensor) for name, tensor in tensors.items()}
+    return architecture, N, M, {**tensors, **prior}
+
+
+def import_codec(
+    state_dict: dict[str, torch.Tensor],
+    *,
+    id: str,
+    quality: int | None = None,
+    lmbda: float | None = None,
+    distortion: str | None = None,
+    trained_on: str | None = None,
+    steps: int | None = None,
+    half: bool = True,
+    path: Path | None = None,
+    **fields: Any,
+) -> SnapshotCard:
+    """Write a CompressAI state dict as the codec snapshot ``id``; its card, with architecture, N and M filled in.
+
+    state_dict: as ``snapshots.read_checkpoint`` gives it. half: store weights as float16. path: instead of the
+    snapshots folder. fields: further fields of SnapshotCard. SnapshotError when the weights fit no architecture, are
+    not finite, or are too large for the exact integer path (checked here, not at first use).
+    """
+    from synthcomp_core.codecs.latents import entropy_model
+
+    if distortion not in (None, *DISTORTIONS):
+        raise SnapshotError(f"Unknown distortion {distortion!r}: use one of {', '.join(DISTORTIONS)}.")
+    architecture, N, M, tensors = codec_tensors(state_dict, half=half)
+    entropy_model(tensors, architecture, M)
+    card = SnapshotCard(
+        id=id,
+        kind="codec",
+        architecture=architecture,
+        N=N,
+        M=M,
+        quality=quality,
+        lmbda=lmbda,
+        distortion=distortion,
+        trained_on=trained_on,
+        steps=steps,
+        parameters=sum(tensor.numel() for name, tensor in tensors.items() if tensor.is_floating_point()),
+    )
+    return save_snapshot(dataclasses.replace(card, **fields), tensors, path=path)
+
+
+def model_from_tensors(card: SnapshotCard, tensors: dict[str, torch.Tensor]) -> Any:
+    """CompressAI's model of a codec snapshot in float32 and evaluation mode, to train further or as an oracle."""
+    if card.kind != "codec" or card.N is None or card.M is None:
+        raise SnapshotError(f"Snapshot {card.id} is not a codec but a {card.kind}.")
+    model = build_model(card.architecture, card.N, card.M)
+    parameters = {name: tensor.float() for name, tensor in tensors.items() if tensor.is_floating_point()}
+    model.load_state_dict(parameters, strict=False)
+    return model.eval()
+
+
+def compressai_model(snapshot_id: str) -> Any:
+    """CompressAI's model of the codec snapshot with this id (see :func:`model_from_tensors`)."""
+    return model_from_tensors(*load_snapshot(snapshot_id))
+
+
+def _as_half(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    half = tensor.half()
+    if not torch.isfinite(half).all():
+        raise SnapshotError(f"The weight {name} is too large for float16; import the checkpoint with float32 weights.")
+    return half

@@ -1,0 +1,232 @@
+"""The learned codec: a snapshot as a codec with ``.scb`` bitstreams, fast and exact on every machine."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import threading
+from dataclasses import dataclass
+
+import torch
+
+from synthcomp_core.codecs import Encoding, bitstream
+from synthcomp_core.codecs.bitstream import Container
+from synthcomp_core.codecs.latents import (
+    EntropyModel,
+    Units,
+    canonical_bytes,
+    decode_latents,
+    encode_latents,
+    entropy_model,
+    latents_crc32,
+    position_bits,
+)
+from synthcomp_core.codecs.scale_tables import UNIT
+from synthcomp_core.codecs.transforms import (
+    LATENT_STRIDE,
+    PRECISIONS,
+    Transforms,
+    analyse,
+    best_dtype,
+    build_transforms,
+    synthesise,
+)
+from synthcomp_core.errors import BitstreamError, SnapshotError, SynthcompError
+from synthcomp_core.images import Image, check_image, crop, pad_to_multiple
+from synthcomp_core.progress import OnProgress, silent, span
+from synthcomp_core.snapshots import SnapshotCard, find_by_fingerprint, find_snapshot, load_snapshot
+
+_PADDING = 64  # pixels: z has one position per 64 x 64
+_CACHED_CODECS = 4
+_load_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class BitstreamInfo:
+    """What a ``.scb`` says about itself. snapshot: its id, None when no snapshot at hand has the fingerprint.
+
+    width, height in pixels; num_bytes of the whole file, z_bytes and y_bytes of its sections.
+    """
+
+    version: int
+    fingerprint: str
+    snapshot: str | None
+    width: int
+    height: int
+    num_bytes: int
+    header_bytes: int
+    z_bytes: int
+    y_bytes: int
+    latents_crc32: int
+
+
+@dataclass(frozen=True)
+class LearnedCodec:
+    """A loaded snapshot. It holds no state that coding changes: threads may share it.
+
+    The transforms run on ``transforms.device`` in ``transforms.dtype``; the entropy model always on the CPU, in exact
+    integers.
+    """
+
+    card: SnapshotCard
+    entropy: EntropyModel
+    transforms: Transforms
+
+    @property
+    def id(self) -> str:
+        """The snapshot's id."""
+        return self.card.id
+
+    def encode(self, image: Image, *, on_progress: OnProgress = silent) -> bytes:
+        """The ``.scb`` of an (H, W, 3) uint8 image of any size from 1x1."""
+        return self._encode(image, False, on_progress).bitstream
+
+    def encode_detailed(self, image: Image, *, on_progress: OnProgress = silent) -> Encoding:
+        """The ``.scb`` with its bit map and ideal code length, both from the exact integer probabilities."""
+        return self._encode(image, True, on_progress)
+
+    def decode(self, bitstream: bytes, *, on_progress: OnProgress = silent) -> Image:
+        """The image (H, W, 3) in a ``.scb`` that this snapshot wrote; BitstreamError for anything else."""
+        container = self._own(bitstream)
+        _, y_hat = self._latents(container, span(on_progress, 0.0, 0.7))
+        on_progress(0.7, "synthesis")
+        with torch.inference_mode():
+            image = synthesise(self.transforms, y_hat * (1 / UNIT))
+        on_progress(1.0, "done")
+        return crop(image, container.width, container.height)
+
+    def latents(self, bitstream: bytes, *, on_progress: OnProgress = silent) -> tuple[Units | None, Units]:
+        """The decoded z and y of a ``.scb``, (rows, columns, channels) in integer units of 2^-12; z may be absent."""
+        return self._latents(self._own(bitstream), on_progress)
+
+    def _encode(self, image: Image, detailed: bool, on_progress: OnProgress) -> Encoding:
+        check_image(image)
+        on_progress(0.0, "analysis")
+        padded = pad_to_multiple(image, _PADDING)
+        with torch.inference_mode():
+            y, z = analyse(self.transforms, padded)
+            coded = encode_latents(self.entropy, y, z, on_progress=span(on_progress, 0.5, 1.0))
+        height, width = image.shape[:2]
+        content = bitstream.pack(Container(self.card.fingerprint, width, height, coded.crc32, z=coded.z, y=coded.y))
+        if not detailed:
+            return Encoding(content)
+        bits = position_bits(self.entropy, coded, y.shape[0], y.shape[1])
+        return Encoding(content, bit_map=bits, bits_estimated=float(bits.sum(dtype="float64")))
+
+    def _own(self, content: bytes) -> Container:
+        container = bitstream.unpack(content)
+        if container.fingerprint != self.card.fingerprint:
+            raise BitstreamError(
+                f"This .scb was made with the snapshot of fingerprint {container.fingerprint.hex()}, "
+                f"not with {self.id} ({self.card.fingerprint.hex()})."
+            )
+        return container
+
+    def _latents(self, container: Container, on_progress: OnProgress) -> tuple[Units | None, Units]:
+        rows, columns = (
+            -(-side // _PADDING) * _PADDING // LATENT_STRIDE for side in (container.height, container.width)
+        )
+        with torch.inference_mode():
+            z, y = decode_latents(
+                self.entropy, container.z, container.y, height=rows, width=columns, on_progress=on_progress
+            )
+        if latents_crc32(z, y) != container.latents_crc32:
+            raise BitstreamError(
+                "This .scb decodes to other latents than were encoded (checksum failed), so no picture is shown; "
+                "the file was altered or this machine computes wrongly."
+            )
+        return z, y
+
+
+def load_codec(snapshot_id: str, *, precision: str = "auto", device: str | None = None) -> LearnedCodec:
+    """The codec of a snapshot; the last few are kept.
+
+    precision: of the transforms, "auto" (bfloat16 where the hardware multiplies it), "float32" or "bfloat16".
+    device: of the transforms, "cpu", "cuda", ...; None takes a GPU when there is one. SnapshotError when the snapshot
+    is missing, damaged or no codec.
+    """
+    if precision not in PRECISIONS:
+        raise SynthcompError(f"Unknown precision {precision!r}: use one of {', '.join(PRECISIONS)}.")
+    placed = _device(device)
+    dtype = best_dtype(precision, placed)
+    card = find_snapshot(snapshot_id)
+    with _load_lock:  # Two threads must not load the same snapshot twice.
+        return _load(snapshot_id, card.sha256, placed, dtype)
+
+
+def decode_scb(
+    content: bytes, *, precision: str = "auto", device: str | None = None, on_progress: OnProgress = silent
+) -> Image:
+    """The image in a ``.scb``, by the snapshot at hand that it names; BitstreamError when there is none."""
+    return _codec_of(content, precision, device).decode(content, on_progress=on_progress)
+
+
+def describe_bitstream(content: bytes) -> BitstreamInfo:
+    """What an undamaged ``.scb`` says about itself, without decoding it; else BitstreamError."""
+    container = bitstream.unpack(content)
+    try:
+        snapshot = find_by_fingerprint(container.fingerprint).id
+    except SnapshotError:
+        snapshot = None
+    return BitstreamInfo(
+        version=bitstream.VERSION,
+        fingerprint=container.fingerprint.hex(),
+        snapshot=snapshot,
+        width=container.width,
+        height=container.height,
+        num_bytes=len(content),
+        header_bytes=bitstream.HEADER_BYTES,
+        z_bytes=len(container.z),
+        y_bytes=len(container.y),
+        latents_crc32=container.latents_crc32,
+    )
+
+
+def latents_sha256(content: bytes, *, on_progress: OnProgress = silent) -> str:
+    """Hex SHA-256 over the decoded latents (little-endian int32 units, z then y): equal on every machine."""
+    z, y = _codec_of(content, "float32", "cpu").latents(content, on_progress=on_progress)
+    digest = hashlib.sha256(canonical_bytes(z) if z is not None else b"")
+    digest.update(canonical_bytes(y))
+    return digest.hexdigest()
+
+
+def _codec_of(content: bytes, precision: str, device: str | None) -> LearnedCodec:
+    fingerprint = bitstream.unpack(content).fingerprint
+    try:
+        card = find_by_fingerprint(fingerprint)
+    except SnapshotError as error:
+        raise BitstreamError(str(error)) from None
+    return load_codec(card.id, precision=precision, device=device)
+
+
+def codec_from_tensors(
+    card: SnapshotCard, tensors: dict[str, torch.Tensor], *, device: torch.device, dtype: torch.dtype
+) -> LearnedCodec:
+    """A codec from a snapshot's card and tensors, which need not lie in a file."""
+    if card.kind != "codec" or card.M is None:
+        raise SnapshotError(f"Snapshot {card.id} is not a codec but a {card.kind}.")
+    return LearnedCodec(
+        card=card,
+        entropy=entropy_model(tensors, card.architecture, card.M),
+        transforms=build_transforms(tensors, card.architecture, device=device, dtype=dtype),
+    )
+
+
+@functools.lru_cache(maxsize=_CACHED_CODECS)
+def _load(snapshot_id: str, sha256: str, device: torch.device, dtype: torch.dtype) -> LearnedCodec:
+    """sha256 is part of the key so that a snapshot replaced on disk is loaded anew."""
+    card, tensors = load_snapshot(snapshot_id)
+    with torch.inference_mode():
+        return codec_from_tensors(card, tensors, device=device, dtype=dtype)
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise SynthcompError(f"Unknown device {name!r}: use cpu or cuda.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SynthcompError("There is no CUDA device here; use the device cpu.")
+    return device

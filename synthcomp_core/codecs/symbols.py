@@ -1,0 +1,155 @@
+"""Integer symbols to range-coded words and back, through constriction, in a few large calls.
+
+All models are integer tables that sum to 2^24 (see scale_tables.py), so the code is the same on every machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from synthcomp_core.codecs.scale_tables import ESCAPE_BITS, ESCAPE_OFFSET, HALF_WIDTHS, scale_tables
+from synthcomp_core.errors import BitstreamError
+
+_TABLE = constriction.stream.model.Categorical(perfect=False)
+_EQUALLY_LIKELY = constriction.stream.model.Uniform()
+Symbols = NDArray[np.int32]
+
+
+class SymbolEncoder:
+    """Collects symbols and gives their code."""
+
+    def __init__(self) -> None:
+        self._coder = constriction.stream.queue.RangeEncoder()
+        self._tables = scale_tables()
+
+    def code_levels(self, levels: NDArray[np.uint8], symbols: Symbols) -> Symbols:
+        """Append symbols (n,), each under the Gaussian of its level; the symbols themselves."""
+        tables = self._tables
+        order, edges = _by_width(levels)
+        levels, ordered = levels[order], symbols[order]
+        shifts = tables.shifts[levels].astype(np.int32)
+        bins = (ordered + ((1 << shifts) >> 1)) >> shifts
+        escaped: list[Symbols] = []
+        for width, half_width in enumerate(HALF_WIDTHS):
+            first, last = edges[width], edges[width + 1]
+            if first == last:
+                continue
+            indices = bins[first:last] + half_width
+            outside = (indices < 0) | (indices > 2 * half_width)
+            if outside.any():
+                indices[outside] = 2 * half_width + 1
+                escaped.append(ordered[first:last][outside])
+                shifts[first:last][outside] = 0
+            self._coder.encode(indices, _TABLE, tables.counts[width][levels[first:last] - tables.first_levels[width]])
+        wide = np.flatnonzero(shifts)
+        if wide.size:
+            sizes = 1 << shifts[wide]
+            self._coder.encode((ordered[wide] + (sizes >> 1)) & (sizes - 1), _EQUALLY_LIKELY, sizes)
+        if escaped:
+            self._encode_escapes(np.concatenate(escaped))
+        return symbols
+
+    def code_table(self, counts: NDArray[np.int32], offset: int, symbols: Symbols) -> Symbols:
+        """Append symbols (n,), all under one table: symbol ``offset + i`` has ``counts[i]``, the last is the escape."""
+        indices = symbols - offset
+        outside = (indices < 0) | (indices >= len(counts) - 1)
+        indices = np.where(outside, len(counts) - 1, indices).astype(np.int32)
+        self._coder.encode(indices, _concrete(counts))
+        if outside.any():
+            self._encode_escapes(symbols[outside])
+        return symbols
+
+    def words(self) -> bytes:
+        """The code: whole 32-bit words, little-endian."""
+        return self._coder.get_compressed().astype("<u4").tobytes()
+
+    def _encode_escapes(self, symbols: Symbols) -> None:
+        sizes = np.full(len(symbols), 1 << ESCAPE_BITS, np.int32)
+        self._coder.encode((symbols + ESCAPE_OFFSET).astype(np.int32), _EQUALLY_LIKELY, sizes)
+
+
+class SymbolDecoder:
+    """Gives the symbols that a SymbolEncoder was given, asked with the same levels and tables in the same order."""
+
+    def __init__(self, words: bytes) -> None:
+        self._coder = constriction.stream.queue.RangeDecoder(np.frombuffer(words, "<u4").astype(np.uint32))
+        self._tables = scale_tables()
+
+    def code_levels(self, levels: NDArray[np.uint8]) -> Symbols:
+        """The next symbols (n,), each under the Gaussian of its level; BitstreamError when the code is invalid."""
+        tables = self._tables
+        order, edges = _by_width(levels)
+        levels = levels[order]
+        shifts = tables.shifts[levels].astype(np.int32)
+        ordered = np.empty(len(levels), np.int32)
+        escapes: list[NDArray[np.intp]] = []
+        for width, half_width in enumerate(HALF_WIDTHS):
+            first, last = edges[width], edges[width + 1]
+            if first == last:
+                continue
+            rows = tables.counts[width][levels[first:last] - tables.first_levels[width]]
+            indices = self._decode(_TABLE, rows)
+            outside = np.flatnonzero(indices == 2 * half_width + 1)
+            if outside.size:
+                escapes.append(first + outside)
+            ordered[first:last] = indices - half_width
+        if escapes:
+            shifts[np.concatenate(escapes)] = 0
+        wide = np.flatnonzero(shifts)
+        if wide.size:
+            sizes = 1 << shifts[wide]
+            ordered[wide] = ordered[wide] * sizes - (sizes >> 1) + self._decode(_EQUALLY_LIKELY, sizes)
+        if escapes:
+            positions = np.concatenate(escapes)
+            ordered[positions] = self._decode_escapes(len(positions))
+        symbols = np.empty_like(ordered)
+        symbols[order] = ordered
+        return symbols
+
+    def code_table(self, counts: NDArray[np.int32], offset: int, amount: int) -> Symbols:
+        """The next ``amount`` symbols, all under one table (see SymbolEncoder)."""
+        indices = self._decode(_concrete(counts), amount)
+        symbols = (indices + offset).astype(np.int32)
+        outside = np.flatnonzero(indices == len(counts) - 1)
+        if outside.size:
+            symbols[outside] = self._decode_escapes(outside.size)
+        return symbols
+
+    def _decode_escapes(self, amount: int) -> Symbols:
+        sizes = np.full(amount, 1 << ESCAPE_BITS, np.int32)
+        return self._decode(_EQUALLY_LIKELY, sizes) - np.int32(ESCAPE_OFFSET)
+
+    def _decode(self, model: Any, parameters: Any) -> Symbols:
+        try:
+            return self._coder.decode(model, parameters)
+        except AssertionError as error:  # How constriction reports words that no encoder can have written.
+            raise BitstreamError(
+                "This .scb is malformed: its entropy-coded data is invalid; encode the image anew."
+            ) from error
+
+
+def code_length_bits(levels: NDArray[np.uint8], symbols: Symbols) -> NDArray[np.float32]:
+    """Ideal code length in bits of each symbol under the integer table of its level; any shape."""
+    tables = scale_tables()
+    half_widths = np.array(HALF_WIDTHS)[tables.widths].astype(np.int32)[levels]
+    shifts = tables.shifts.astype(np.int32)[levels]
+    bins = (symbols + ((1 << shifts) >> 1)) >> shifts
+    bins[np.abs(bins) > half_widths] = ESCAPE_OFFSET
+    bins = np.minimum(bins, half_widths + 1)
+    return tables.bits[tables.starts[levels] + bins]
+
+
+def _by_width(levels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], list[int]]:
+    """The order that sorts symbols by level, and where each table width begins in it (and the end)."""
+    order = np.argsort(levels, kind="stable")
+    histogram = np.bincount(levels, minlength=256)
+    edges = np.concatenate(([0], np.cumsum(histogram)))[scale_tables().first_levels]
+    return order, edges.tolist()
+
+
+def _concrete(counts: NDArray[np.int32]) -> Any:
+    return constriction.stream.model.Categorical(counts.astype(np.float32), perfect=False)

@@ -1,0 +1,287 @@
+"""The analysis and synthesis transforms (g_a, h_a, g_s) of all families, built from a snapshot's tensors for speed.
+
+They compute what CompressAI's classes compute (tests hold them to it), laid out for inference: channels last, bfloat16
+where asked, GDN in cache-sized blocks, the last transposed convolution as a sub-pixel one, and in strips of rows where
+the image is large. Nothing here needs to be exact: only the encoder sees y, and every decoder gets the same y_hat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from synthcomp_core.errors import SnapshotError
+from synthcomp_core.images import Image
+
+Layer = Callable[[Tensor], Tensor]
+PRECISIONS = ("auto", "float32", "bfloat16")
+LATENT_STRIDE = 16  # pixels a side of one latent position
+_GDN_BLOCK_BYTES = 2**20  # Stays in the cache of a core.
+_STRIP_PIXELS = 4_500_000  # A strip takes about 500 bytes a pixel at N = 192 in float32.
+_GDN_PEDESTAL = 2.0**-36  # CompressAI's NonNegativeParametrizer: reparam_offset 2^-18, squared.
+_GDN_BETA_MIN = 1e-6
+_MID_LEVEL = 127.5
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """g_a and g_s, and h_a where there is a hyperprior; ``halo``: latent rows that one latent row can influence."""
+
+    g_a: Sequence[Layer]
+    g_s: Sequence[Layer]
+    h_a: Sequence[Layer] | None
+    takes_magnitudes: bool
+    halo: int
+    device: torch.device
+    dtype: torch.dtype
+
+
+def best_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The number format for "auto", "float32" or "bfloat16": auto takes bfloat16 where the hardware multiplies it."""
+    if precision == "auto":
+        if device.type == "cuda":
+            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return torch.bfloat16 if native and torch.backends.mkldnn.enabled else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def analyse(transforms: Transforms, image: Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """y (rows, columns, M) and z (rows, columns, N) float32 of an image whose sides are multiples of 64."""
+    x = torch.from_numpy(image).permute(2, 0, 1)[None]
+    rows = _strip_rows(image.shape[0], image.shape[1])
+    total = image.shape[0] // LATENT_STRIDE
+    strips = []
+    for top in range(0, total, rows):
+        first, last = max(0, top - transforms.halo), min(total, top + rows + transforms.halo)
+        pixels = x[:, :, first * LATENT_STRIDE : last * LATENT_STRIDE].to(transforms.device)
+        # 8-bit levels are exact in bfloat16; the first layer's weights hold the 1 / 255.
+        strip = _run(transforms.g_a, pixels.to(transforms.dtype))
+        strips.append(strip[:, :, top - first : min(top + rows, total) - first])
+    y = torch.cat(strips, dim=2) if len(strips) > 1 else strips[0]
+    z = None
+    if transforms.h_a is not None:
+        z = _latents_array(_run(transforms.h_a, y.abs() if transforms.takes_magnitudes else y))
+    return _latents_array(y), z
+
+
+def synthesise(transforms: Transforms, y_hat: np.ndarray) -> Image:
+    """The image (16 rows, 16 columns, 3) of latents (rows, columns, M) float."""
+    total, columns, _ = y_hat.shape
+    rows = _strip_rows(total * LATENT_STRIDE, columns * LATENT_STRIDE)
+    image = np.empty((total * LATENT_STRIDE, columns * LATENT_STRIDE, 3), np.uint8)
+    for top in range(0, total, rows):
+        first, last = max(0, top - transforms.halo), min(total, top + rows + transforms.halo)
+        y = torch.from_numpy(y_hat[first:last]).to(transforms.device, transforms.dtype).permute(2, 0, 1)[None]
+        pixels = _run(transforms.g_s, y)[0, :, (top - first) * LATENT_STRIDE :]
+        pixels = pixels[:, : (min(top + rows, total) - top) * LATENT_STRIDE]
+        levels = pixels.float().add_(_MID_LEVEL).clamp_(0, 255).round_().to(torch.uint8)
+        image[top * LATENT_STRIDE : (top + rows) * LATENT_STRIDE] = levels.permute(1, 2, 0).cpu().numpy()
+    return image
+
+
+def _run(layers: Sequence[Layer], x: Tensor) -> Tensor:
+    x = x.contiguous(memory_format=torch.channels_last)
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def _latents_array(x: Tensor) -> np.ndarray:
+    return x[0].permute(1, 2, 0).float().contiguous().cpu().numpy()
+
+
+def _strip_rows(height: int, width: int) -> int:
+    if height * width <= _STRIP_PIXELS:
+        return height // LATENT_STRIDE
+    return max(8, _STRIP_PIXELS // (width * LATENT_STRIDE))
+
+
+def build_transforms(
+    tensors: dict[str, Tensor], architecture: str, *, device: torch.device, dtype: torch.dtype
+) -> Transforms:
+    """The transforms of a snapshot; SnapshotError when a weight is missing."""
+    build = _Builder({name: tensor.float() for name, tensor in tensors.items()}, device, dtype)
+    try:
+        if architecture.startswith("cheng2020"):
+            attention = architecture.endswith("attn")
+            return Transforms(*build.cheng(attention), build.hyper_analysis(), False, 10, device, dtype)
+        h_a = None if architecture == "bmshj2018-factorized" else build.hyper_analysis()
+        takes_magnitudes = architecture == "bmshj2018-hyperprior"
+        return Transforms(*build.google(), h_a, takes_magnitudes, 3, device, dtype)
+    except KeyError as error:
+        raise SnapshotError(f"The snapshot lacks the weight {error.args[0]}; import its checkpoint again.") from None
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Makes layers from named float32 tensors."""
+
+    tensors: dict[str, Tensor]
+    device: torch.device
+    dtype: torch.dtype
+
+    def google(self) -> tuple[list[Layer], list[Layer]]:
+        """g_a, g_s of bmshj2018 and mbt2018: four strided 5x5 convolutions with (inverse) GDN between."""
+        g_a: list[Layer] = [self.convolution("g_a.0", stride=2, scale=1 / 255)]
+        g_s: list[Layer] = []
+        for index in (1, 3, 5):
+            g_a += [self.gdn(f"g_a.{index}"), self.convolution(f"g_a.{index + 1}", stride=2)]
+            g_s += [self.deconvolution(f"g_s.{index - 1}"), self.gdn(f"g_s.{index}", inverse=True)]
+        return g_a, [*g_s, self.to_pixels(*_subpixel(self.tensors["g_s.6.weight"], self.tensors["g_s.6.bias"]))]
+
+    def cheng(self, attention: bool) -> tuple[list[Layer], list[Layer]]:
+        """g_a, g_s of cheng2020: residual blocks of 3x3 convolutions, sub-pixel upsampling, attention if asked."""
+        analysis = "down same down [attend] same down same half [attend]".split()
+        synthesis = "[attend] same up same up [attend] same up same".split()
+        g_a = [self.block(f"g_a.{i}", kind, i == 0) for i, kind in enumerate(_kinds(analysis, attention))]
+        kinds = _kinds(synthesis, attention)
+        g_s = [self.block(f"g_s.{i}", kind, False) for i, kind in enumerate(kinds)]
+        last = f"g_s.{len(kinds)}.0"
+        return g_a, [*g_s, self.to_pixels(self.tensors[f"{last}.weight"], self.tensors[f"{last}.bias"])]
+
+    def block(self, name: str, kind: str, from_pixels: bool) -> Layer:
+        """One block of cheng2020: a residual one (same, down, up), a strided convolution (half) or attention."""
+        scale = 1 / 255 if from_pixels else 1.0
+        match kind:
+            case "half":
+                return self.convolution(name, stride=2)
+            case "attend":
+                return self.attention(name)
+            case "same":
+                body = [self.convolution(f"{name}.conv1"), _leaky, self.convolution(f"{name}.conv2"), _leaky]
+                return _residual(body, [])
+            case "down":
+                body = [self.convolution(f"{name}.conv1", stride=2, scale=scale), _leaky]
+                body += [self.convolution(f"{name}.conv2"), self.gdn(f"{name}.gdn")]
+                return _residual(body, [self.convolution(f"{name}.skip", stride=2, scale=scale)])
+            case _:
+                body = [self.convolution(f"{name}.subpel_conv.0"), _shuffle, _leaky]
+                body += [self.convolution(f"{name}.conv"), self.gdn(f"{name}.igdn", inverse=True)]
+                return _residual(body, [self.convolution(f"{name}.upsample.0"), _shuffle])
+
+    def attention(self, name: str) -> Layer:
+        """CompressAI's AttentionBlock: x + a(x) sigmoid(b(x))."""
+
+        def unit(prefix: str) -> Layer:
+            body: list[Layer] = [self.convolution(f"{prefix}.conv.0"), functional.relu_]
+            body += [self.convolution(f"{prefix}.conv.2"), functional.relu_, self.convolution(f"{prefix}.conv.4")]
+            residual = _residual(body, [])
+            return lambda x: functional.relu_(residual(x))
+
+        branch_a = [unit(f"{name}.conv_a.{index}") for index in range(3)]
+        branch_b = [unit(f"{name}.conv_b.{index}") for index in range(3)]
+        gate = self.convolution(f"{name}.conv_b.3")
+
+        def attend(x: Tensor) -> Tensor:
+            return _chain(branch_a, x).mul_(gate(_chain(branch_b, x)).sigmoid_()).add_(x)
+
+        return attend
+
+    def hyper_analysis(self) -> list[Layer]:
+        """h_a: convolutions with ReLU between, leaky but for bmshj2018-hyperprior; the strides follow from the family."""
+        names = [
+            name.removesuffix(".weight") for name in self.tensors if name.startswith("h_a.") and name.endswith("t")
+        ]
+        names.sort(key=lambda name: int(name.split(".")[1]))
+        # Three layers: strides 1, 2, 2 (bmshj2018, mbt2018); five: 1, 1, 2, 1, 2 (cheng2020).
+        strides = (1, 2, 2) if len(names) == 3 else (1, 1, 2, 1, 2)
+        plain = "h_s.0.weight" in self.tensors and "context_prediction.weight" not in self.tensors
+        plain = plain and self.tensors["h_s.4.weight"].shape[0] == self.tensors["g_a.6.weight"].shape[0]
+        layers: list[Layer] = []
+        for name, stride in zip(names, strides, strict=True):
+            layers += [self.convolution(name, stride=stride), functional.relu_ if plain else _leaky]
+        return layers[:-1]
+
+    def convolution(self, name: str, *, stride: int = 1, scale: float = 1.0) -> Layer:
+        weight = self.placed(self.tensors[f"{name}.weight"] * scale)
+        bias = self.placed(self.tensors[f"{name}.bias"])
+        padding = weight.shape[-1] // 2
+        return lambda x: functional.conv2d(x, weight, bias, stride=stride, padding=padding)
+
+    def deconvolution(self, name: str) -> Layer:
+        weight = self.placed(self.tensors[f"{name}.weight"])
+        bias = self.placed(self.tensors[f"{name}.bias"])
+        return lambda x: functional.conv_transpose2d(x, weight, bias, stride=2, padding=2, output_padding=1)
+
+    def to_pixels(self, weight: Tensor, bias: Tensor) -> Layer:
+        """The last sub-pixel convolution, giving levels minus 127.5: around 0 bfloat16 is finest."""
+        placed = self.placed(weight * 255)
+        centred = bias * 255 - _MID_LEVEL
+        placed_bias = self.placed(centred)
+        remainder = (centred - placed_bias.cpu().float()).to(self.device)[None, :, None, None]
+
+        def layer(x: Tensor) -> Tensor:
+            return functional.pixel_shuffle(functional.conv2d(x, placed, placed_bias, padding=1).float() + remainder, 2)
+
+        return layer
+
+    def gdn(self, name: str, *, inverse: bool = False) -> Layer:
+        """GDN (Balle 2016): x / sqrt(beta + gamma x^2); inverse: x sqrt(beta + gamma x^2)."""
+        beta = _nonnegative(self.tensors[f"{name}.beta"], _GDN_BETA_MIN)
+        gamma = _nonnegative(self.tensors[f"{name}.gamma"], 0.0)
+        placed_beta = self.placed(beta)
+        placed_gamma = self.placed(gamma[:, :, None, None])
+        root = torch.sqrt_ if inverse else torch.rsqrt_
+
+        def layer(x: Tensor) -> Tensor:
+            rows = max(1, _GDN_BLOCK_BYTES // (x.shape[1] * x.shape[3] * x.element_size()))
+            for top in range(0, x.shape[2], rows):
+                block = x[:, :, top : top + rows]
+                block.mul_(root(functional.conv2d(block * block, placed_gamma, placed_beta)))
+            return x
+
+        return layer
+
+    def placed(self, tensor: Tensor) -> Tensor:
+        tensor = tensor.to(self.device, self.dtype)
+        return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+
+
+def _kinds(names: list[str], attention: bool) -> list[str]:
+    return [name.strip("[]") for name in names if attention or not name.startswith("[")]
+
+
+def _leaky(x: Tensor) -> Tensor:
+    return functional.leaky_relu_(x, 0.01)
+
+
+def _shuffle(x: Tensor) -> Tensor:
+    return functional.pixel_shuffle(x, 2)
+
+
+def _chain(layers: Sequence[Layer], x: Tensor) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def _residual(body: Sequence[Layer], skip: Sequence[Layer]) -> Layer:
+    return lambda x: _chain(body, x).add_(_chain(skip, x))
+
+
+def _nonnegative(x: Tensor, minimum: float) -> Tensor:
+    bound = (minimum + _GDN_PEDESTAL) ** 0.5
+    return x.clamp(min=bound) ** 2 - _GDN_PEDESTAL
+
+
+def _subpixel(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """A transposed 5x5 convolution of stride 2, (inputs, outputs, 5, 5), as a 3x3 one in front of a pixel shuffle.
+
+    Output 2 i + p takes input i + d through kernel element 2 + p - 2 d.
+    """
+    inputs, outputs = weight.shape[:2]
+    kernel = weight.new_zeros((outputs, 2, 2, inputs, 3, 3))
+    for row_parity in (0, 1):
+        for column_parity in (0, 1):
+            for dy in (-1, 0, 1):
+                for dx in (-1, 0, 1):
+                    row, column = 2 + row_parity - 2 * dy, 2 + column_parity - 2 * dx
+                    if row < 5 and column < 5:
+                        kernel[:, row_parity, column_parity, :, dy + 1, dx + 1] = weight[:, :, row, column].t()
+    return kernel.reshape(4 * outputs, inputs, 3, 3), bias.repeat_interleave(4)
