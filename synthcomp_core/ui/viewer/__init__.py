@@ -1,0 +1,128 @@
+"""The picture viewer: pixel-exact comparison of up to nine pictures in the browser.
+
+Pictures travel as PNG files through Streamlit's media endpoint, one URL per content, so that a rerun with the same
+pictures costs neither a download nor a decode. Sliding, zooming and panning happen in the browser alone; the view is
+kept in the page's URL (`?view=`), which a link carries to another browser.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.components.v2.types import ComponentRenderer
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from synthcomp_core.ui.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
+
+__all__ = ["DEFAULT_URL_PARAM", "MAX_PICTURES", "MODES", "Picture", "ViewState", "show_viewer"]
+
+MAX_PICTURES = 9  # one number key each
+
+_FOLDER = Path(__file__).parent
+# One ES module in pieces: Components v2 takes a single script, and the pieces share its scope.
+_SCRIPTS = ("geometry.js", "rasters.js", "scene.js", "drawing.js", "controls.js", "readout.js", "input.js", "viewer.js")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, or an overlay over one, as the viewer gets it.
+
+    `key` is stable across reruns ("original", "a"); `label` and `detail` (a caption such as "0.21 bpp, 32.8 dB") are
+    plain text. An overlay names in `overlay_of` the key of the picture it covers; overlays of equal label form one
+    choice in the toolbar and are stretched over the whole picture.
+    """
+
+    key: str
+    label: str
+    png: bytes
+    width: int
+    height: int
+    detail: str = ""
+    overlay_of: str | None = None
+
+
+def show_viewer(
+    pictures: Sequence[Picture],
+    *,
+    key: str,
+    overlays: Sequence[Picture] = (),
+    height: int = 640,
+    state: ViewState | None = None,
+    on_state_change: Callable[[], None] | None = None,
+    url_param: str | None = DEFAULT_URL_PARAM,
+) -> ViewState:
+    """Show 1 to 9 pictures; the first is the reference, at whose size all others are drawn.
+
+    `height` is that of the whole viewer in CSS pixels, toolbar included. `state` is where it opens; a later call with
+    another `state` moves the viewer there (for example to the worst tile), the same one leaves it alone. A view in the
+    URL parameter `url_param` wins over `state` when the page opens; None keeps the view out of the URL.
+
+    Returns the view as far as the server knows it. Without `on_state_change` the viewer never calls back, and that is
+    the view in the URL of the last rerun; with it, the view is reported once it has rested for a second.
+
+    Raises ValueError for no, too many, or equally named pictures.
+    """
+    _check(pictures, overlays)
+    data = {
+        "key": key,
+        "height": height,
+        "pictures": [_described(picture, key) for picture in pictures],
+        "overlays": [_described(overlay, key) for overlay in overlays],
+        "state": str(state) if state else None,
+        "url_param": url_param,
+        "report": on_state_change is not None,
+    }
+    result = _component()(key=key, data=data, on_view_change=on_state_change)
+
+    reported = result.get("view") if on_state_change else None
+    linked = st.query_params.get(url_param) if url_param and get_script_run_ctx(suppress_warning=True) else None
+    for text in (reported, linked):
+        if isinstance(text, str) and (known := ViewState.parse(text)):
+            return known
+    return state or ViewState()
+
+
+def _check(pictures: Sequence[Picture], overlays: Sequence[Picture]) -> None:
+    if not 1 <= len(pictures) <= MAX_PICTURES:
+        raise ValueError(f"the viewer shows 1 to {MAX_PICTURES} pictures, not {len(pictures)}")
+    keys = [picture.key for picture in (*pictures, *overlays)]
+    if len(set(keys)) < len(keys):
+        raise ValueError(f"pictures and overlays in the viewer need different keys, not {keys}")
+    if strays := {overlay.overlay_of for overlay in overlays} - {picture.key for picture in pictures}:
+        raise ValueError(f"an overlay must name the picture it covers, not {strays}")
+
+
+def _described(picture: Picture, viewer_key: str) -> dict[str, str | int | None]:
+    """A picture as the browser side reads it: all but the bytes, which it fetches from `url`."""
+    return {
+        "key": picture.key,
+        "label": picture.label,
+        "detail": picture.detail,
+        "width": picture.width,
+        "height": picture.height,
+        "overlay_of": picture.overlay_of,
+        "url": _media_url(picture.png, f"synthcomp-viewer-{viewer_key}-{picture.key}"),
+    }
+
+
+def _media_url(png: bytes, coordinates: str) -> str:
+    """The same-origin URL of these bytes; the same for the same bytes, empty outside a running app."""
+    if get_script_run_ctx(suppress_warning=True) is None or not runtime.exists():
+        return ""
+    # The media store hashes only samples of files over 1 MiB; the digest in the name makes the id depend on every byte.
+    name = f"{hashlib.sha256(png).hexdigest()}.png"
+    return runtime.get_instance().media_file_mgr.add(png, "image/png", coordinates, file_name=name)
+
+
+@lru_cache(maxsize=1)
+def _component() -> ComponentRenderer:
+    return st.components.v2.component(
+        "synthcomp_viewer",
+        html='<div class="viewer"></div>',
+        css=(_FOLDER / "viewer.css").read_text(encoding="utf-8"),
+        js="\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+    )

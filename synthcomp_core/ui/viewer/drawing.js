@@ -1,0 +1,122 @@
+// Drawing: rasters into panes of the canvas, exact above 1:1, smooth below.
+
+const inside = (rectangle, x, y) =>
+  x >= rectangle.x && y >= rectangle.y && x < rectangle.x + rectangle.w && y < rectangle.y + rectangle.h;
+
+/** Draws a raster over the place of the reference, whatever its own size. */
+function drawRaster(context, raster, place, pane, size, onReduced) {
+  const width = size.width * place.zoom;
+  const height = size.height * place.zoom;
+  const scaleX = width / raster.width;
+  const scaleY = height / raster.height;
+  if (scaleX < 1 || scaleY < 1) {
+    context.imageSmoothingEnabled = true;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(raster.atLeast(width, height, onReduced), place.left, place.top, width, height);
+    return;
+  }
+  // Only the visible pixels: a 4096 pixels wide picture at 64x would be 262144 wide, beyond what canvases take exactly.
+  const x0 = clamp(Math.floor((pane.x - place.left) / scaleX), 0, raster.width);
+  const y0 = clamp(Math.floor((pane.y - place.top) / scaleY), 0, raster.height);
+  const x1 = clamp(Math.ceil((pane.x + pane.w - place.left) / scaleX), 0, raster.width);
+  const y1 = clamp(Math.ceil((pane.y + pane.h - place.top) / scaleY), 0, raster.height);
+  if (x1 <= x0 || y1 <= y0) return;
+  context.imageSmoothingEnabled = false;
+  context.drawImage(
+    raster.bitmap,
+    x0,
+    y0,
+    x1 - x0,
+    y1 - y0,
+    place.left + x0 * scaleX,
+    place.top + y0 * scaleY,
+    (x1 - x0) * scaleX,
+    (y1 - y0) * scaleY,
+  );
+}
+
+/** Draws one pane with its overlay. Returns a sentence where there is something to say instead of a picture. */
+function drawPane(context, scene, view, pane, onReady) {
+  const { picture } = pane;
+  const place = placement(view, pane, scene.size);
+  const raster = scene.raster(picture);
+  if (!raster) return scene.failures.get(picture.url) ?? "";
+  const draw = (what) => drawRaster(context, what, place, pane.clip, scene.size, onReady);
+  let sentence = "";
+  context.save();
+  context.beginPath();
+  context.rect(pane.clip.x, pane.clip.y, pane.clip.w, pane.clip.h);
+  context.clip();
+  if (pane.difference) {
+    sentence = drawDifference(scene, view, pane, draw, onReady);
+  } else {
+    draw(raster);
+    const overlay = overlayFor(scene, view, picture, onReady);
+    if (overlay) {
+      context.globalAlpha = view.opacity;
+      draw(overlay);
+    }
+  }
+  context.restore();
+  return sentence;
+}
+
+function drawDifference(scene, view, pane, draw, onReady) {
+  const other = pane.difference;
+  if (view.kind === "abs" || view.kind === "signed") {
+    const raster = scene.difference(pane.picture, other, view.kind === "signed", view.gain, onReady);
+    if (raster) draw(raster);
+    return raster ? "" : "Computing the difference…";
+  }
+  const map = scene.overlay(view.kind, other);
+  if (!map) return `There is no ${view.kind} of ${other.label}; choose another picture on the right.`;
+  const raster = scene.overlayRaster(map, onReady);
+  if (raster) draw(raster);
+  return raster ? "" : (scene.failures.get(map.url) ?? "Loading…");
+}
+
+/** The raster to lay over a picture, or null: none wanted, none for this picture, or not there yet. */
+function overlayFor(scene, view, picture, onReady) {
+  if (!view.overlay) return null;
+  if (view.overlay === DIFFERENCE_OVERLAY) {
+    const reference = scene.pictures[0];
+    return picture === reference ? null : scene.difference(reference, picture, false, view.gain, onReady);
+  }
+  const overlay = scene.overlay(view.overlay, picture);
+  return overlay ? scene.overlayRaster(overlay, onReady) : null;
+}
+
+const LOUPE_PIXELS = 9; // odd, so that one pixel is in the middle
+
+/** Draws the pixels around fractions (fx, fy) of a raster into a loupe's canvas; returns the middle one's values. */
+function drawLoupe(canvas, raster, fx, fy) {
+  const context = canvas.getContext("2d", { alpha: false });
+  const cell = canvas.width / LOUPE_PIXELS;
+  const middle = (LOUPE_PIXELS - 1) / 2;
+  const at = pixelAt(raster, fx, fy);
+  context.fillStyle = "#808080";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  const x0 = Math.max(0, at.x - middle);
+  const y0 = Math.max(0, at.y - middle);
+  const x1 = Math.min(raster.width, at.x + middle + 1);
+  const y1 = Math.min(raster.height, at.y + middle + 1);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(
+    raster.bitmap,
+    x0,
+    y0,
+    x1 - x0,
+    y1 - y0,
+    (x0 - at.x + middle) * cell,
+    (y0 - at.y + middle) * cell,
+    (x1 - x0) * cell,
+    (y1 - y0) * cell,
+  );
+  // Two rings, so that the marked pixel stands out on bright and on dark ground alike.
+  context.lineWidth = 2;
+  context.strokeStyle = "#000";
+  context.strokeRect(middle * cell - 2, middle * cell - 2, cell + 4, cell + 4);
+  context.strokeStyle = "#fff";
+  context.strokeRect(middle * cell - 1, middle * cell - 1, cell + 2, cell + 2);
+  return [...readPixels(raster, at.x, at.y, 1, 1).slice(0, 3)];
+}

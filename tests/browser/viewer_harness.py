@@ -1,0 +1,92 @@
+"""A page with nothing but the viewer and pictures of known pixels; what it shows is chosen in the sidebar."""
+
+import io
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from synthcomp_core.ui.viewer import Picture, ViewState, show_viewer
+
+
+def known_pixels(width: int, height: int, seed: int) -> np.ndarray:
+    """Random colours (H, W, 3): any smoothing, shift or colour conversion shows in nearly every pixel."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def landscape(width: int, height: int, noise: int, seed: int = 0) -> np.ndarray:
+    """Something to look at: a sky, hills and a little noise."""
+    y, x = np.mgrid[0:height, 0:width]
+    hills = height * (0.6 + 0.12 * np.sin(x / width * 9) + 0.05 * np.sin(x / width * 31 + 1))
+    sky = np.stack([90 + 120 * y / height, 140 + 80 * y / height, 220 - 20 * y / height], axis=-1)
+    ground = np.stack([60 + 40 * np.sin(x / 9), 110 + 30 * np.cos(y / 7), 50 + 20 * np.sin((x + y) / 5)], axis=-1)
+    picture = np.where((y > hills)[..., None], ground, sky)
+    picture = picture + np.random.default_rng(seed).normal(0, 1, picture.shape) * noise
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def picture(key: str, label: str, pixels: np.ndarray, detail: str = "", overlay_of: str | None = None) -> Picture:
+    height, width = pixels.shape[:2]
+    return Picture(key, label, png(pixels), width, height, detail, overlay_of)
+
+
+@st.cache_data
+def pictures_of(what: str, variant: int) -> tuple[list[Picture], list[Picture]]:
+    if what == "known":
+        names = [("original", "Original"), ("a", "A"), ("b", "B")]
+        return [picture(key, name, known_pixels(64, 48, i + 10 * variant)) for i, (key, name) in enumerate(names)], []
+    if what == "nine":
+        return [picture(f"p{i}", f"Picture {i + 1}", known_pixels(96, 64, 0)) for i in range(9)], []
+    if what == "html":
+        name = '<img src=x onerror="window.broken=1"><b>bold</b>'
+        return [picture("a", name, known_pixels(32, 32, 1), name), picture("b", "B", known_pixels(32, 32, 2))], []
+    if what == "sizes":
+        return [
+            picture("original", "Original", known_pixels(64, 48, 1)),
+            picture("a", "A", known_pixels(32, 24, 2)),
+        ], []
+    if what == "large":
+        base = landscape(4096, 2160, 0)
+        return [picture(f"p{i}", f"Picture {i + 1}", np.roll(base, 40 * i, axis=1)) for i in range(6)], []
+    original = landscape(1920, 1080, 0, variant) if variant == 0 else landscape(1280, 720, 0, variant)
+    height, width = original.shape[:2]
+    noisy = [landscape(width, height, noise) for noise in (6, 14)]
+    shown = [
+        picture("original", "sewer-entrance.png", original, f"{width} × {height}"),
+        picture("a", "mbt2018-q4-mse-games", noisy[0], "0.213 bpp, 32.84 dB"),
+        picture("b", "webp-q62", noisy[1], "0.211 bpp, 30.11 dB"),
+    ]
+    heat = np.stack([np.linspace(0, 255, width)[None].repeat(height, 0)] + [np.zeros((height, width))] * 2, axis=-1)
+    maps = [picture(f"flip-{key}", "FLIP error map", heat.astype(np.uint8), "", key) for key in "ab"]
+    return shown, [*maps, picture("bits-a", "Bit map", heat[:, ::-1].astype(np.uint8), "", "a")]
+
+
+def main() -> None:
+    st.set_page_config(page_title="Viewer", layout="wide")
+    what = st.query_params.get("what", "frame")
+    variant = st.sidebar.number_input("Variant", 0, 5, 0)
+    st.sidebar.text_input("Bound", key="bound", bind="query-params")
+    if st.sidebar.button("Set a parameter"):
+        st.query_params["set"] = "by the server"
+    jump = st.sidebar.checkbox("Jump to the corner")
+    st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+    pictures, overlays = pictures_of(what, int(variant))
+    report = st.query_params.get("report") is not None
+    state = show_viewer(
+        pictures,
+        key="viewer",
+        overlays=overlays,
+        state=ViewState("single", "original", "", 16, 0.0, 0.0) if jump else None,
+        on_state_change=(lambda: None) if report else None,
+    )
+    st.caption(f"Runs: {st.session_state['runs']}")
+    st.caption(f"Known view: {state}")
+
+
+main()
