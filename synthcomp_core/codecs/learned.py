@@ -60,7 +60,6 @@ class BitstreamInfo:
     latents_crc32: int
 
 
-@dataclass(frozen=True)
 class LearnedCodec:
     """A loaded snapshot. It holds no state that coding changes: threads may share it.
 
@@ -68,14 +67,11 @@ class LearnedCodec:
     integers.
     """
 
-    card: SnapshotCard
-    entropy: EntropyModel
-    transforms: Transforms
-
-    @property
-    def id(self) -> str:
-        """The snapshot's id."""
-        return self.card.id
+    def __init__(self, card: SnapshotCard, entropy: EntropyModel, transforms: Transforms) -> None:
+        self.id = card.id
+        self.card = card
+        self.entropy = entropy
+        self.transforms = transforms
 
     def encode(self, image: Image, *, on_progress: OnProgress = silent) -> bytes:
         """The ``.scb`` of an (H, W, 3) uint8 image of any size from 1x1."""

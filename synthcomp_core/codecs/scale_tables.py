@@ -83,8 +83,8 @@ def scale_tables() -> ScaleTables:
         digest.update(table.astype("<i4").tobytes())
     if digest.hexdigest() != TABLES_SHA256:
         raise SynthcompError(
-            f"This machine computes other coding tables ({digest.hexdigest()[:8]}) than the ones bitstreams are written "
-            "with, so learned codecs cannot run here; its floating-point arithmetic does not follow IEEE 754."
+            f"This machine computes other coding tables ({digest.hexdigest()[:8]}) than bitstreams are written with, "
+            "so learned codecs cannot run here; its floating-point arithmetic does not follow IEEE 754."
         )
     bits, starts = _code_lengths(counts, shifts, widths, first_levels)
     level_of = np.searchsorted(thresholds, np.arange(thresholds[-1] + 1), side="right").astype(np.uint8)

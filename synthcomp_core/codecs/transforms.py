@@ -110,10 +110,10 @@ def build_transforms(
     try:
         if architecture.startswith("cheng2020"):
             attention = architecture.endswith("attn")
-            return Transforms(*build.cheng(attention), build.hyper_analysis(), False, 10, device, dtype)
-        h_a = None if architecture == "bmshj2018-factorized" else build.hyper_analysis()
-        takes_magnitudes = architecture == "bmshj2018-hyperprior"
-        return Transforms(*build.google(), h_a, takes_magnitudes, 3, device, dtype)
+            return Transforms(*build.cheng(attention), build.hyper_analysis(plain=False), False, 10, device, dtype)
+        plain = architecture == "bmshj2018-hyperprior"  # Its h_a takes magnitudes and has plain ReLUs.
+        h_a = None if architecture == "bmshj2018-factorized" else build.hyper_analysis(plain=plain)
+        return Transforms(*build.google(), h_a, plain, 3, device, dtype)
     except KeyError as error:
         raise SnapshotError(f"The snapshot lacks the weight {error.args[0]}; import its checkpoint again.") from None
 
@@ -137,8 +137,8 @@ class _Builder:
 
     def cheng(self, attention: bool) -> tuple[list[Layer], list[Layer]]:
         """g_a, g_s of cheng2020: residual blocks of 3x3 convolutions, sub-pixel upsampling, attention if asked."""
-        analysis = "down same down [attend] same down same half [attend]".split()
-        synthesis = "[attend] same up same up [attend] same up same".split()
+        analysis = ("down", "same", "down", "[attend]", "same", "down", "same", "half", "[attend]")
+        synthesis = ("[attend]", "same", "up", "same", "up", "[attend]", "same", "up", "same")
         g_a = [self.block(f"g_a.{i}", kind, i == 0) for i, kind in enumerate(_kinds(analysis, attention))]
         kinds = _kinds(synthesis, attention)
         g_s = [self.block(f"g_s.{i}", kind, False) for i, kind in enumerate(kinds)]
@@ -183,16 +183,14 @@ class _Builder:
 
         return attend
 
-    def hyper_analysis(self) -> list[Layer]:
-        """h_a: convolutions with ReLU between, leaky but for bmshj2018-hyperprior; the strides follow from the family."""
+    def hyper_analysis(self, *, plain: bool) -> list[Layer]:
+        """h_a: convolutions with ReLU between them, leaky but for bmshj2018-hyperprior (``plain``)."""
         names = [
             name.removesuffix(".weight") for name in self.tensors if name.startswith("h_a.") and name.endswith("t")
         ]
         names.sort(key=lambda name: int(name.split(".")[1]))
         # Three layers: strides 1, 2, 2 (bmshj2018, mbt2018); five: 1, 1, 2, 1, 2 (cheng2020).
         strides = (1, 2, 2) if len(names) == 3 else (1, 1, 2, 1, 2)
-        plain = "h_s.0.weight" in self.tensors and "context_prediction.weight" not in self.tensors
-        plain = plain and self.tensors["h_s.4.weight"].shape[0] == self.tensors["g_a.6.weight"].shape[0]
         layers: list[Layer] = []
         for name, stride in zip(names, strides, strict=True):
             layers += [self.convolution(name, stride=stride), functional.relu_ if plain else _leaky]
@@ -243,7 +241,7 @@ class _Builder:
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
-def _kinds(names: list[str], attention: bool) -> list[str]:
+def _kinds(names: Sequence[str], attention: bool) -> list[str]:
     return [name.strip("[]") for name in names if attention or not name.startswith("[")]
 
 
