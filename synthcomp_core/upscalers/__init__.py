@@ -1,1 +1,124 @@
-"""Upscalers."""
+"""The Upscaler protocol; upscaler ids to upscalers, and the list of what is at hand."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from synthcomp_core.errors import SnapshotError, SynthcompError
+from synthcomp_core.images import Image
+from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.snapshots import SnapshotCard, list_snapshots
+from synthcomp_core.upscalers.fsr1 import FSR_MODES, Fsr1, mode_size, range_note
+from synthcomp_core.upscalers.interpolation import METHODS, Interpolation
+
+__all__ = [
+    "FSR_MODES",
+    "Upscaler",
+    "UpscalerInfo",
+    "list_upscalers",
+    "mode_size",
+    "parse_upscaler",
+    "rcan_snapshot_id",
+    "upscaling_note",
+]
+
+RCAN = "rcan"
+_MAX_RCAN_SCALE = 8
+_SHARPNESS = re.compile(r"fsr1_s(\d+(?:\.\d+)?)")
+
+
+class Upscaler(Protocol):
+    """Brings an image to another size.
+
+    ``upscale`` takes an (H, W, 3) uint8 sRGB image of any size from 1x1 and gives one of exactly ``size`` =
+    (width, height), any size from 1x1, with the image centres coinciding: nothing is shifted.
+    """
+
+    id: str
+
+    def upscale(self, image: Image, size: tuple[int, int], *, on_progress: OnProgress = silent) -> Image: ...
+
+
+@dataclass(frozen=True)
+class UpscalerInfo:
+    """One line of the list of upscalers.
+
+    kind: "interpolation", "fsr1" or "neural". scale: a network's own scale a side, None where any will do.
+    available: False where a snapshot is missing; asking for such an upscaler says how to get it.
+    """
+
+    id: str
+    label: str
+    kind: str
+    scale: int | None = None
+    available: bool = True
+
+
+def parse_upscaler(
+    upscaler_id: str, *, scale: float = 2.0, precision: str = "auto", device: str | None = None
+) -> Upscaler:
+    """The upscaler with this id.
+
+    nearest, bilinear, bicubic, lanczos; ``fsr1`` (sharpened by 0.2 stops), ``fsr1_s0.5`` (stops given), ``fsr1_off``
+    (EASU alone); ``rcan``, the RCAN snapshot that fits ``scale`` (a side); or the id of an upscaler snapshot.
+    precision ("auto" | "float32" | "bfloat16") and device ("cpu", "cuda", None = best) concern networks only.
+    SynthcompError, naming what there is, for an id that fits nothing.
+    """
+    if upscaler_id in METHODS:
+        return Interpolation(upscaler_id)
+    if upscaler_id == "fsr1":
+        return Fsr1()
+    if upscaler_id == "fsr1_off":
+        return Fsr1(None)
+    if match := _SHARPNESS.fullmatch(upscaler_id):
+        return Fsr1(float(match[1]))
+    snapshot_id = rcan_snapshot_id(scale) if upscaler_id == RCAN else upscaler_id
+    if snapshot_id not in {card.id for card in list_snapshots("upscaler")}:
+        raise _missing(upscaler_id, snapshot_id)
+    from synthcomp_core.upscalers.neural import load_upscaler
+
+    return load_upscaler(snapshot_id, precision=precision, device=device)
+
+
+def rcan_snapshot_id(scale: float) -> str:
+    """The snapshot that ``rcan`` means at a scale (a side): the next whole scale up, from 2."""
+    return f"rcan-x{min(max(2, math.ceil(scale)), _MAX_RCAN_SCALE)}-games"
+
+
+def list_upscalers() -> list[UpscalerInfo]:
+    """Interpolation, FSR 1, RCAN and the upscaler snapshots, in the order in which they are shown."""
+    snapshots = list_snapshots("upscaler")
+    has_rcan = any(card.id == rcan_snapshot_id(2) for card in snapshots)
+    return [
+        UpscalerInfo("bicubic", "Bicubic (a = -0.5)", "interpolation"),
+        UpscalerInfo("lanczos", "Lanczos (3 lobes)", "interpolation"),
+        UpscalerInfo("bilinear", "Bilinear", "interpolation"),
+        UpscalerInfo("nearest", "Nearest neighbour", "interpolation"),
+        UpscalerInfo("fsr1", "AMD FSR 1.0, sharpened by 0.2 stops", "fsr1"),
+        UpscalerInfo("fsr1_off", "AMD FSR 1.0, not sharpened (EASU alone)", "fsr1"),
+        UpscalerInfo(RCAN, "RCAN, the snapshot that fits the scale", "neural", available=has_rcan),
+        *(UpscalerInfo(card.id, _card_label(card), "neural", card.scale) for card in snapshots),
+    ]
+
+
+def upscaling_note(upscaler_id: str, source: tuple[int, int], size: tuple[int, int]) -> str | None:
+    """A sentence to show when this upscaler leaves its range between two (width, height), else None."""
+    return range_note(source, size) if upscaler_id.startswith("fsr1") else None
+
+
+def _card_label(card: SnapshotCard) -> str:
+    trained = f", trained on {card.trained_on}" if card.trained_on else ""
+    return f"{card.architecture} x{card.scale}{trained}"
+
+
+def _missing(upscaler_id: str, snapshot_id: str) -> SynthcompError:
+    if upscaler_id == RCAN:
+        return SnapshotError(
+            f"RCAN needs the snapshot {snapshot_id}, which is not here: train one, or bring weights with "
+            f"`snapshot import FILE --id {snapshot_id}`."
+        )
+    known = ", ".join(info.id for info in list_upscalers() if info.available)
+    return SynthcompError(f"Unknown upscaler {upscaler_id!r}: use one of {known}, or fsr1_sSTOPS as in fsr1_s0.5.")
