@@ -10,6 +10,8 @@ from synthcomp_core.ui.text import plain
 from synthcomp_core.ui.variant_picker import pick_variant
 from synthcomp_core.ui.viewer import Picture, show_viewer
 
+MATCH_HELP = "Search the quality whose bytes come closest from below."
+
 st.title("Live", anchor=False)
 st.caption(
     "Pick an image and two variants, render, and compare them down to the pixel. Everything runs on this machine."
@@ -18,11 +20,8 @@ st.caption(
 picked = pick_image()
 apply_matched_quality()
 with st.form("variants", border=True):
-    side_a, side_b = st.columns(2, gap="large")
-    with side_a:
-        variant_a = pick_variant("a", default_codec="mbt2018-q4-mse-games")
-    with side_b:
-        variant_b = pick_variant("b", default_codec="webp")
+    variant_a = pick_variant("a", default_codec="mbt2018-q4-mse-games")
+    variant_b = pick_variant("b", default_codec="webp")
     submitted = st.form_submit_button("Render both", type="primary", icon=":material/play_arrow:", key="render")
 work = st.container()
 failure = st.session_state.pop("live_failure", None)
@@ -30,10 +29,11 @@ if failure is not None:
     st.error(plain(failure))
 
 result = last_result()
-original_png, pictures, overlays = None, [], []
+shown = None
 if picked is not None:
     height, width = picked.image.shape[:2]
     shown = result if result is not None and result.picked.png == picked.png else None
+    overlays: list[Picture] = []
     pictures = [Picture("original", f"Original · {picked.name}", picked.png, width, height, f"{width}x{height}", None)]
     for side in shown.sides if shown else ():
         if side.rendered is not None:
@@ -41,8 +41,6 @@ if picked is not None:
             pictures.append(picture)
             overlays.extend(side_overlays)
     show_viewer(pictures, overlays=overlays, key="live_viewer")
-else:
-    shown = None
 
 match_clicked = None
 if shown is not None:
@@ -57,13 +55,8 @@ if shown is not None:
             if side.rendered is not None:
                 show_side(side.side, side.rendered, shown.picked)
             if other.rendered is not None and can_match(side.variant):
-                label = f"Match {side.side}'s bytes to {other.side}"
-                if st.button(
-                    label,
-                    key=f"match_{side.side}",
-                    icon=":material/balance:",
-                    help="Search the quality whose bytes come closest from below.",
-                ):
+                match_label = f"Match {side.side}'s bytes to {other.side}"
+                if st.button(match_label, key=f"match_{side.side}", icon=":material/balance:", help=MATCH_HELP):
                     match_clicked = (side, other)
 
 opened_by_link = "rendered" in st.query_params and result is None

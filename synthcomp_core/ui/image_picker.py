@@ -48,14 +48,9 @@ def pick_image() -> PickedImage | None:
     """Draw the picker; the image picked, or None (after one sentence) when there is none."""
     options = sources()
     complain_about_url("source", options)
-    source = st.segmented_control(
-        "Image from",
-        options,
-        default=SAMPLES,
-        required=True,
-        key="source",
-        format_func=_source_label,
-        bind="query-params",
+    left, right = st.columns([1, 2], gap="medium", vertical_alignment="bottom")
+    source = left.segmented_control(
+        "Image from", options, default=SAMPLES, required=True, key="source", bind="query-params"
     )
     if source == UPLOAD:
         return _pick_upload()
@@ -72,7 +67,7 @@ def pick_image() -> PickedImage | None:
             st.session_state["image"] = picked
     elif st.session_state.get("image", names[0]) not in paths:
         del st.session_state["image"]  # The picture of another source: start with this one's first.
-    name = str(st.selectbox("Image", names, key="image", format_func=_readable, bind="query-params"))
+    name = str(right.selectbox("Image", names, key="image", bind="query-params"))
     if len(names) <= _MAX_GALLERY:
         show_gallery(
             [
@@ -125,10 +120,6 @@ def _picked(dataset: str, loaded: LoadedImage, png: bytes, path: Path | None) ->
 def _remember_pick(item_id: str) -> None:
     # The select box already stands when the gallery reports; it takes the new value at the start of the next run.
     st.session_state["picked_in_gallery"] = item_id
-
-
-def _source_label(source: str) -> str:
-    return {SAMPLES: "Bundled frames", UPLOAD: "Upload"}.get(source, source)
 
 
 def _readable(name: str) -> str:

@@ -10,6 +10,7 @@ from synthcomp_core.ui.image_picker import complain_about_url
 from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant
 
+# Options are what the URL holds, so they are ids and numbers, not phrases.
 FULL_RESOLUTION = "1"
 SCALES = [FULL_RESOLUTION, "1.3", "1.5", "1.7", "2"]
 DEFAULT_UPSCALER = "bicubic"
@@ -21,28 +22,24 @@ def codec_options() -> list[str]:
     return [card.id for card in list_learned()] + [family.name for family in list_families()]
 
 
-def codec_label(option: str) -> str:
-    """How a codec is called on screen."""
-    return FAMILIES[option].label if option in FAMILIES else option
-
-
 def pick_variant(side: str, *, default_codec: str) -> Variant:
-    """Draw the widgets of one side ("a" or "b") and give the variant they describe."""
+    """Draw the widgets of one side ("a" or "b") in one row and give the variant they describe."""
     codecs = codec_options()
     upscalers = [upscaler.id for upscaler in list_upscalers()]
     complain_about_url(f"{side}_codec", codecs)
     complain_about_url(f"{side}_scale", SCALES)
     complain_about_url(f"{side}_upscaler", upscalers)
     complain_about_quality(f"{side}_quality")
-    codec = st.selectbox(
+    at_codec, at_quality, at_scale, at_upscaler = st.columns([4, 4, 2, 2], gap="medium")
+    codec = at_codec.selectbox(
         f"Codec {side.upper()}",
         codecs,
         index=codecs.index(default_codec) if default_codec in codecs else 0,
         key=f"{side}_codec",
-        format_func=codec_label,
         bind="query-params",
+        help="A trained snapshot, or a classical codec.",
     )
-    quality = st.slider(
+    quality = at_quality.slider(
         f"Quality {side.upper()}",
         1,
         _MAX_QUALITY,
@@ -51,22 +48,20 @@ def pick_variant(side: str, *, default_codec: str) -> Variant:
         bind="query-params",
         help="The encoder's own number, for codecs that have one. A snapshot has its quality built in.",
     )
-    left, right = st.columns(2)
-    scale = left.selectbox(
-        f"Resolution {side.upper()}",
+    scale = at_scale.selectbox(
+        f"Downscale {side.upper()}",
         SCALES,
         key=f"{side}_scale",
-        format_func=lambda value: "full" if value == FULL_RESOLUTION else f"1/{value} a side",
         bind="query-params",
-        help="Code the image at a lower resolution and upscale it afterwards.",
+        help="Divide both sides by this before coding, and upscale afterwards. 1 = full resolution.",
     )
-    upscaler = right.selectbox(
+    upscaler = at_upscaler.selectbox(
         f"Upscaler {side.upper()}",
         upscalers,
         index=upscalers.index(DEFAULT_UPSCALER),
         key=f"{side}_upscaler",
         bind="query-params",
-        help="Used when the resolution is not full.",
+        help="Used when the image is downscaled before coding.",
     )
     family = FAMILIES.get(str(codec))
     codec_id = f"{codec}-q{quality}" if family is not None and family.qualities is not None else str(codec)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.codecs import parse_codec
 from synthcomp_core.images import read_image
-from synthcomp_core.metrics import measure
+from synthcomp_core.metrics import METRICS, measure
 from tests.pages.conftest import frame
 
 
@@ -54,8 +54,10 @@ def test_two_classical_variants_show_their_bytes_and_metrics(app: AppTest) -> No
         cells = shown[f"{side}: {codec_id}"]
         assert cells["bytes"].startswith((f"{len(bitstream):,}", f"**{len(bitstream):,}**"))
         assert f"{len(bitstream) * 8 / (200 * 176):.4f}" in cells["bpp"]
-        assert f"{metrics.psnr_rgb:.2f}" in cells["PSNR [dB]"] or f"{metrics.psnr_rgb:.2f}" in "".join(cells.values())
-        assert f"{metrics.flip:.4f}" in "".join(cells.values())
+        for name in ("psnr_rgb", "psnr_y", "ssim_rgb", "msssim_rgb", "flip"):
+            info = METRICS[name]
+            heading = f"{info.label} [{info.unit}]" if info.unit else info.label
+            assert cells[heading].strip("* ◀") == f"{getattr(metrics, name):.{info.decimals}f}"
 
 
 def test_the_better_value_of_each_column_is_marked_once(app: AppTest) -> None:
