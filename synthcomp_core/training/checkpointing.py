@@ -1,0 +1,28 @@
+"""Checkpoints of a training: written whole or not at all, read without unpickling anything but tensors."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from synthcomp_core.errors import SnapshotError
+from synthcomp_core.storage import atomic_path
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write nested dicts of tensors and plain numbers."""
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What :func:`save_checkpoint` wrote; SnapshotError when it cannot be read."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        raise SnapshotError(
+            f"The checkpoint {path} cannot be read ({type(error).__name__}); delete it to begin this model anew."
+        ) from error

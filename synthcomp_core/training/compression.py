@@ -1,0 +1,149 @@
+"""Training of compression models: the task that :mod:`synthcomp_core.training.loop` carries out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from synthcomp_core.errors import PlanError
+from synthcomp_core.torchvision_import import ensure_torchvision
+from synthcomp_core.training.gain import search_gain
+from synthcomp_core.training.grow import grow_latents
+from synthcomp_core.training.latents import draw_noise, quantised_forward, train_forward
+from synthcomp_core.training.loader import PatchSampler, PixelCache, to_tensor, validation_crops
+from synthcomp_core.training.loop import Validation
+from synthcomp_core.training.losses import RateDistortionLoss
+
+if TYPE_CHECKING:
+    from synthcomp_core.training.plan import ModelPlan
+
+VALIDATION_SIDE = 256
+GAIN_CROPS_PER_IMAGE = 1
+# Parts of a state dict that are computed from the weights, not trained.
+TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
+
+
+class CompressionStep(nn.Module):
+    """A model and its loss behind one ``forward``, as data-parallel wrappers want it."""
+
+    def __init__(self, net: nn.Module, loss: RateDistortionLoss, surrogate: str) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self.surrogate = surrogate
+
+    def forward(self, x: Tensor, noise_y: Tensor, noise_z: Tensor) -> Tensor:
+        """(loss, bpp, distortion) of a batch, (3,) float32."""
+        from synthcomp_core.training.latents import Noise
+
+        result = train_forward(self.net, x, Noise(noise_y, noise_z), surrogate=self.surrogate)
+        bpp = result.bits_per_pixel()
+        distortion = self.loss.distort(result.x_hat, x)
+        return torch.stack((bpp + self.loss.lmbda * distortion, bpp, distortion))
+
+
+class CompressionTask:
+    """One compression model of a plan: how to build it, feed it, and judge it."""
+
+    columns = ("loss", "bpp", "distortion")
+
+    def __init__(self, plan: ModelPlan, train: PixelCache, validation: PixelCache) -> None:
+        self.plan = plan
+        self.loss = RateDistortionLoss(plan.lambda_value, plan.distortion)
+        self.sampler = PatchSampler(train, plan.patch, plan.batch, plan.seed)
+        side = min(VALIDATION_SIDE, *(min(shape) // 64 * 64 for shape in validation.shapes))
+        self.crops = validation_crops(validation, side=side, per_image=plan.validation_crops)
+        self.gain_crops = validation_crops(train, side=side, per_image=GAIN_CROPS_PER_IMAGE, seed=1)[:24]
+
+    def build(self, start: dict[str, Tensor] | None) -> tuple[nn.Module, str]:
+        """The model to train, from ``start`` when given, and a note on how the start was fitted to the plan."""
+        plan = self.plan
+        net = new_model(plan.architecture, plan.N, plan.M)
+        if start is None:
+            return CompressionStep(net, self.loss, plan.surrogate), "from random weights"
+        # Parameters only: the constants among the buffers do not survive float16 (a likelihood floor of 1e-9 is 0).
+        trained = {name for name, _ in net.named_parameters()}
+        weights = {name: value.float() for name, value in start.items() if name in trained}
+        note = f"from {plan.init}"
+        channels = weights["g_a.6.weight"].shape[0] if "g_a.6.weight" in weights else plan.M
+        if channels < plan.M:
+            weights = grow_latents(net, weights)
+            note += f", grown from M={channels} to M={plan.M}"
+        state = net.state_dict()
+        kept = {name: weights.get(name, value) for name, value in state.items()}
+        try:
+            net.load_state_dict(kept)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise PlanError(
+                f"model {plan.id}: init {plan.init!r} does not fit N={plan.N}, M={plan.M} ({reason})."
+            ) from None
+        if plan.gain:
+            net.eval()
+            gain, loss = search_gain(net, to_tensor(self.gain_crops), self.loss)
+            note += f", latents times {gain:.3g} (loss {loss:.3f})"
+        return CompressionStep(net, self.loss, plan.surrogate), note
+
+    def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor, ...]:
+        """Patches and noise of one step for one of ``world`` processes."""
+        plan = self.plan
+        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
+        noise = draw_noise(_Channels(plan.N, plan.M), plan.batch, plan.patch, plan.patch, generator)
+        share = slice(rank * plan.batch // world, (rank + 1) * plan.batch // world)
+        patches = self.sampler.patches(step, rank=rank, world=world)
+        return to_tensor(patches), noise.y[share], noise.z[share]
+
+    def auxiliary(self, module: nn.Module) -> tuple[list[nn.Parameter], Any] | None:
+        """The quantiles and their loss: they only track the learnt density, outside the gradient of the rate."""
+        bottleneck: Any = module.net.entropy_bottleneck  # type: ignore[union-attr]
+        return [bottleneck.quantiles], bottleneck.loss
+
+    def settle(self, module: nn.Module) -> None:
+        """Put the quantiles where the learnt density has them (CompressAI's bisection; needs no data)."""
+        bottleneck: Any = module.net.entropy_bottleneck  # type: ignore[union-attr]
+        bottleneck._update_quantiles()
+
+    def validate(self, module: nn.Module) -> Validation:
+        """Loss, bpp and PSNR over the held-out crops, with the latents that a decoder rebuilds."""
+        net = module.net
+        device = next(net.parameters()).device  # type: ignore[union-attr]
+        losses, rates, psnrs = [], [], []
+        with torch.no_grad():
+            for start in range(0, len(self.crops), 16):
+                x = to_tensor(self.crops[start : start + 16]).to(device)
+                result = quantised_forward(net, x)  # type: ignore[arg-type]
+                bits = (result.bits_y + result.bits_z) / (x.shape[-1] * x.shape[-2])
+                x_hat = (result.x_hat.clamp(0, 1) * 255).round() / 255
+                for index in range(len(x)):
+                    one, reference = x_hat[index : index + 1], x[index : index + 1]
+                    losses.append(float(self.loss(one, reference, bits[index])))
+                    rates.append(float(bits[index]))
+                    mse = max(float(functional.mse_loss(one, reference)), 1e-10)
+                    psnrs.append(-10 * float(torch.log10(torch.tensor(mse))))
+        count = len(losses)
+        return Validation(sum(losses) / count, sum(psnrs) / count, sum(rates) / count)
+
+    def state_dict(self, module: nn.Module) -> dict[str, Tensor]:
+        """What is saved: CompressAI's state dict, without tables."""
+        state = module.net.state_dict()  # type: ignore[union-attr]
+        return {name: value for name, value in state.items() if name.split(".")[-1] not in TABLES}
+
+
+class _Channels:
+    """Stands for a model where only its channel counts matter."""
+
+    def __init__(self, N: int, M: int) -> None:
+        self.N, self.M = N, M
+
+
+def new_model(architecture: str, N: int, M: int) -> nn.Module:
+    """A CompressAI model with random weights; only mbt2018 has the context model this trainer knows."""
+    ensure_torchvision()
+    from compressai.models import JointAutoregressiveHierarchicalPriors
+
+    if architecture != "mbt2018":
+        raise PlanError(f"architecture {architecture!r} cannot be trained here; use 'mbt2018'.")
+    return JointAutoregressiveHierarchicalPriors(N, M)

@@ -1,0 +1,165 @@
+"""Random patches from a memory-mapped cache of decoded images, and the crops that validation looks at.
+
+An image is decoded once, into a cache file of raw pixels; a patch is then a copy of a few rows. Which patches
+a step sees depends on (seed, step) alone, so that a resumed training sees the same ones without any state, and
+processes that share a batch each take their part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synthcomp_core.errors import PlanError
+from synthcomp_core.images import Image, list_images, read_image
+from synthcomp_core.storage import atomic_path, write_text
+
+
+@dataclass(frozen=True)
+class PixelCache:
+    """Decoded images in one memory-mapped file: pixels (flat uint8), and of each image offset, height, width."""
+
+    pixels: np.ndarray
+    offsets: tuple[int, ...]
+    shapes: tuple[tuple[int, int], ...]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def image(self, index: int) -> np.ndarray:
+        """View of image ``index`` as (H, W, 3) uint8."""
+        height, width = self.shapes[index]
+        start = self.offsets[index]
+        return self.pixels[start : start + height * width * 3].reshape(height, width, 3)
+
+    def part(self, indices: list[int]) -> PixelCache:
+        """The cache restricted to some images; the pixels stay shared."""
+        return PixelCache(
+            self.pixels,
+            tuple(self.offsets[index] for index in indices),
+            tuple(self.shapes[index] for index in indices),
+            tuple(self.names[index] for index in indices),
+        )
+
+
+def open_cache(
+    files: list[Path], folder: Path, *, transform: Callable[[Image], Image] | None = None, tag: str = ""
+) -> PixelCache:
+    """The cache of these image files in ``folder``, decoded now when it is not there yet.
+
+    transform: what to do to each image first; ``tag`` then says what that is. The cache is named after the tag and
+    the files' paths, sizes and times, so a changed file makes a new one.
+    """
+    digest = hashlib.sha256(tag.encode())
+    for path in files:
+        status = path.stat()
+        digest.update(f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+    stem = folder / digest.hexdigest()[:16]
+    pixels_path, index_path = stem.with_suffix(".pixels"), stem.with_suffix(".json")
+    if not index_path.is_file() or not pixels_path.is_file():
+        shapes = []
+        with atomic_path(pixels_path) as temporary, temporary.open("wb") as file:
+            for path in files:
+                image = read_image(path).image
+                image = np.ascontiguousarray(transform(image) if transform else image)
+                shapes.append(image.shape[:2])
+                file.write(image.tobytes())
+        write_text(index_path, json.dumps(shapes))
+    shapes = [(int(height), int(width)) for height, width in json.loads(index_path.read_text())]
+    offsets = np.concatenate([[0], np.cumsum([height * width * 3 for height, width in shapes])])
+    pixels = np.memmap(pixels_path, dtype=np.uint8, mode="r")
+    return PixelCache(pixels, tuple(int(o) for o in offsets[:-1]), tuple(shapes), tuple(path.name for path in files))
+
+
+def image_files(folder: Path, *, key: str) -> list[Path]:
+    """The images in a folder; PlanError naming the plan's ``key`` when there are none."""
+    if not folder.is_dir():
+        raise PlanError(f"{key}: there is no folder {folder}.")
+    files = list_images(folder)
+    if not files:
+        raise PlanError(f"{key}: the folder {folder} holds no images.")
+    return files
+
+
+@dataclass(frozen=True)
+class PatchSampler:
+    """Random patches with flips (and quarter turns) from a cache, as a function of the step."""
+
+    cache: PixelCache
+    patch: int
+    batch: int
+    seed: int
+    rotate: bool = False
+
+    def patches(self, step: int, *, rank: int = 0, world: int = 1) -> np.ndarray:
+        """The part of process ``rank`` of ``world`` of the step's batch, (B / world, patch, patch, 3) uint8."""
+        return self.paired(step, [self.cache], scale=1, rank=rank, world=world)[0]
+
+    def paired(
+        self, step: int, inputs: list[PixelCache], *, scale: int, rank: int = 0, world: int = 1, first: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Patches of the cache and the same places of one of ``inputs`` (smaller by ``scale``), drawn for each sample.
+
+        first: the share of samples that take ``inputs[0]``; the others take one of the rest, each as often.
+        """
+        generator = np.random.default_rng((self.seed, step))
+        indices = generator.integers(len(self.cache), size=self.batch)
+        places = generator.random((self.batch, 2))
+        turns = generator.integers(0, 2, size=(self.batch, 4))
+        choices = generator.random(self.batch)
+        share, small = self.batch // world, self.patch // scale
+        targets = np.empty((share, self.patch, self.patch, 3), np.uint8)
+        sources = np.empty((share, small, small, 3), np.uint8)
+        for slot in range(share):
+            sample = rank * share + slot
+            index = int(indices[sample])
+            source = inputs[_choose(float(choices[sample]), len(inputs), first)]
+            height, width = source.shapes[index]
+            row = int(places[sample, 0] * (height - small + 1))
+            column = int(places[sample, 1] * (width - small + 1))
+            turn = turns[sample] if self.rotate else turns[sample] * (1, 0, 0, 0)
+            sources[slot] = _turned(source.image(index), row, column, small, turn)
+            targets[slot] = _turned(self.cache.image(index), row * scale, column * scale, self.patch, turn)
+        return targets, sources
+
+
+def _choose(value: float, count: int, first: float) -> int:
+    """Index of ``count``: 0 for a share ``first`` of values in [0, 1), the others with equal shares."""
+    if count == 1 or value < first:
+        return 0
+    return 1 + min(count - 2, int((value - first) / (1 - first) * (count - 1)))
+
+
+def _turned(image: np.ndarray, row: int, column: int, side: int, turn: np.ndarray) -> np.ndarray:
+    piece = image[row : row + side, column : column + side]
+    if turn[0]:
+        piece = piece[:, ::-1]
+    if turn[1]:
+        piece = piece[::-1]
+    return piece.transpose(1, 0, 2) if turn[2] else piece
+
+
+def validation_crops(cache: PixelCache, *, side: int, per_image: int, seed: int = 0) -> np.ndarray:
+    """Fixed crops spread over the images, (images * per_image, side, side, 3) uint8."""
+    generator = np.random.default_rng(seed)
+    crops = []
+    for index in range(len(cache)):
+        image = cache.image(index)
+        for place in generator.random((per_image, 2)):
+            row = int(place[0] * (image.shape[0] - side + 1))
+            column = int(place[1] * (image.shape[1] - side + 1))
+            crops.append(image[row : row + side, column : column + side])
+    return np.stack(crops)
+
+
+def to_tensor(patches: np.ndarray) -> Tensor:
+    """(B, H, W, 3) uint8 to (B, 3, H, W) float32 in [0, 1], channels last in memory."""
+    return torch.from_numpy(patches).permute(0, 3, 1, 2).to(torch.float32).div_(255)

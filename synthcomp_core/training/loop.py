@@ -1,0 +1,254 @@
+"""The training loop: steps, averaged weights, validation, checkpoints; the same for every kind of model.
+
+Everything random in a step is drawn from (seed, step), so a checkpoint holds no generator state and a training
+that was killed goes on along the trajectory of one that was not (on the same machine with the same threads).
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.storage import write_text
+from synthcomp_core.training.checkpointing import load_checkpoint, save_checkpoint
+
+if TYPE_CHECKING:
+    from synthcomp_core.training.plan import ModelPlan
+
+LAST, BEST, LOG = "last.pt", "best.pt", "log.csv"
+LOG_EVERY = 50
+HALVINGS = 5  # "halving" cuts the rate in half at each fifth of the steps.
+
+
+@dataclass(frozen=True)
+class Validation:
+    """loss: what decides which weights are best; psnr in dB; bpp of a codec."""
+
+    loss: float
+    psnr: float
+    bpp: float | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best averaged weights of a training, their validation, and the steps it took."""
+
+    state: dict[str, Tensor]
+    validation: Validation
+    steps: int
+
+
+class Task(Protocol):
+    """What the loop asks of a kind of model."""
+
+    plan: ModelPlan
+    columns: tuple[str, ...]
+
+    def build(self, start: dict[str, Tensor] | None) -> tuple[nn.Module, str]: ...
+    def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor, ...]: ...
+    def auxiliary(self, module: nn.Module) -> tuple[list[nn.Parameter], Any] | None: ...
+    def settle(self, module: nn.Module) -> None: ...
+    def validate(self, module: nn.Module) -> Validation: ...
+    def state_dict(self, module: nn.Module) -> dict[str, Tensor]: ...
+
+
+def learning_rate(plan: ModelPlan, step: int) -> float:
+    """The rate at a step: linear warm-up, then a half cosine to ``lr_final``, or constant before a plateau's cuts."""
+    if step < plan.warmup:
+        return plan.lr * (step + 1) / plan.warmup
+    if plan.schedule == "plateau":
+        return plan.lr
+    progress = (step - plan.warmup) / max(1, plan.steps - plan.warmup)
+    if plan.schedule == "halving":
+        return max(plan.lr_final, plan.lr * 0.5 ** int(progress * HALVINGS))
+    return plan.lr_final + (plan.lr - plan.lr_final) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+class Trainer:
+    """One training: its module, averaged copy and optimisers, and where it stands.
+
+    fabric: a launched lightning_fabric.Fabric. start: weights to begin with, not asked for when a checkpoint is
+    found in ``folder``.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        folder: Path,
+        fabric: Any,
+        *,
+        start: Callable[[], dict[str, Tensor] | None] = lambda: None,
+        compile_module: bool = False,
+    ) -> None:
+        plan = task.plan
+        self.task, self.folder, self.fabric = task, folder, fabric
+        torch.manual_seed(plan.seed)
+        checkpoint = load_checkpoint(folder / LAST) if (folder / LAST).is_file() else None
+        if checkpoint is None:
+            module, self.origin = task.build(start())
+        else:
+            module, self.origin = task.build(None)[0], checkpoint["origin"]
+            module.load_state_dict(checkpoint["module"])
+        module = module.to(fabric.device, memory_format=torch.channels_last)
+        self.averaged = copy.deepcopy(module).requires_grad_(False)
+        auxiliary = task.auxiliary(module)
+        slow = auxiliary[0] if auxiliary else []
+        # Outside the wrapper's gradient exchange: every process computes the same step for them, without data.
+        for parameter in slow:
+            parameter.requires_grad_(False)
+        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.Adam(parameters, lr=plan.lr)
+        self.raw = module
+        wrapped = torch.compile(module) if compile_module else module
+        self.module, self.optimizer = fabric.setup(wrapped, optimizer)
+        for parameter in slow:
+            parameter.requires_grad_(True)
+        self.auxiliary_loss = auxiliary[1] if auxiliary else None
+        self.auxiliary = torch.optim.Adam(slow, lr=plan.lr_quantiles) if slow else None
+        self.step, self.best = 0, Validation(math.inf, 0.0)
+        self.cuts, self.waited = 0, 0
+        self.running = torch.zeros(len(task.columns), dtype=torch.float64)
+        if checkpoint is not None:
+            self._restore(checkpoint)
+
+    def run(self, on_progress: OnProgress = silent, *, until: Callable[[], bool] = lambda: False) -> Trained:
+        """Train to the plan's last step (or ``until`` says so, checked after each step), then the best weights."""
+        plan = self.task.plan
+        started, first = time.monotonic(), self.step
+        while self.step < plan.steps:
+            parts = self._advance()
+            if self.step % LOG_EVERY == 0:
+                mean = self.running / LOG_EVERY
+                self.running.zero_()
+                seconds = time.monotonic() - started
+                self._log("train", {name: float(value) for name, value in zip(self.task.columns, mean, strict=True)})
+                rate = (self.step - first) / seconds
+                stage = f"{plan.id}: step {self.step}/{plan.steps}, loss {float(mean[0]):.4f}, {rate:.1f} steps/s"
+                on_progress(self.step / plan.steps, stage)
+            last = self.step == plan.steps
+            if self.step % plan.validate_every == 0 or last:
+                self.validate()
+            if self.step % plan.checkpoint_every == 0 or last:
+                self.save()
+            del parts
+            if until():
+                break
+        best = self.folder / BEST
+        state = load_checkpoint(best)["state"] if best.is_file() else self.task.state_dict(self.averaged)
+        return Trained(state, self.best, self.step)
+
+    def _advance(self) -> Tensor:
+        plan, fabric = self.task.plan, self.fabric
+        rate = learning_rate(plan, self.step) * 0.5**self.cuts
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        batch = self.task.batch(self.step, rank=fabric.global_rank, world=fabric.world_size)
+        parts = self.module(*(tensor.to(fabric.device) for tensor in batch))
+        values = parts.detach()
+        if fabric.world_size > 1:
+            values = fabric.all_reduce(values, reduce_op="mean")
+        values = values.double().cpu()
+        if not bool(torch.isfinite(values).all()):
+            raise SynthcompError(
+                f"{plan.id}: the loss is {float(values[0])} at step {self.step + 1}; the last checkpoint is kept; "
+                "lower `lr` in the plan and run it again."
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        fabric.backward(parts[0])
+        fabric.clip_gradients(self.module, self.optimizer, max_norm=plan.clip, error_if_nonfinite=False)
+        self.optimizer.step()
+        if self.auxiliary is not None and self.auxiliary_loss is not None:
+            self.auxiliary.zero_grad(set_to_none=True)
+            self.auxiliary_loss().backward()
+            self.auxiliary.step()
+        self.step += 1
+        decay = min(plan.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.raw.parameters()), 1 - decay)
+        self.running += values
+        return values
+
+    def validate(self) -> Validation:
+        """Validate the averaged weights, and keep them when they are the best so far."""
+        self.averaged.eval()
+        self.task.settle(self.averaged)
+        result = self.task.validate(self.averaged)
+        plan = self.task.plan
+        if result.loss < self.best.loss:
+            self.best, self.waited = result, 0
+            if self.fabric.global_rank == 0:
+                save_checkpoint(self.folder / BEST, {"state": self.task.state_dict(self.averaged), "step": self.step})
+        else:
+            self.waited += 1
+            if plan.schedule == "plateau" and self.waited > plan.patience:
+                self.cuts, self.waited = self.cuts + 1, 0
+        values = {"loss": result.loss, "psnr": result.psnr}
+        if result.bpp is not None:
+            values["bpp"] = result.bpp
+        self._log("validation", values)
+        return result
+
+    def save(self) -> None:
+        """Write the last checkpoint, from which the same training goes on."""
+        if self.fabric.global_rank:
+            return
+        best = {"loss": self.best.loss, "psnr": self.best.psnr, "bpp": self.best.bpp}
+        content = {
+            "step": self.step,
+            "origin": self.origin,
+            "module": self.raw.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "auxiliary": self.auxiliary.state_dict() if self.auxiliary else None,
+            "best": best,
+            "cuts": self.cuts,
+            "waited": self.waited,
+            "running": self.running.clone(),
+        }
+        save_checkpoint(self.folder / LAST, content)
+
+    def _restore(self, checkpoint: dict[str, Any]) -> None:
+        self.averaged.load_state_dict(checkpoint["averaged"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        if self.auxiliary is not None:
+            self.auxiliary.load_state_dict(checkpoint["auxiliary"])
+        self.step, self.cuts, self.waited = checkpoint["step"], checkpoint["cuts"], checkpoint["waited"]
+        self.best = Validation(**checkpoint["best"])
+        self.running = checkpoint["running"].clone()
+        self._forget_after(self.step)
+
+    def _log(self, phase: str, values: dict[str, float]) -> None:
+        """Append to the CSV of the run (one row a phase and quantity), and to the loggers asked for."""
+        if self.fabric.global_rank:
+            return
+        self.fabric.log_dict({f"{phase}/{name}": value for name, value in values.items()}, step=self.step)
+        path = self.folder / LOG
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if file.tell() == 0:
+                writer.writerow(("step", "phase", "name", "value", "lr"))
+            lr = self.optimizer.param_groups[0]["lr"]
+            writer.writerows((self.step, phase, name, f"{value:.6g}", f"{lr:.3g}") for name, value in values.items())
+
+    def _forget_after(self, step: int) -> None:
+        """Drop the rows that a killed training wrote after its last checkpoint: they will be written again."""
+        path = self.folder / LOG
+        if self.fabric.global_rank or not path.is_file():
+            return
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+        kept = [row for row in rows if len(row) == 5 and (row[0] == "step" or int(row[0]) <= step)]
+        buffer = io.StringIO()
+        csv.writer(buffer).writerows(kept)
+        write_text(path, buffer.getvalue())
