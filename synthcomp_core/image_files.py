@@ -65,6 +65,7 @@ _ORIENTATION_TAG = 274  # EXIF and TIFF 6.0, "Orientation"
 _BITS_PER_SAMPLE_TAG = 258
 _PHOTOMETRIC_TAG = 262
 _WHITE_IS_ZERO = 0
+_PNG_END = b"IEND\xaeB`\x82"  # the end chunk with its CRC
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _decode_pillow(content: bytes, file_format: str, label: str, max_pixels: int
         check_pixel_limit(*webp_size(content), label, max_pixels)
     if file_format == "JPEG 2000":
         check_pixel_limit(*codestream_size(content), label, max_pixels)
-    if file_format == "PNG" and content.rfind(b"IEND") < 0:
+    if file_format == "PNG" and content.rfind(_PNG_END) < 0:
         # Without its end chunk a PNG is cut off, even where all pixels happen to be there; the size comes first.
         width, height = struct.unpack(">II", content[16:24])
         check_pixel_limit(width, height, label, max_pixels)
@@ -141,7 +142,7 @@ def _decode_pillow(content: bytes, file_format: str, label: str, max_pixels: int
             raster = _raster_of_samples(deep)
         else:
             raster = _raster_of_picture(picture, tags)
-    pixels = np.asarray(_to_srgb(raster.colour, profile, notes))
+    pixels = np.array(_to_srgb(raster.colour, profile, notes))  # a copy that may be written to
     pixels = _over_black(pixels, raster.alpha, notes)
     return _upright(pixels, orientation)
 
@@ -289,14 +290,36 @@ def _decode_jxl(content: bytes, label: str, max_pixels: int, notes: list[str]) -
     if header.is_animation:
         notes.append("the first frame of an animation is used")
     samples = imagecodecs.jpegxl_decode(content, index=0)  # libjxl has turned it upright
-    if samples.dtype == np.uint8:
-        eight = samples
-    elif samples.dtype == np.uint16:
-        eight = _eight_bit(samples)
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    colour, alpha = samples, None
+    if samples.shape[2] in (2, 4):
+        colour, alpha = samples[..., :-1], _as_eight_bit(samples[..., -1])
+    if header.colours == "linear":
+        notes.append("converted to sRGB from linear light")
+        eight = _srgb_of_linear(colour)
     else:
-        eight = np.clip(np.nan_to_num(samples.astype(np.float32)) * 255 + 0.5, 0, 255).astype(np.uint8)
-    if eight.ndim == 2:
-        eight = eight[..., None]
-    alpha = eight[..., -1] if eight.shape[2] in (2, 4) else None
-    colour = np.repeat(eight[..., :1], 3, axis=2) if eight.shape[2] < 3 else eight[..., :3]
-    return np.ascontiguousarray(_over_black(colour, alpha, notes))
+        eight = _as_eight_bit(colour)
+    if header.colours == "other":
+        notes.append("its colour space is not sRGB and was not converted")
+    return np.ascontiguousarray(_over_black(np.repeat(eight, 3 // eight.shape[2], axis=2), alpha, notes))
+
+
+def _as_eight_bit(samples: NDArray[np.generic]) -> Pixels:
+    """uint8 as it is, uint16 of 0..65535 and floats of 0..1 as 0..255, rounded."""
+    if samples.dtype == np.uint8:
+        return samples.astype(np.uint8, copy=False)
+    if samples.dtype == np.uint16:
+        return _eight_bit(samples.astype(np.uint16, copy=False))
+    return np.clip(np.nan_to_num(samples.astype(np.float32)) * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def _srgb_of_linear(samples: NDArray[np.generic]) -> Pixels:
+    """Linear light as uint8, uint16 or floats of 0..1 to sRGB (IEC 61966-2-1), row by row to save memory."""
+    largest = 1 if samples.dtype.kind == "f" else 255 if samples.dtype == np.uint8 else 65535
+    out = np.empty(samples.shape, np.uint8)
+    for source, target in zip(samples, out, strict=True):
+        light = np.clip(np.nan_to_num(source.astype(np.float32)) / largest, 0, 1)
+        curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        target[...] = np.floor(curve * 255 + 0.5)
+    return out

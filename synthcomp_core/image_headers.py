@@ -8,6 +8,7 @@ _JXL_CODESTREAM = b"\xff\x0a"
 _JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _J2K_CODESTREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ markers
 _MAX_BOXES = 1000
+_JXL_HEAD = 4096  # bytes: more than size and metadata take, unless extra channels have long names
 
 
 def sniff(content: bytes) -> str | None:
@@ -71,19 +72,23 @@ def codestream_size(content: bytes) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class JxlHeader:
-    """Size in the codestream, before orientation, and whether there is more than a still image."""
+    """Size in the codestream before orientation, whether it is an animation, and the colours of decoded samples.
+
+    colours: "sRGB", "linear" (sRGB's primaries, or grey, in linear light) or "other".
+    """
 
     width: int
     height: int
     is_animation: bool
+    colours: str
 
 
 class _Bits:
-    """Reads a JPEG XL header: least significant bit first."""
+    """Reads a JPEG XL header, least significant bit first. ValueError where it is cut off."""
 
     def __init__(self, content: bytes) -> None:
-        self._value = int.from_bytes(content[:64], "little")
-        self._left = 8 * min(len(content), 64)
+        self._value = int.from_bytes(content, "little")
+        self._left = 8 * len(content)
 
     def take(self, count: int) -> int:
         if count > self._left:
@@ -93,17 +98,75 @@ class _Bits:
         self._left -= count
         return value
 
+    def flag(self) -> bool:
+        return bool(self.take(1))
+
+    def choice(self, *options: tuple[int, int]) -> int:
+        """U32: one of four (offset, number of bits added to it)."""
+        offset, count = options[self.take(2)]
+        return offset + self.take(count)
+
+    def enum(self) -> int:
+        return self.choice((0, 0), (1, 0), (2, 4), (18, 6))
+
     def side(self) -> int:
-        return 1 + self.take((9, 13, 18, 30)[self.take(2)])
+        return self.choice((1, 9), (1, 13), (1, 18), (1, 30))
 
     def size(self) -> tuple[int, int]:
         """SizeHeader: (width, height)."""
-        is_small = self.take(1)
+        is_small = self.flag()
         height = 8 * (1 + self.take(5)) if is_small else self.side()
         ratio = ((0, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[self.take(3)]
         if ratio[0]:
             return height * ratio[0] // ratio[1], height
         return 8 * (1 + self.take(5)) if is_small else self.side(), height
+
+    def skip_preview(self) -> None:
+        options = ((16, 0), (32, 0), (1, 5), (33, 9)) if self.flag() else ((1, 6), (65, 8), (321, 10), (1345, 12))
+        self.choice(*options)
+        if self.take(3) == 0:
+            self.choice(*options)
+
+    def skip_animation(self) -> None:
+        self.choice((100, 0), (1000, 0), (1, 10), (1, 30))
+        self.choice((1, 0), (1001, 0), (1, 8), (1, 10))
+        self.choice((0, 0), (0, 3), (0, 16), (0, 32))
+        self.flag()
+
+    def skip_depth(self) -> None:
+        if self.flag():  # float samples
+            self.choice((32, 0), (16, 0), (24, 0), (1, 6))
+            self.take(4)
+        else:
+            self.choice((8, 0), (10, 0), (12, 0), (1, 6))
+
+    def skip_extra_channel(self) -> None:
+        if self.flag():  # 8-bit straight alpha
+            return
+        kind = self.enum()
+        self.skip_depth()
+        self.choice((0, 0), (3, 0), (4, 0), (1, 3))
+        self.take(8 * self.choice((0, 0), (0, 4), (16, 5), (48, 10)))
+        if kind == 0:  # alpha: premultiplied or not
+            self.flag()
+        elif kind == 2:  # spot colour
+            self.take(64)
+        elif kind == 5:  # colour filter array
+            self.choice((1, 0), (0, 2), (3, 4), (19, 8))
+
+    def colours(self) -> str:
+        """From xyb_encoded on: see JxlHeader."""
+        is_xyb = self.flag()
+        if self.flag():  # all default
+            return "sRGB"
+        has_profile, space = self.flag(), self.enum()
+        if has_profile:
+            return "sRGB" if is_xyb else "other"  # libjxl takes XYB to sRGB, and leaves other samples as they are
+        white = self.enum()
+        primaries = 1 if space == 1 or white != 1 else self.enum()
+        if space not in (0, 1) or white != 1 or primaries != 1 or self.flag():  # not RGB or grey, D65, sRGB, no gamma
+            return "other"
+        return {13: "sRGB", 8: "linear"}.get(self.enum(), "other")
 
 
 def jxl_header(content: bytes) -> JxlHeader:
@@ -113,22 +176,29 @@ def jxl_header(content: bytes) -> JxlHeader:
     """
     bits = _Bits(_jxl_codestream(content)[len(_JXL_CODESTREAM) :])
     width, height = bits.size()
+    if bits.flag():  # all metadata are the default ones
+        return JxlHeader(width, height, is_animation=False, colours="sRGB")
     is_animation = False
-    is_default = bits.take(1)
-    if not is_default and bits.take(1):  # extra fields
+    if bits.flag():  # extra fields
         bits.take(3)  # orientation
-        if bits.take(1):
+        if bits.flag():
             bits.size()  # intrinsic size
-        has_preview = bits.take(1)
-        # A preview's header lies between; then the animation flag is not worth the parsing.
-        is_animation = not has_preview and bool(bits.take(1))
-    return JxlHeader(width, height, is_animation)
+        if bits.flag():
+            bits.skip_preview()
+        is_animation = bits.flag()
+        if is_animation:
+            bits.skip_animation()
+    bits.skip_depth()
+    bits.flag()  # 16-bit buffers suffice
+    for _ in range(bits.choice((0, 0), (1, 0), (2, 4), (1, 12))):
+        bits.skip_extra_channel()
+    return JxlHeader(width, height, is_animation, bits.colours())
 
 
 def _jxl_codestream(content: bytes) -> bytes:
     """The first bytes of the codestream. A container holds it in one jxlc box or in several jxlp boxes."""
     if content.startswith(_JXL_CODESTREAM):
-        return content[:80]
+        return content[:_JXL_HEAD]
     at = 0
     start = b""
     for _ in range(_MAX_BOXES):
@@ -138,10 +208,10 @@ def _jxl_codestream(content: bytes) -> bytes:
             size, body = int.from_bytes(content[body : body + 8], "big"), body + 8
         end = len(content) if size == 0 else at + size
         if kind == b"jxlc":
-            start = content[body : body + 80]
+            start = content[body : body + _JXL_HEAD]
         elif kind == b"jxlp":
-            start += content[body + 4 : min(end, body + 84)]
-        if kind == b"jxlc" or len(start) >= 80 or end <= at or end >= len(content):
+            start += content[body + 4 : min(end, body + 4 + _JXL_HEAD)]
+        if kind == b"jxlc" or len(start) >= _JXL_HEAD or end <= at or end >= len(content):
             break
         at = end
     if not start.startswith(_JXL_CODESTREAM):

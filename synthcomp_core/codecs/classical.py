@@ -8,8 +8,8 @@ here so that the same image gives the same bytes on any machine with the same en
 - AVIF: libaom, 4:2:0, 8 bits, full range, speed 6, libavif's automatic tiles (a function of the size alone), 8 threads
   at most; libaom writes the same bytes with any number from 2, but others with 1. quality 1..100 of libavif.
 - JPEG XL: effort 7. quality 1..99 as in cjxl, by libjxl's own formula for the Butteraugli distance; 100 is lossless.
-- JPEG 2000: irreversible 9/7 wavelet with colour transform, JP2 file. quality = PSNR in dB that each image is
-  truncated at (opj_compress -q), so the size follows the image; the transform's colour axes are what it is counted on.
+- JPEG 2000: irreversible 9/7 wavelet with colour transform, JP2 file. quality 20..60 = PSNR in dB that each image is
+  cut at (opj_compress -q), met within 1 dB up to about 40 on images from 8x8 and coarsely on smaller ones.
 - PNG: lossless, Pillow's default compression. none: a binary PPM, whose rate counts only the raw samples.
 """
 
