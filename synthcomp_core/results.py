@@ -193,6 +193,7 @@ def parse_results(content: bytes, *, name: str) -> pd.DataFrame:
     work, or killed) is left out. ResultsError naming file, row (the header is row 1), column and value otherwise.
     """
     import pyarrow as pa
+    from pyarrow import compute
     from pyarrow import csv as arrow_csv
 
     content, header = _checked_header(content, name)
@@ -211,7 +212,7 @@ def parse_results(content: bytes, *, name: str) -> pd.DataFrame:
         raise _first_error(content, header, name, error) from error
     for column in NUMBER_COLUMNS:
         # An empty cell is null; what is NaN here was written out as such.
-        if column in wanted and pa.compute.any(pa.compute.is_nan(arrow[column])).as_py():
+        if column in wanted and compute.any(compute.is_nan(arrow[column])).as_py():
             raise _first_error(content, header, name, None)
     table = arrow.to_pandas().reindex(columns=list(COLUMNS))
     for column in OPTIONAL_COLUMNS:
