@@ -24,9 +24,9 @@ def stages(title: str, place: DeltaGenerator | None = None) -> Iterator[OnProgre
     A rerun of the page ends the work: Streamlit raises its own signal inside the callback.
     """
     box = (place or st).status(plain(title), expanded=True)
-    with box:
-        lines = st.empty()
-        bar = st.progress(0.0)
+    # Not `with box`: leaving that block would mark the work as complete.
+    lines = box.empty()
+    bar = box.progress(0.0)
     finished: list[str] = []
     current, began, drawn = "", time.perf_counter(), 0.0
 
