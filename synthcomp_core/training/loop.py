@@ -128,7 +128,7 @@ class Trainer:
         plan = self.task.plan
         started, first = time.monotonic(), self.step
         while self.step < plan.steps:
-            parts = self._advance()
+            self._advance()
             if self.step % LOG_EVERY == 0:
                 mean = self.running / LOG_EVERY
                 self.running.zero_()
@@ -142,12 +142,16 @@ class Trainer:
                 self.validate()
             if self.step % plan.checkpoint_every == 0 or last:
                 self.save()
-            del parts
             if until():
                 break
         best = self.folder / BEST
         state = load_checkpoint(best)["state"] if best.is_file() else self.task.state_dict(self.averaged)
         return Trained(state, self.best, self.step)
+
+    def advance(self, steps: int) -> None:
+        """Take ``steps`` steps without logging, validation or checkpoints."""
+        for _ in range(steps):
+            self._advance()
 
     def _advance(self) -> Tensor:
         plan, fabric = self.task.plan, self.fabric

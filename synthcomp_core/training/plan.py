@@ -13,9 +13,12 @@ from typing import Any
 
 import tomllib
 
+from synthcomp_core.datasets import split_files
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import list_images, read_image
 from synthcomp_core.snapshots import check_id
+from synthcomp_core.storage import artifacts_dir
+from synthcomp_core.training.generated import write_images
 
 TASKS = ("compression", "super-resolution")
 DISTORTIONS = ("mse", "ms-ssim")
@@ -36,16 +39,22 @@ _KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a n
 
 @dataclass(frozen=True)
 class DataPlan:
-    """A folder of images, relative to the plan's; those matching ``validation`` patterns are held out of training."""
+    """A data set at hand, with its train and valid splits, or a folder of images, relative to the plan's.
 
-    folder: str
+    generated: instead of either, this many pictures made from numbers (generated.py). validation: patterns of names
+    of a folder's images that are held out of training.
+    """
+
+    folder: str | None = None
+    dataset: str | None = None
+    generated: int | None = None
     validation: tuple[str, ...] = ()
     trained_on: str | None = None
 
 
 @dataclass(frozen=True)
 class DevicePlan:
-    """What Lightning Fabric is given: devices a node, nodes, precision ("auto": bf16-mixed where the CPU or GPU has it)."""
+    """What Lightning Fabric is given: devices a node, nodes, precision ("auto": bf16-mixed where it is fast)."""
 
     accelerator: str = "auto"
     devices: int = 1
@@ -122,14 +131,17 @@ class TrainingPlan:
     models: tuple[ModelPlan, ...]
     device: DevicePlan = field(default_factory=DevicePlan)
 
-    def folder_of(self, name: str) -> Path:
-        """The image folder of a data set."""
-        return (self.path.parent / self.data[name].folder).resolve()
-
     def split(self, name: str) -> tuple[list[Path], list[Path]]:
         """Training and validation files of a data set; PlanError when either is empty."""
-        folder, patterns = self.folder_of(name), self.data[name].validation
+        data = self.data[name]
+        if data.dataset is not None:
+            return split_files(data.dataset, "train"), split_files(data.dataset, "valid")
         key = f"{self.path.name}: `data.{name}.folder`"
+        if data.generated is not None:
+            return self._generated(data.generated)
+        if data.folder is None:
+            raise PlanError(f"{key} is missing; expected a folder of images (or `dataset`).")
+        folder, patterns = (self.path.parent / data.folder).resolve(), data.validation
         if not folder.is_dir():
             raise PlanError(f"{key} names {self.data[name].folder}, which is not a folder.")
         files = list_images(folder)
@@ -140,6 +152,14 @@ class TrainingPlan:
         if not held:
             raise PlanError(f"{self.path.name}: `data.{name}.validation` matches none of the images to hold out.")
         return train, held
+
+    def _generated(self, count: int) -> tuple[list[Path], list[Path]]:
+        if count < 3:
+            raise PlanError(f"{self.path.name}: `generated` is {count}; expected at least 3 pictures.")
+        folder = artifacts_dir() / "runs" / "generated"
+        write_images(folder, count)
+        files = list_images(folder)[:count]
+        return files[:-2], files[-2:]
 
 
 def read_plan(path: Path) -> TrainingPlan:

@@ -36,16 +36,24 @@ def run_folder(plan: TrainingPlan, model: ModelPlan) -> Path:
     return artifacts_dir() / "runs" / f"train-{plan.name}" / model.id
 
 
-def carry_out(plan: TrainingPlan, *, on_progress: OnProgress = silent, again: bool = False) -> list[Outcome]:
+def carry_out(
+    plan: TrainingPlan, *, on_progress: OnProgress = silent, again: bool = False, only: tuple[str, ...] = ()
+) -> list[Outcome]:
     """Train the models of a plan in order and write their snapshots.
 
     Skipped: a model whose run is done, or whose snapshot is at hand without a run begun here; with ``again`` only
-    those done by this plan's run folder. Raises SynthcompError when a loss is not finite.
+    those done by this plan's run folder. only: ids to carry out, all when empty. Raises
+    SynthcompError when a loss is not finite.
     """
+    unknown = set(only) - {model.id for model in plan.models}
+    if unknown:
+        raise PlanError(f"{plan.path.name} has no model {', '.join(sorted(unknown))}.")
     fabric = launch(plan.device)
     outcomes = []
     for model in plan.models:
         folder = run_folder(plan, model)
+        if only and model.id not in only:
+            continue
         shipped = snapshot_path(model.id).is_file() and not folder.is_dir() and not again
         if (folder / DONE).is_file() or shipped:
             outcomes.append(Outcome(model.id, "skipped"))
@@ -191,4 +199,4 @@ def _import(model: ModelPlan, state: dict[str, Tensor], known: dict[str, Any]) -
         )
     from synthcomp_core.upscalers.neural import import_upscaler
 
-    return import_upscaler(state, id=model.id, scale=model.scale, **known)
+    return import_upscaler(state, id=model.id, **known)

@@ -69,7 +69,9 @@ class SuperResolutionTask:
         self.sources = sources
         self.sampler = PatchSampler(target, plan.patch, plan.batch, plan.seed, rotate=True)
         held_target = open_cache(held, cache, **_whole(plan.scale))
-        held_sampler = PatchSampler(held_target, VALIDATION_SIDE, plan.validation_crops * len(held), seed=0)
+        # Multiples of 12, so that every scale divides them.
+        side = min(VALIDATION_SIDE, *(min(shape) // 12 * 12 for shape in held_target.shapes))
+        held_sampler = PatchSampler(held_target, side, plan.validation_crops * len(held), seed=0)
         judged = degradations[1:] if plan.behind else degradations
         self.crops = [
             held_sampler.paired(0, [open_cache(held, cache, **_degradation(plan.scale, codec))], scale=plan.scale)

@@ -1,0 +1,127 @@
+"""Which training recipe learns fastest: the same seconds of CPU time for each candidate, from the same start."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.progress import OnProgress, silent, span
+from synthcomp_core.storage import artifacts_dir, write_text
+
+if TYPE_CHECKING:
+    from synthcomp_core.training.plan import ModelPlan, TrainingPlan
+
+CALIBRATION_STEPS = 4
+VALIDATIONS = 3  # Points of each candidate's curve, the last at its end.
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipe: what it changes in the model's plan."""
+
+    name: str
+    changes: tuple[tuple[str, Any], ...]
+
+
+CANDIDATES = (
+    Candidate("noise", (("surrogate", "noise"), ("gain", False))),
+    Candidate("noise + gain", (("surrogate", "noise"), ("gain", True))),
+    Candidate("mixed", (("surrogate", "mixed"), ("gain", False))),
+    Candidate("mixed + gain", (("surrogate", "mixed"), ("gain", True))),
+    Candidate("mixed + gain, 2 patches of 256", (("gain", True), ("patch", 256), ("batch", 2))),
+    Candidate("mixed + gain, rate 1e-3", (("gain", True), ("lr", 1e-3))),
+    Candidate("mixed + gain, no averaging", (("gain", True), ("ema", 0.0))),
+)
+
+
+@dataclass(frozen=True)
+class RecipePoint:
+    """Where a candidate stood: CPU seconds spent on training steps, steps, and the validation there."""
+
+    recipe: str
+    cpu_s: float
+    steps: int
+    loss: float
+    bpp: float
+    psnr: float
+
+
+def compare(
+    plan: TrainingPlan,
+    model_id: str,
+    *,
+    seconds: float = 60.0,
+    candidates: tuple[Candidate, ...] = CANDIDATES,
+    on_progress: OnProgress = silent,
+) -> list[RecipePoint]:
+    """Train each candidate for ``seconds`` of CPU time; validation on real quantised latents at points between.
+
+    The schedule of each is fitted to the steps that the time allows, so that each ends with its rate decayed. CPU
+    time, not wall time, is counted, so that other work on the machine does not tilt the comparison.
+    """
+    from synthcomp_core.training.runner import launch
+
+    chosen = [model for model in plan.models if model.id == model_id]
+    if not chosen or chosen[0].task != "compression":
+        raise SynthcompError(f"{plan.path.name} has no compression model {model_id!r}.")
+    fabric = launch(plan.device)
+    points = []
+    for number, candidate in enumerate(candidates):
+        part = span(on_progress, number / len(candidates), (number + 1) / len(candidates))
+        model = dataclasses.replace(chosen[0], **dict(candidate.changes), checkpoint_every=10**9, validate_every=10**9)
+        points += _measure(plan, model, candidate.name, seconds, fabric, part)
+    return points
+
+
+def _measure(
+    plan: TrainingPlan, model: ModelPlan, name: str, seconds: float, fabric: Any, on_progress: OnProgress
+) -> list[RecipePoint]:
+    from synthcomp_core.training.loop import Trainer
+    from synthcomp_core.training.runner import make_task, starting_weights
+
+    folder = artifacts_dir() / "runs" / "bench-recipe"
+
+    def trainer(settings: ModelPlan) -> Trainer:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return Trainer(make_task(plan, settings), folder, fabric, start=lambda: starting_weights(plan, settings))
+
+    trial = trainer(dataclasses.replace(model, steps=10**6))
+    trial.advance(1)
+    started = time.process_time()
+    trial.advance(CALIBRATION_STEPS)
+    steps = max(VALIDATIONS, int(seconds * CALIBRATION_STEPS / (time.process_time() - started)))
+    fitted = trainer(dataclasses.replace(model, steps=steps, warmup=min(model.warmup, steps // 5)))
+    points, spent = [_point(name, 0.0, fitted)], 0.0
+    for index in range(VALIDATIONS):
+        started = time.process_time()
+        fitted.advance(steps * (index + 1) // VALIDATIONS - fitted.step)
+        spent += time.process_time() - started
+        points.append(_point(name, spent, fitted))
+        on_progress((index + 1) / VALIDATIONS, f"{name}: loss {points[-1].loss:.4f}")
+    shutil.rmtree(folder, ignore_errors=True)
+    return points
+
+
+def _point(name: str, spent: float, trainer: Any) -> RecipePoint:
+    result = trainer.validate()
+    return RecipePoint(name, round(spent, 1), trainer.step, result.loss, result.bpp or 0.0, result.psnr)
+
+
+def write_points(points: list[RecipePoint], path: Path | None = None) -> Path:
+    """Write the comparison as CSV; to artifacts/results/recipes.csv when no path is given."""
+    path = path or artifacts_dir() / "results" / "recipes.csv"
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([field.name for field in dataclasses.fields(RecipePoint)])
+    for point in points:
+        writer.writerow([f"{value:.5g}" if isinstance(value, float) else value for value in dataclasses.astuple(point)])
+    write_text(path, buffer.getvalue())
+    return path

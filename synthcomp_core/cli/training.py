@@ -1,0 +1,113 @@
+"""The verbs `train` and `data fetch|list|split|convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from synthcomp_core import datasets
+from synthcomp_core.cli.console import output, progress_bar
+
+data_app = typer.Typer(help="Data sets: fetch or take in, list, split, convert.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module to the command line."""
+    app.command()(train)
+    app.add_typer(data_app, name="data")
+
+
+def train(
+    plan: Annotated[Path, typer.Argument(help="A training plan (TOML).")],
+    only: Annotated[list[str] | None, typer.Option(help="Train only this model of the plan; repeat for more.")] = None,
+    again: Annotated[
+        bool, typer.Option(help="Train also where a snapshot is at hand but no run of this plan.")
+    ] = False,
+) -> None:
+    """Train the models of a plan one after the other; finished ones are skipped, an interrupted one goes on.
+
+    Example: python -m synthcomp_core train artifacts/plans/smoke.toml
+    """
+    from synthcomp_core.training.plan import read_plan
+
+    checked = read_plan(plan)
+    from synthcomp_core.training.runner import carry_out
+
+    with progress_bar(checked.name) as on_progress:
+        outcomes = carry_out(checked, on_progress=on_progress, again=again, only=tuple(only or ()))
+    table = Table("model", "status", "validation")
+    for outcome in outcomes:
+        values = []
+        if outcome.card and outcome.card.validation_bpp is not None:
+            values.append(f"{outcome.card.validation_bpp:.3f} bpp")
+        if outcome.card and outcome.card.validation_psnr is not None:
+            values.append(f"{outcome.card.validation_psnr:.2f} dB")
+        table.add_row(outcome.id, outcome.status, ", ".join(values))
+    output.print(table)
+
+
+@data_app.command()
+def fetch(
+    what: Annotated[str, typer.Argument(help="gta-plus, clic2020, kodak, a zip's URL, or a folder or zip on disk.")],
+    name: Annotated[str | None, typer.Option(help="Name of the data set; default: that of the source.")] = None,
+    licence: Annotated[str, typer.Option(help="Licence, for the card.")] = "",
+) -> None:
+    """Bring a data set into artifacts/data.
+
+    Example: python -m synthcomp_core data fetch kodak
+    """
+    with progress_bar(what) as on_progress:
+        card = datasets.fetch(what, name=name, licence=licence, on_progress=on_progress)
+    output.print(f"{card.name}: {card.images} images{_splits(card)}", highlight=False)
+
+
+@data_app.command("list")
+def list_() -> None:
+    """Show the data sets at hand and those that can be fetched.
+
+    Example: python -m synthcomp_core data list
+    """
+    table = Table("data set", "images", "splits", "licence", "source")
+    at_hand = datasets.list_datasets()
+    for card in at_hand:
+        table.add_row(card.name, str(card.images), _splits(card).removeprefix(": "), card.licence, card.source)
+    for source in datasets.SOURCES.values():
+        if source.name not in {card.name for card in at_hand}:
+            table.add_row(source.name, "not fetched", "", source.licence, source.label)
+    output.print(table)
+
+
+@data_app.command()
+def split(
+    name: Annotated[str, typer.Argument(help="A data set at hand.")],
+    valid: Annotated[float, typer.Option(help="Share for validation.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Share for testing.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
+) -> None:
+    """Split a data set into train, valid and test, reproducibly.
+
+    Example: python -m synthcomp_core data split my-frames --valid 0.1 --test 0.1
+    """
+    output.print(f"{name}{_splits(datasets.split(name, valid=valid, test=test, seed=seed))}", highlight=False)
+
+
+@data_app.command()
+def convert(
+    name: Annotated[str, typer.Argument(help="A data set at hand.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the PNG files.")],
+    downscale: Annotated[int, typer.Option(min=1, help="Make the images smaller by this factor (bicubic).")] = 1,
+) -> None:
+    """Write a data set as PNG files, smaller if wanted; an interrupted conversion goes on.
+
+    Example: python -m synthcomp_core data convert kodak artifacts/data/kodak-x2 --downscale 2
+    """
+    with progress_bar(name) as on_progress:
+        written = datasets.convert(name, out, downscale=downscale, on_progress=on_progress)
+    output.print(f"{written} images written to {out}", highlight=False)
+
+
+def _splits(card: datasets.DataSetCard) -> str:
+    return ": " + ", ".join(f"{name} {count}" for name, count in card.splits) if card.splits else ""
