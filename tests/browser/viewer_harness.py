@@ -52,7 +52,7 @@ def pictures_of(what: str, variant: int) -> tuple[list[Picture], list[Picture]]:
             picture("a", "A", known_pixels(32, 24, 2)),
         ], []
     if what == "large":
-        base = landscape(4096, 2160, 0)
+        base = np.tile(landscape(512, 270, 0), (8, 8, 1))
         return [picture(f"p{i}", f"Picture {i + 1}", np.roll(base, 40 * i, axis=1)) for i in range(6)], []
     original = landscape(1920, 1080, 0, variant) if variant == 0 else landscape(1280, 720, 0, variant)
     height, width = original.shape[:2]
@@ -85,8 +85,9 @@ def main() -> None:
         state=ViewState("single", "original", "", 16, 0.0, 0.0) if jump else None,
         on_state_change=(lambda: None) if report else None,
     )
-    st.caption(f"Runs: {st.session_state['runs']}")
-    st.caption(f"Known view: {state}")
+    st.text(f"Runs: {st.session_state['runs']}")
+    st.text(f"Known view: {state}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -75,7 +75,7 @@ function setIcon(button, name, label) {
 }
 
 function choice(label, onchange) {
-  const select = element("select", { onchange: (event) => onchange(event.target.value) });
+  const select = element("select", { "aria-label": label, onchange: (event) => onchange(event.target.value) });
   const caption = element("span", { text: label });
   return { field: element("label", { class: "field" }, caption, select), caption, select };
 }
@@ -132,15 +132,16 @@ function buildControls(root, viewer) {
 
   const group = (label, ...children) => element("div", { class: "group", role: "group", "aria-label": label }, ...children);
   c.modeGroup = element("div", { class: "modes", role: "group", "aria-label": "Mode" }, ...c.modes.values());
+  const spring = () => element("div", { class: "spring" });
+  const zoom = group("Zoom", c.zoomOut, c.zoom.field, c.zoomIn);
+  const pair = group("Pictures", c.left.field, c.swap, c.right.field, c.orient);
+  const options = group("Options", c.play, c.period.field, c.kind.field, c.overlay.field, c.opacity, c.gain.field);
   c.toolbar = element(
     "div",
     { class: "toolbar" },
-    c.modeGroup,
-    group("Pictures", c.left.field, c.swap, c.right.field, c.orient, c.play, c.period.field, c.kind.field),
-    group("Overlay", c.overlay.field, c.opacity, c.gain.field),
-    element("div", { class: "spring" }),
-    group("Zoom", c.zoomOut, c.zoom.field, c.zoomIn),
-    group("Viewer", c.full, c.help),
+    // Two rows whatever the mode, so that the pictures keep their size when it changes.
+    element("div", { class: "row" }, c.modeGroup, spring(), zoom, group("Viewer", c.full, c.help)),
+    element("div", { class: "row" }, pair, spring(), options),
   );
   c.zoom.field.classList.add("bare");
 
@@ -162,7 +163,7 @@ function buildControls(root, viewer) {
   c.swatch = element("span", { class: "swatch", "aria-hidden": "true" });
   c.rgb = element("span", { class: "rgb" });
   c.pictureSize = element("span", { class: "size" });
-  c.status = element("div", { class: "status" }, c.where, c.swatch, c.rgb, element("div", { class: "spring" }), c.pictureSize);
+  c.status = element("div", { class: "status" }, c.where, c.swatch, c.rgb, spring(), c.pictureSize);
   c.live = element("div", { class: "unseen", "aria-live": "polite" });
   c.dialog = helpDialog();
   root.replaceChildren(c.toolbar, c.stage, c.loupes, c.status, c.live, c.dialog);
@@ -181,8 +182,8 @@ function helpDialog() {
 }
 
 /** Brings every control in line with the view. */
-function syncControls(c, viewer) {
-  const { scene, view } = viewer;
+function syncControls(c, viewer, view) {
+  const { scene } = viewer;
   const mode = scene.mode(view);
   const [left, right] = scene.pair(view);
   const options = scene.pictures.map((picture) => [picture.key, `${scene.number(picture)} · ${picture.label}`]);
@@ -193,6 +194,7 @@ function syncControls(c, viewer) {
   const one = mode === "single" || mode === "loupe";
   const two = !one && mode !== "grid";
   setText(c.left.caption, one ? "Picture" : "Left");
+  setAttribute(c.left.select, "aria-label", c.left.caption.textContent);
   setOptions(c.left.select, options, left.key);
   setOptions(c.right.select, options, right.key);
   c.left.field.hidden = mode === "grid";
@@ -237,8 +239,8 @@ function syncDivider(c, view, mode, left, right) {
 }
 
 /** One label a pane: number, name and detail of the picture in it, at a corner that is the pane's own. */
-function syncLabels(c, viewer, panes, sentences) {
-  const { scene, view, ratio } = viewer;
+function syncLabels(c, viewer, view, panes, sentences) {
+  const { scene, ratio } = viewer;
   const mode = scene.mode(view);
   while (c.labels.childElementCount > panes.length) c.labels.lastElementChild.remove();
   while (c.labels.childElementCount < panes.length) {

@@ -1,7 +1,6 @@
 // Drawing: rasters into panes of the canvas, exact above 1:1, smooth below.
 
-const inside = (rectangle, x, y) =>
-  x >= rectangle.x && y >= rectangle.y && x < rectangle.x + rectangle.w && y < rectangle.y + rectangle.h;
+const inside = ({ x, y, w, h }, point) => point.x >= x && point.y >= y && point.x < x + w && point.y < y + h;
 
 /** Draws a raster over the place of the reference, whatever its own size. */
 function drawRaster(context, raster, place, pane, size, onReduced) {

@@ -39,7 +39,7 @@ const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const short = (value, digits) => String(Number(value.toFixed(digits)));
 
 const escapeField = (text) =>
-  text.replace(/[%~:]/g, (c) => "%" + c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0"));
+  text.replace(/[%~]/g, (c) => "%" + c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0"));
 
 function unescapeField(text) {
   try {
@@ -49,7 +49,7 @@ function unescapeField(text) {
   }
 }
 
-/** The view as one line: six fields that Python reads too, then whatever differs from the default, as name:value. */
+/** The view as one line: six fields that Python reads too, then whatever differs from the default, as name-value. */
 function formatView(view) {
   const fields = [
     view.mode,
@@ -62,7 +62,7 @@ function formatView(view) {
   for (const name of ["split", "orient", "overlay", "opacity", "kind", "gain"]) {
     if (view[name] === DEFAULT_VIEW[name]) continue;
     const value = typeof view[name] === "number" ? short(view[name], 3) : escapeField(view[name]);
-    fields.push(`${name}:${value}`);
+    fields.push(`${name}-${value}`);
   }
   return fields.join("~");
 }
@@ -85,7 +85,7 @@ function parseView(text) {
     y: clamp(y, 0, 1),
   };
   for (const field of fields.slice(6)) {
-    const at = field.indexOf(":");
+    const at = field.indexOf("-");
     const name = field.slice(0, at);
     const value = unescapeField(field.slice(at + 1));
     if (name === "split" || name === "opacity") {
@@ -121,26 +121,33 @@ function fitZoom(pane, size) {
   return zoom > 1 ? Math.floor(zoom) : zoom;
 }
 
-/** Where the reference lies for a view in a pane: zoom and the whole-pixel position of its top left corner. */
-function placement(view, pane, size) {
+/** Zoom and centre as they take effect in a pane: what fits is centred, there is nothing to pan to. */
+function effective(view, pane, size) {
   const zoom = view.zoom || fitZoom(pane, size);
-  const along = (centre, start, extent, length) => {
-    // What fits is centred: there is nothing to pan to.
-    const held = length * zoom <= extent ? 0.5 : centre;
-    return Math.round(start + extent / 2 - held * length * zoom);
-  };
   return {
     zoom,
-    left: along(view.x, pane.x, pane.w, size.width),
-    top: along(view.y, pane.y, pane.h, size.height),
+    x: size.width * zoom <= pane.w ? 0.5 : view.x,
+    y: size.height * zoom <= pane.h ? 0.5 : view.y,
   };
 }
 
-/** The centre (fractions) that puts the reference's pixel (u, v) at the point (px, py) of a pane. */
-function centreFor(u, v, px, py, zoom, pane, size) {
+/** Where the reference lies for a view in a pane: zoom and the whole-pixel position of its top left corner. */
+function placement(view, pane, size) {
+  const { zoom, x, y } = effective(view, pane, size);
   return {
-    x: clamp((u + (pane.x + pane.w / 2 - px) / zoom) / size.width, 0, 1),
-    y: clamp((v + (pane.y + pane.h / 2 - py) / zoom) / size.height, 0, 1),
+    zoom,
+    left: Math.round(pane.x + pane.w / 2 - x * size.width * zoom),
+    top: Math.round(pane.y + pane.h / 2 - y * size.height * zoom),
+  };
+}
+
+/** The centre for another zoom that leaves what lies under a point of the pane where it is. */
+function centreKeeping(point, zoom, view, pane, size) {
+  const now = effective(view, pane, size);
+  const along = (centre, from, length) => clamp(centre + ((1 / now.zoom - 1 / zoom) * from) / length, 0, 1);
+  return {
+    x: along(now.x, point.x - pane.x - pane.w / 2, size.width),
+    y: along(now.y, point.y - pane.y - pane.h / 2, size.height),
   };
 }
 

@@ -4,24 +4,35 @@
 function readOut(viewer) {
   const { where, swatch, rgb, loupes } = viewer.controls;
   const pane = viewer.paneAt(viewer.pointer);
-  const point = viewer.pointer ?? { x: pane.x + pane.w / 2, y: pane.y + pane.h / 2 };
-  const place = placement(viewer.view, pane, viewer.scene.size);
-  const fx = (point.x - place.left) / (place.zoom * viewer.scene.size.width);
-  const fy = (point.y - place.top) / (place.zoom * viewer.scene.size.height);
-  const outside = fx < 0 || fy < 0 || fx >= 1 || fy >= 1 || (viewer.pointer && !inside(pane.clip, point.x, point.y));
+  const { x: fx, y: fy } = viewer.pointer ? fractionsAt(viewer, pane) : effective(viewer.view, pane, viewer.scene.size);
+  const outside = fx < 0 || fy < 0 || fx >= 1 || fy >= 1 || !(viewer.pointer && inside(pane.clip, viewer.pointer));
   const raster = viewer.scene.raster(pane.picture);
-  swatch.hidden = rgb.hidden = outside || !raster || (!viewer.pointer && !loupes.hidden);
-  if (swatch.hidden || !viewer.pointer) {
-    swatch.hidden = rgb.hidden = true;
-    setText(where, loupes.hidden ? "Point at a pixel to read it" : "Loupe at the centre; point at a pixel to read it");
+  swatch.hidden = rgb.hidden = outside || !raster;
+  if (rgb.hidden) {
+    const atCentre = !viewer.pointer && !loupes.hidden;
+    setText(where, atCentre ? "Loupe at the centre; point at a pixel to read it" : "Point at a pixel to read it");
   } else {
     const at = pixelAt(raster, fx, fy);
-    const [r, g, b] = readPixels(raster, at.x, at.y, 1, 1);
-    setText(where, `${pane.picture.label}  ·  x ${at.x}  y ${at.y}`);
-    setText(rgb, `RGB ${r} ${g} ${b}`);
+    const [r, g, b] = rgbAt(raster, fx, fy);
+    const other = pane.difference && viewer.scene.raster(pane.difference);
+    const against = other ? ` against ${pane.difference.label}` : "";
+    setText(where, `${pane.picture.label}${against} · x ${at.x} y ${at.y}`);
+    setText(rgb, other ? `RGB ${r} ${g} ${b} against ${rgbAt(other, fx, fy).join(" ")}` : `RGB ${r} ${g} ${b}`);
     swatch.style.backgroundColor = `rgb(${r} ${g} ${b})`;
   }
   if (!loupes.hidden) drawLoupes(viewer, clamp(fx, 0, 1), clamp(fy, 0, 1));
+}
+
+/** Where the pointer is, as fractions of the picture in its pane; outside 0 to 1 beside the picture. */
+function fractionsAt(viewer, pane) {
+  const { width, height } = viewer.scene.size;
+  const { zoom, left, top } = placement(viewer.view, pane, viewer.scene.size);
+  return { x: (viewer.pointer.x - left) / (zoom * width), y: (viewer.pointer.y - top) / (zoom * height) };
+}
+
+function rgbAt(raster, fx, fy) {
+  const at = pixelAt(raster, fx, fy);
+  return [...readPixels(raster, at.x, at.y, 1, 1).slice(0, 3)];
 }
 
 function drawLoupes(viewer, fx, fy) {

@@ -25,7 +25,7 @@ class Scene {
     if (this.rasters.has(url) || this.failures.has(url)) return;
     try {
       const raster = await loadRaster(url);
-      if (this.rasters.has(url)) return;
+      if (this.released || this.rasters.has(url)) return;
       this.rasters.set(url, raster);
       raster.users += 1;
     } catch (error) {
@@ -34,6 +34,7 @@ class Scene {
   }
 
   release() {
+    this.released = true;
     for (const raster of this.rasters.values()) raster.users -= 1;
     for (const raster of this.differences.values()) raster?.close();
     this.rasters.clear();
@@ -83,6 +84,14 @@ class Scene {
   /** The mode that can be shown: one picture alone has no pair. */
   mode(view) {
     return this.pictures.length > 1 || view.mode === "loupe" ? view.mode : "single";
+  }
+
+  /** The view with every choice that does not exist here replaced by one that does. */
+  settled(view) {
+    const labels = this.overlayLabels();
+    const kind = ["abs", "signed", ...labels].includes(view.kind) ? view.kind : DEFAULT_VIEW.kind;
+    const overlay = [DIFFERENCE_OVERLAY, ...labels].includes(view.overlay) ? view.overlay : "";
+    return { ...view, kind, overlay };
   }
 
   /** The raster of an overlay picture, or null until it is decoded; `onReady` is called then. */

@@ -5,6 +5,15 @@ const URL_DELAY_MS = 250;
 const REPORT_DELAY_MS = 1000;
 const WATCH_MS = 1000;
 
+// Streamlit compares the URL with what its server writes, character by character, and takes a difference for a new page.
+const encodeLikePython = (text) =>
+  encodeURIComponent(text)
+    .replace(/%20/g, "+")
+    .replace(/[!'()*]/g, (c) => "%" + c.charCodeAt(0).toString(16).toUpperCase());
+
+// The browser knows best how many device pixels an element got, except where a device is only emulated.
+const wholePixels = (computed, given) => (Math.abs(given - computed) < 1 ? given : Math.max(1, Math.round(computed)));
+
 const viewers = new WeakMap(); // mounting element -> Viewer
 const lastViews = new Map(); // viewer key -> {view, sent}: outlives a viewer that is taken away and shown again
 
@@ -83,11 +92,11 @@ class Viewer {
     this.resizing = new ResizeObserver((entries) => {
       const box = entries[0].devicePixelContentBoxSize?.[0];
       this.ratio = window.devicePixelRatio || 1;
-      const width = box?.inlineSize ?? Math.round(stage.clientWidth * this.ratio);
-      const height = box?.blockSize ?? Math.round(stage.clientHeight * this.ratio);
+      const width = wholePixels(stage.clientWidth * this.ratio, box?.inlineSize);
+      const height = wholePixels(stage.clientHeight * this.ratio, box?.blockSize);
       if (canvas.width === width && canvas.height === height) return;
-      canvas.width = Math.max(1, width);
-      canvas.height = Math.max(1, height);
+      canvas.width = width;
+      canvas.height = height;
       this.stale = true;
       this.draw(); // at once: a resized canvas is blank
     });
@@ -127,9 +136,10 @@ class Viewer {
   keepUrl() {
     if (!this.linked || !this.urlParam || window.location.pathname !== this.pathname) return;
     if (this.urlText() === this.linked) return;
-    const url = new URL(window.location.href);
-    url.searchParams.set(this.urlParam, this.linked);
-    window.history.replaceState(window.history.state, "", url);
+    const { pathname, search, hash } = window.location;
+    const others = search.slice(1).split("&").filter((part) => part && part.split("=")[0] !== this.urlParam);
+    const query = [...others, `${this.urlParam}=${encodeLikePython(this.linked)}`].join("&");
+    window.history.replaceState(window.history.state, "", `${pathname}?${query}${hash}`);
   }
 
   // --- Changing the view ---
@@ -184,7 +194,7 @@ class Viewer {
   paneAt(point) {
     const { width, height } = this.controls.canvas;
     const panes = this.panes(width, height);
-    return panes.find((pane) => point && inside(pane.clip, point.x, point.y)) ?? panes[0];
+    return panes.find((pane) => point && inside(pane.clip, point)) ?? panes[0];
   }
 
   panes(width, height) {
@@ -202,19 +212,15 @@ class Viewer {
     if (!this.scene) return;
     if (!zoom) return this.change({ zoom: 0, x: 0.5, y: 0.5 });
     const pane = this.paneAt(point);
-    const { size } = this.scene;
     const at = point ?? { x: pane.x + pane.w / 2, y: pane.y + pane.h / 2 };
-    const now = placement(this.view, pane, size);
-    const u = (at.x - now.left) / now.zoom;
-    const v = (at.y - now.top) / now.zoom;
-    this.change({ zoom, ...centreFor(u, v, at.x, at.y, zoom, pane, size) });
+    this.change({ zoom, ...centreKeeping(at, zoom, this.view, pane, this.scene.size) });
   }
 
   panBy(dx, dy) {
     if (!this.scene) return;
     const pane = this.paneSize();
     const { size } = this.scene;
-    const { zoom } = placement(this.view, pane, size);
+    const { zoom } = effective(this.view, pane, size);
     const along = (centre, d, length, extent) =>
       length * zoom <= extent ? centre : clamp(centre - d / (length * zoom), 0, 1);
     this.change({ x: along(this.view.x, dx, size.width, pane.w), y: along(this.view.y, dy, size.height, pane.h) });
@@ -325,15 +331,15 @@ class Viewer {
     this.context ??= canvas.getContext("2d", { alpha: false });
     this.context.fillStyle = getComputedStyle(this.controls.stage).backgroundColor;
     this.context.fillRect(0, 0, canvas.width, canvas.height);
-    const view = this.peek ? { ...this.view, overlay: "" } : this.view;
+    const view = this.scene.settled(this.peek ? { ...this.view, overlay: "" } : this.view);
     const panes = this.panes(canvas.width, canvas.height);
     const onReady = () => this.changed();
     const sentences = panes.map((pane) => drawPane(this.context, this.scene, view, pane, onReady));
     const focused = this.root.getRootNode().activeElement;
-    syncControls(this.controls, this);
+    syncControls(this.controls, this, this.scene.settled(this.view));
     // The keys must go on working when the mode takes the focused control away.
     if (focused?.closest("[hidden]") && this.root.contains(focused)) this.controls.stage.focus({ preventScroll: true });
-    syncLabels(this.controls, this, panes, sentences);
+    syncLabels(this.controls, this, view, panes, sentences);
     this.flicker();
     this.describe();
   }
