@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from synthcomp_core.cli import bench, coding, snapshot
+from synthcomp_core.cli import bench, coding, snapshot, training
 from synthcomp_core.cli.console import errors
 from synthcomp_core.errors import Cancelled, SynthcompError
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
 )
 coding.register(app)
+training.register(app)
 app.add_typer(snapshot.snapshot_app, name="snapshot")
 app.add_typer(bench.bench_app, name="bench")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 from rich.table import Table
 
 from synthcomp_core import codecs, metrics, storage, upscalers
-from synthcomp_core.cli.console import errors, output, print_json, progress_bar
+from synthcomp_core.cli.console import errors, output, print_json, print_record, progress_bar
 from synthcomp_core.errors import BitstreamError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image, write_png
 from synthcomp_core.results import rows_to_csv
@@ -151,7 +150,7 @@ def render_(
     if json:
         print_json(row)
     else:
-        _print_record({name: value for name, value in dataclasses.asdict(row).items() if value is not None}.items())
+        print_record(row)
 
 
 def measure(
@@ -203,7 +202,7 @@ def bitstream_show(
     if json:
         print_json(record)
     else:
-        _print_record(record.items())
+        print_record(record)
 
 
 def _read(path: Path, max_megapixels: float) -> LoadedImage:
@@ -228,10 +227,3 @@ def _metric_names(with_ssimulacra2: bool) -> list[str]:
     if with_ssimulacra2 and "ssimulacra2" not in names:
         names.append("ssimulacra2")
     return names
-
-
-def _print_record(items: Iterable[tuple[str, object]]) -> None:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in items:
-        table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
-    output.print(table)

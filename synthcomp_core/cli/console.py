@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from synthcomp_core.progress import OnProgress
 
@@ -33,8 +34,17 @@ def progress_bar(description: str) -> Iterator[OnProgress]:
 def print_json(record: Any) -> None:
     """A dataclass (or list or dict of plain values) as JSON on standard output; infinite values as "inf"."""
     value = asdict(record) if hasattr(record, "__dataclass_fields__") else record
-    typer_safe = json.dumps(_plain(value), indent=2)
-    output.file.write(typer_safe + "\n")
+    output.file.write(json.dumps(_plain(value), indent=2) + "\n")
+
+
+def print_record(record: Any) -> None:
+    """A dataclass (or dict) as two columns, name and value, what is None left out."""
+    values = asdict(record) if hasattr(record, "__dataclass_fields__") else record
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in values.items():
+        if value is not None:
+            table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
+    output.print(table)
 
 
 def _plain(value: Any) -> Any:
@@ -45,8 +55,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value in (float("inf"), float("-inf")):
         return "inf" if value > 0 else "-inf"  # JSON has no infinity.
     return value
-
-
-def kilobytes(num_bytes: int) -> str:
-    """A size for people: bytes below 10 kB, else kB of 1000 bytes."""
-    return f"{num_bytes:,} B" if num_bytes < 10_000 else f"{num_bytes / 1000:,.1f} kB"
