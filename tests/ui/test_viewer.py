@@ -1,0 +1,100 @@
+"""The Python side of the viewer: what it hands to the browser, and the view as text."""
+
+import json
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from synthcomp_core.ui.viewer import Picture, ViewState, show_viewer
+
+LARGE = 1_500_000  # bytes; beyond 1 MiB Streamlit's media store names files by samples of their content only
+
+
+def shown_pictures(large: bytes, changed: bytes) -> None:
+    import streamlit as st
+
+    from synthcomp_core.ui.viewer import Picture, ViewState, show_viewer
+
+    pictures = [
+        Picture("original", "<b>frame</b>.png", b"one", 4, 3, "4 × 3"),
+        Picture("a", "A", large, 4, 3),
+        Picture("b", "B", changed, 4, 3),
+        Picture("c", "C", b"one", 4, 3),
+    ]
+    overlays = [Picture("flip-a", "FLIP error map", b"map", 4, 3, overlay_of="a")]
+    state = show_viewer(pictures, key="viewer", overlays=overlays, height=500, state=ViewState("grid", zoom=2))
+    st.text(str(state))
+
+
+def run(app: AppTest) -> dict[str, Any]:
+    app.run(timeout=60)
+    assert not app.exception
+    (element,) = app.get("bidi_component")
+    data = json.loads(element.proto.json)
+    assert isinstance(data, dict)
+    return data
+
+
+@pytest.fixture
+def app() -> AppTest:
+    large = bytes(LARGE)
+    changed = large[:300_000] + b"\x01" + large[300_001:]
+    return AppTest.from_function(shown_pictures, args=(large, changed))
+
+
+def test_browser_gets_urls_instead_of_bytes_and_names_as_they_are(app: AppTest) -> None:
+    data = run(app)
+    assert [picture["key"] for picture in data["pictures"]] == ["original", "a", "b", "c"]
+    first = data["pictures"][0]
+    assert (first["label"], first["detail"], first["width"], first["height"]) == ("<b>frame</b>.png", "4 × 3", 4, 3)
+    assert all("/media/" in picture["url"] and picture["url"].endswith(".png") for picture in data["pictures"])
+    assert [(overlay["label"], overlay["overlay_of"]) for overlay in data["overlays"]] == [("FLIP error map", "a")]
+    assert (data["key"], data["height"], data["state"]) == ("viewer", 500, "grid~~~2~0.5~0.5")
+
+
+def test_url_depends_on_every_byte_and_on_nothing_else(app: AppTest) -> None:
+    original, a, b, c = [picture["url"] for picture in run(app)["pictures"]]
+    assert original == c
+    assert len({original, a, b}) == 3
+    again = [picture["url"] for picture in run(app)["pictures"]]
+    assert again == [original, a, b, c]
+
+
+def test_view_of_the_link_is_returned_and_a_broken_one_is_not(app: AppTest) -> None:
+    app.query_params["view"] = "swipe~a~b~8~0.25~0.75~split-0.3"
+    run(app)
+    assert app.text[0].value == "swipe~a~b~8~0.25~0.75"
+    app.query_params["view"] = "<script>"
+    run(app)
+    assert app.text[0].value == "grid~~~2~0.5~0.5"
+
+
+def test_view_is_written_and_read_back() -> None:
+    view = ViewState("difference", "jpeg~q%75", "mbt2018-q4@x2-rcan", 16, 0.123457, 1)
+    assert str(view) == "difference~jpeg%7Eq%2575~mbt2018-q4@x2-rcan~16~0.123457~1"
+    assert ViewState.parse(str(view)) == view
+    assert str(ViewState()) == "swipe~~~fit~0.5~0.5"
+    assert ViewState.parse("swipe~~~fit~0.5~0.5") == ViewState()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "swipe", "zoomed~a~b~1~0~0", "swipe~a~b~one~0~0", "swipe~a~b~nan~0~0", "swipe~a~b~1~inf~0", "grid~a~b~-1~0~0"],
+)
+def test_text_that_is_no_view_is_refused(text: str) -> None:
+    assert ViewState.parse(text) is None
+
+
+def test_pictures_that_cannot_be_shown_are_refused() -> None:
+    def picture(key: str, overlay_of: str | None = None) -> Picture:
+        return Picture(key, key, b"", 1, 1, overlay_of=overlay_of)
+
+    with pytest.raises(ValueError, match="1 to 9 pictures, not 0"):
+        show_viewer([], key="viewer")
+    with pytest.raises(ValueError, match="not 10"):
+        show_viewer([picture(str(i)) for i in range(10)], key="viewer")
+    with pytest.raises(ValueError, match="different keys"):
+        show_viewer([picture("a"), picture("a")], key="viewer")
+    with pytest.raises(ValueError, match="must name the picture"):
+        show_viewer([picture("a")], overlays=[picture("map", overlay_of="b")], key="viewer")
