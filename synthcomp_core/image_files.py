@@ -219,7 +219,7 @@ def _to_srgb(colour: PillowImage.Image, profile: bytes | None, notes: list[str])
         source, target = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return ImageCms.buildTransform(source, target, "LAB", "RGB").apply(colour)
     if not profile:
-        return colour.convert("RGB")
+        return colour if colour.mode == "RGB" else colour.convert("RGB")  # convert would copy
     try:
         transform = ImageCms.buildTransform(
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),
