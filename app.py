@@ -6,5 +6,6 @@ st.set_page_config(page_title="Synthcomp", page_icon=":material/compare:", layou
 st.navigation(
     [
         st.Page("pages/live.py", title="Live", icon=":material/compare:", default=True),
+        st.Page("pages/rate_distortion.py", title="Rate-distortion", icon=":material/show_chart:"),
     ]
 ).run()

@@ -52,6 +52,7 @@ _CODEC_COMPARE_FIELDS = {
 _CODEC_COMPARE_IDENTICAL_DB = 99.0  # Its tools write 99 or 100 dB for identical images.
 _SUPERSAMPLED = "@x2-rcan"  # What the thesis means: half resolution, then RCAN x2.
 _UNSTATED = "unstated"
+_NOT_RESULTS = ("bench_", "recipes", "run.")
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,10 @@ class LoadedResults:
 
 
 def reference_files() -> list[Path]:
-    """The published results bundled for comparison."""
+    """The results bundled for comparison; the tables of benchmarks beside them are of another kind."""
     folder = artifacts_dir() / "results"
-    return sorted(path for path in folder.rglob("*") if path.suffix in (".csv", ".json"))
+    found = (path for path in folder.rglob("*") if path.suffix in (".csv", ".json"))
+    return sorted(path for path in found if not path.name.startswith(_NOT_RESULTS))
 
 
 def load_results(source: Path | bytes, *, name: str | None = None, dataset: str | None = None) -> LoadedResults:

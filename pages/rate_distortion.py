@@ -1,0 +1,34 @@
+"""Rate-distortion: results tables become curves, BD-rates and sentences."""
+
+import streamlit as st
+
+from synthcomp_core.ui.rd_sources import pick_results
+from synthcomp_core.ui.rd_view import (
+    pick_curves,
+    pick_view,
+    show_bd_table,
+    show_chart,
+    show_crossover,
+    show_domain_gap,
+    show_warnings,
+)
+from synthcomp_core.ui.text import plain
+
+st.title("Rate-distortion", anchor=False)
+st.caption("Pick results, a metric and an anchor. Everything shown is in the address bar, so a link reopens it.")
+
+loaded = pick_results()
+choice = pick_view()
+if not loaded:
+    st.info("Pick results above, or add a results file of your own.")
+    st.stop()
+curves = pick_curves(loaded, choice)
+if curves:
+    clicked = show_chart(curves, choice)
+    if clicked is not None:
+        variant, image = clicked
+        st.markdown(f"**{plain(variant)}**" + (f" on {plain(image)}" if image else " (mean over images)"))
+    show_warnings(curves)
+    show_bd_table(curves)
+    show_crossover(curves)
+    show_domain_gap(curves)

@@ -1,0 +1,192 @@
+"""The parts of the rate-distortion page: curves, chart, BD table, crossover, domain gap; picks live in the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from synthcomp_core.charts import domain_gap_chart, image_curves_chart, mode_bar, rd_chart, scatter_chart
+from synthcomp_core.curves import DECIBEL_METRICS, RDCurve, lint_curve
+from synthcomp_core.metrics import METRICS
+from synthcomp_core.rd import METHODS, bd_table, crossover, curves_of, domain_gap
+from synthcomp_core.rd_export import HEADINGS, bd_csv, bd_latex, bd_markdown, bd_rows
+from synthcomp_core.results_formats import LoadedResults
+from synthcomp_core.ui.image_picker import complain_about_url
+from synthcomp_core.ui.text import plain
+
+MEANS, PER_IMAGE, SCATTER = "means", "per image", "scatter"
+VIEWS = [MEANS, PER_IMAGE, SCATTER]
+_BOOTSTRAP = 500
+
+
+@dataclass(frozen=True)
+class RDChoice:
+    """What the page shows: the metric, whether in dB, the kind of chart, its axis and bands."""
+
+    metric: str
+    decibels: bool
+    view: str
+    log_rate: bool
+    bands: bool
+
+
+def pick_view() -> RDChoice:
+    """Draw the row of controls."""
+    complain_about_url("metric", list(METRICS))
+    complain_about_url("chart", VIEWS)
+    at_metric, at_view, at_switches = st.columns([2, 2, 3], gap="medium", vertical_alignment="bottom")
+    metric = str(at_metric.selectbox("Metric", list(METRICS), key="metric", bind="query-params"))
+    view = str(
+        at_view.segmented_control("Chart", VIEWS, default=MEANS, required=True, key="chart", bind="query-params")
+    )
+    switches = at_switches.columns(3)
+    log_rate = switches[0].toggle("Log rate", key="log_rate", bind="query-params")
+    bands = switches[1].toggle("95 % bands", key="bands", bind="query-params", disabled=view != MEANS)
+    decibels = False
+    if metric in DECIBEL_METRICS:
+        decibels = switches[2].toggle("In dB", key="in_db", bind="query-params", help="-10 log10(1 - value)")
+    return RDChoice(metric, decibels, view, log_rate, bands)
+
+
+def pick_curves(loaded: Sequence[LoadedResults], choice: RDChoice) -> list[RDCurve]:
+    """The curves to show; all of them unless some are taken away."""
+    _, curves = _curves(tuple(loaded), choice.metric, choice.decibels)
+    if not curves:
+        st.info(f"No row of these results has {plain(METRICS[choice.metric].label)} and a rate; pick another metric.")
+        return []
+    names = list(dict.fromkeys(curve.name for curve in curves))
+    hidden = st.multiselect("Hide curves", names, key="hide", bind="query-params")
+    return [curve for curve in curves if curve.name not in hidden]
+
+
+def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str] | None:
+    """Draw the chart; the (variant, image) of a clicked point, image "" for a mean."""
+    if choice.view == PER_IMAGE:
+        figure = image_curves_chart(curves, log_rate=choice.log_rate)
+    elif choice.view == SCATTER:
+        figure = scatter_chart(curves, log_rate=choice.log_rate)
+    else:
+        own = [curve for curve in curves if not curve.published] or list(curves)
+        references = [curve for curve in curves if not any(curve is one for one in own)]
+        figure = rd_chart(own, references=references, log_rate=choice.log_rate, bands=choice.bands)
+    figure.update_layout(height=560)
+    clicked = st.plotly_chart(
+        figure, key="rd_chart", on_select="rerun", selection_mode="points", config=mode_bar("rate-distortion")
+    )
+    st.download_button(
+        "Chart as HTML",
+        lambda: figure.to_html(include_plotlyjs=True),
+        "rate-distortion.html",
+        "text/html",
+        on_click="ignore",
+        icon=":material/download:",
+        help="Stands alone and works offline. PNG and SVG: the camera in the chart's mode bar.",
+    )
+    points = clicked.selection.points if clicked else []
+    if points and points[0].get("customdata"):
+        variant, image = points[0]["customdata"][:2]
+        return str(variant), str(image)
+    return None
+
+
+def show_warnings(curves: Sequence[RDCurve]) -> None:
+    """List what is doubtful about the curves."""
+    doubts = [f"{curve.name} on {curve.dataset}: {warning}" for curve in curves for warning in lint_curve(curve)]
+    if doubts:
+        with st.expander(
+            f"{len(doubts)} warning{'s' * (len(doubts) != 1)} about these curves", expanded=len(doubts) <= 8
+        ):
+            for doubt in doubts:
+                st.markdown(f"- {plain(doubt)}")
+
+
+def show_bd_table(curves: Sequence[RDCurve]) -> None:
+    """BD-rate of every curve against a chosen anchor, with exports."""
+    names = list(dict.fromkeys(curve.name for curve in curves))
+    if len(names) < 2:
+        return
+    st.subheader("BD-rate", anchor=False)
+    complain_about_url("anchor", names)
+    complain_about_url("method", list(METHODS))
+    left, right = st.columns([3, 1])
+    preferred = next((name for name in ("jpeg", "JPEG") if name in names), names[0])
+    anchor = left.selectbox("Anchor", names, index=names.index(preferred), key="anchor", bind="query-params")
+    method = right.selectbox("Interpolation", list(METHODS), key="method", bind="query-params")
+    results = bd_table(curves, str(anchor), method=str(method), bootstrap=_BOOTSTRAP)
+    frame = pd.DataFrame(bd_rows(results), columns=list(HEADINGS)).sort_values("BD-rate [%]", na_position="last")
+    numbers = {heading: st.column_config.NumberColumn(format="%.2f") for heading in HEADINGS[2:7]}
+    st.dataframe(
+        frame.style.map(_coloured, subset=["BD-rate [%]"]),
+        column_config={**numbers, "warnings": st.column_config.TextColumn(width="large")},
+        hide_index=True,
+        key="bd_table",
+    )
+    st.caption(
+        f"Negative: fewer bits than {plain(str(anchor))} for the same {plain(METRICS[curves[0].metric].label)}. "
+        f"Interval: 95 % of {_BOOTSTRAP} resamplings of the images."
+    )
+    csv, markdown, latex = st.columns(3)
+    for place, kind, text, suffix in (
+        (csv, "CSV", bd_csv(results), "csv"),
+        (markdown, "Markdown", bd_markdown(results), "md"),
+        (latex, "LaTeX", bd_latex(results), "tex"),
+    ):
+        place.download_button(
+            f"Table as {kind}", text, f"bd-rate.{suffix}", "text/plain", on_click="ignore", icon=":material/download:"
+        )
+
+
+def show_crossover(curves: Sequence[RDCurve]) -> None:
+    """At which rate two curves change places, in a sentence."""
+    names = list(dict.fromkeys(curve.name for curve in curves))
+    if len(names) < 2:
+        return
+    st.subheader("Crossover", anchor=False)
+    complain_about_url("first", names)
+    complain_about_url("second", names)
+    scaled = next((curve.name for curve in curves if curve.scale is not None), names[0])
+    partner = scaled.partition("@")[0]
+    left, right = st.columns(2)
+    first = left.selectbox("Curve", names, index=names.index(scaled), key="first", bind="query-params")
+    others = names.index(partner) if partner in names and partner != scaled else (1 if names[0] == scaled else 0)
+    second = right.selectbox("against", names, index=others, key="second", bind="query-params")
+    for dataset in dict.fromkeys(curve.dataset for curve in curves):
+        pair = [_find(curves, str(name), dataset) for name in (first, second)]
+        if pair[0] is not None and pair[1] is not None and pair[0] is not pair[1]:
+            st.markdown(f"**{plain(dataset)}:** {plain(crossover(pair[0], pair[1]).sentence)}")
+
+
+def show_domain_gap(curves: Sequence[RDCurve]) -> None:
+    """What training on another domain costs, where models of two training sets are shown."""
+    gaps = domain_gap(curves)
+    if not gaps:
+        return
+    st.subheader("Domain gap", anchor=False)
+    for number, gap in enumerate(gaps):
+        for sentence in gap.sentences:
+            st.markdown(plain(sentence))
+        st.plotly_chart(domain_gap_chart(gap), key=f"gap_{number}", config=mode_bar(f"domain-gap-{number}"))
+
+
+def _find(curves: Sequence[RDCurve], name: str, dataset: str) -> RDCurve | None:
+    return next((curve for curve in curves if curve.name == name and curve.dataset == dataset), None)
+
+
+def _coloured(rate_percent: float) -> str:
+    # Blue: fewer bits, orange: more; the same two colours as the domain gap's, told apart by everybody.
+    if rate_percent != rate_percent:
+        return ""
+    colour = "0,114,178" if rate_percent < 0 else "213,94,0"
+    return f"background-color: rgba({colour},{min(abs(rate_percent) / 100, 1) * 0.45:.2f})"
+
+
+# Tables are told apart by identity: hashing a million rows costs more than the curves. The entry holds its tables, so
+# that no other object can take over their identity while it lives.
+@st.cache_resource(show_spinner="Drawing curves", max_entries=32, hash_funcs={LoadedResults: id})
+def _curves(
+    loaded: tuple[LoadedResults, ...], metric: str, decibels: bool
+) -> tuple[tuple[LoadedResults, ...], list[RDCurve]]:
+    return loaded, curves_of(loaded, metric, decibels=decibels)
