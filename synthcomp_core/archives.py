@@ -27,6 +27,8 @@ def extract_images(archive: Path, folder: Path, *, on_progress: OnProgress = sil
     """
     try:
         with zipfile.ZipFile(archive) as opened:
+            for info in opened.infolist():
+                _target(info, folder, archive.name)
             members = [info for info in opened.infolist() if _is_image(info)]
             if len(opened.infolist()) > MAX_MEMBERS:
                 raise SynthcompError(

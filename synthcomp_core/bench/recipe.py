@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from synthcomp_core.training.plan import ModelPlan, TrainingPlan
 
 CALIBRATION_STEPS = 4
-VALIDATIONS = 3  # Points of each candidate's curve, the last at its end.
+VALIDATIONS = 2  # Points of each candidate's curve, the last at its end.
 
 
 @dataclass(frozen=True)

@@ -65,14 +65,14 @@ def open_cache(
     stem = folder / digest.hexdigest()[:16]
     pixels_path, index_path = stem.with_suffix(".pixels"), stem.with_suffix(".json")
     if not index_path.is_file() or not pixels_path.is_file():
-        shapes = []
+        sizes = []
         with atomic_path(pixels_path) as temporary, temporary.open("wb") as file:
             for path in files:
                 image = read_image(path).image
                 image = np.ascontiguousarray(transform(image) if transform else image)
-                shapes.append(image.shape[:2])
+                sizes.append(image.shape[:2])
                 file.write(image.tobytes())
-        write_text(index_path, json.dumps(shapes))
+        write_text(index_path, json.dumps(sizes))
     shapes = [(int(height), int(width)) for height, width in json.loads(index_path.read_text())]
     offsets = np.concatenate([[0], np.cumsum([height * width * 3 for height, width in shapes])])
     pixels = np.memmap(pixels_path, dtype=np.uint8, mode="r")

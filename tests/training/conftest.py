@@ -1,0 +1,62 @@
+"""A plan small enough to be trained within a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+PLAN = """
+name = "tiny"
+
+[device]
+accelerator = "cpu"
+threads = 1
+precision = "32-true"
+devices = {devices}
+
+[data.pictures]
+generated = 5
+trained_on = "generated"
+
+[[model]]
+id = "tiny-codec"
+data = "pictures"
+quality = 4
+N = 8
+M = 12
+patch = 64
+batch = 4
+steps = {steps}
+warmup = 4
+lr = 1e-3
+validate_every = 10
+checkpoint_every = {checkpoint_every}
+validation_crops = 1
+"""
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from synthcomp_core.training.plan import read_plan
+from synthcomp_core.training.runner import carry_out
+
+if __name__ == "__main__":
+    carry_out(read_plan(Path(sys.argv[1])))
+"""
+
+
+def write_plan(folder: Path, *, steps: int = 20, checkpoint_every: int = 5, devices: int = 1) -> Path:
+    """The tiny plan as a file in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "tiny.toml"
+    path.write_text(PLAN.format(steps=steps, checkpoint_every=checkpoint_every, devices=devices))
+    return path
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """A Python file that carries out the plan it is given."""
+    path = tmp_path / "carry_out.py"
+    path.write_text(SCRIPT)
+    return path

@@ -1,0 +1,148 @@
+"""Resuming, killing, sharing among processes: the weights that come out are the same."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from synthcomp_core.errors import SnapshotError, SynthcompError
+from synthcomp_core.snapshots import read_card, read_checkpoint
+from synthcomp_core.training.checkpointing import load_checkpoint, save_checkpoint
+from synthcomp_core.training.loop import Trainer, learning_rate
+from synthcomp_core.training.plan import ModelPlan, read_plan
+from synthcomp_core.training.runner import carry_out, launch, make_task
+from tests.conftest import PROJECT_ROOT
+from tests.training.conftest import write_plan
+
+
+def environment(artifacts: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "SYNTHCOMP_ARTIFACTS": str(artifacts),
+        "PYTHONPATH": str(PROJECT_ROOT),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def final_weights(artifacts: Path) -> dict[str, torch.Tensor]:
+    return read_checkpoint(artifacts / "runs" / "train-tiny" / "tiny-codec" / "final.safetensors")
+
+
+def test_stopped_and_resumed_gives_the_weights_of_an_uninterrupted_training(tmp_path: Path, artifacts: Path) -> None:
+    plan = read_plan(write_plan(tmp_path, steps=15, checkpoint_every=4))
+    fabric = launch(plan.device)
+
+    def trainer(folder: str) -> Trainer:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        return Trainer(make_task(plan, plan.models[0]), tmp_path / folder, fabric)
+
+    whole = trainer("whole")
+    whole.run()
+    broken = trainer("broken")
+    broken.run(until=lambda: broken.step == 10)  # Two steps after its last checkpoint, which are lost.
+    resumed = trainer("broken")
+    assert resumed.step == 8
+    resumed.run()
+    for name, value in whole.raw.state_dict().items():
+        assert torch.equal(value, resumed.raw.state_dict()[name]), name
+    for name, value in whole.averaged.state_dict().items():
+        assert torch.equal(value, resumed.averaged.state_dict()[name]), name
+    logs = [(tmp_path / folder / "log.csv").read_text() for folder in ("whole", "broken")]
+    assert logs[0] == logs[1]
+
+
+def test_killed_at_a_random_step_and_run_again_gives_the_same_final_weights(tmp_path: Path, script: Path) -> None:
+    plan = write_plan(tmp_path, steps=40, checkpoint_every=3)
+    command = [sys.executable, str(script), str(plan)]
+    subprocess.run(command, env=environment(tmp_path / "whole"), check=True, capture_output=True, timeout=300)
+    checkpoint = tmp_path / "killed" / "runs" / "train-tiny" / "tiny-codec" / "last.pt"
+    process = subprocess.Popen(
+        command, env=environment(tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wanted, seen, stamp = random.randrange(1, 8), 0, 0
+    deadline = time.monotonic() + 240
+    while seen < wanted and process.poll() is None and time.monotonic() < deadline:
+        if checkpoint.is_file() and checkpoint.stat().st_mtime_ns != stamp:
+            seen, stamp = seen + 1, checkpoint.stat().st_mtime_ns
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if process.returncode == 0:
+        pytest.fail("the training ended before it could be killed")
+    assert 0 < load_checkpoint(checkpoint)["step"] < 40
+    subprocess.run(command, env=environment(tmp_path / "killed"), check=True, capture_output=True, timeout=300)
+    expected = final_weights(tmp_path / "whole")
+    for name, value in final_weights(tmp_path / "killed").items():
+        assert torch.equal(value, expected[name]), name
+
+
+def test_two_processes_train_what_one_does_with_the_whole_batch(tmp_path: Path, script: Path) -> None:
+    results = []
+    for devices in (1, 2):
+        plan = write_plan(tmp_path / str(devices), steps=8, devices=devices)
+        artifacts = tmp_path / f"artifacts-{devices}"
+        ran = subprocess.run(
+            [sys.executable, str(script), str(plan)],
+            env=environment(artifacts),
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
+        assert ran.returncode == 0, ran.stderr[-2000:]
+        results.append(final_weights(artifacts))
+    for name, value in results[0].items():
+        torch.testing.assert_close(results[1][name], value, atol=2e-4, rtol=1e-3)
+
+
+def test_finished_models_are_skipped_and_the_snapshot_says_how_it_was_trained(tmp_path: Path, artifacts: Path) -> None:
+    plan = read_plan(write_plan(tmp_path, steps=12))
+    assert [outcome.status for outcome in carry_out(plan)] == ["trained"]
+    card = read_card(artifacts / "snapshots" / "tiny-codec.safetensors")
+    assert (card.N, card.M, card.steps, card.lmbda, card.distortion) == (8, 12, 12, 0.013, "mse")
+    assert card.trained_on == "generated"
+    assert card.validation_bpp is not None and card.validation_bpp > 0
+    with (artifacts / "runs" / "train-tiny" / "tiny-codec" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    last = {row["name"]: float(row["value"]) for row in rows if row["phase"] == "validation" and row["step"] == "12"}
+    assert last["loss"] == pytest.approx(last["bpp"] + 0.013 * 65025 * 10 ** (-last["psnr"] / 10), rel=0.25)
+    assert [outcome.status for outcome in carry_out(plan)] == ["skipped"]
+    with pytest.raises(SynthcompError, match="no model nothing"):
+        carry_out(plan, only=("nothing",))
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_step(tmp_path: Path, artifacts: Path) -> None:
+    plan = read_plan(write_plan(tmp_path, steps=10, checkpoint_every=2))
+    trainer = Trainer(make_task(plan, plan.models[0]), tmp_path, launch(plan.device))
+    trainer.advance(3)
+    with torch.no_grad():
+        trainer.raw.net.g_s[0].weight.fill_(float("nan"))  # type: ignore[union-attr,index]
+    with pytest.raises(SynthcompError, match=r"tiny-codec: the loss is nan at step 4"):
+        trainer.advance(1)
+
+
+def test_learning_rate_warms_up_and_falls() -> None:
+    plan = ModelPlan(id="a", data="d", steps=110, lr=1.0, lr_final=0.1, warmup=10)
+    assert learning_rate(plan, 0) == pytest.approx(0.1)
+    assert learning_rate(plan, 9) == pytest.approx(1.0)
+    assert learning_rate(plan, 60) == pytest.approx(0.55)  # Half-way down the cosine.
+    assert learning_rate(plan, 110) == pytest.approx(0.1)
+    halving = ModelPlan(id="a", data="d", steps=100, lr=1.0, lr_final=0.01, warmup=0, schedule="halving")
+    assert [learning_rate(halving, step) for step in (0, 19, 20, 40, 80)] == [1, 1, 0.5, 0.25, 0.0625]
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"step": 3, "weights": {"w": torch.ones(2)}})
+    assert load_checkpoint(path)["step"] == 3
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(SnapshotError, match=r"last\.pt"):
+        load_checkpoint(path)
