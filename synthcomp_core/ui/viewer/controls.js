@@ -208,7 +208,7 @@ function syncControls(c, viewer, view) {
   const maps = scene.overlayLabels().map((label) => [label, label]);
   c.kind.field.hidden = mode !== "difference";
   setOptions(c.kind.select, [["abs", "Absolute"], ["signed", "Signed"], ...maps], view.kind);
-  c.overlay.field.hidden = mode === "difference";
+  c.overlay.field.hidden = mode === "difference" || (scene.pictures.length < 2 && maps.length === 0);
   setOptions(c.overlay.select, [["", "None"], [DIFFERENCE_OVERLAY, "Difference to 1"], ...maps], view.overlay);
   const shown = mode === "difference" ? "" : view.overlay;
   c.opacity.hidden = !shown;
