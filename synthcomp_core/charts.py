@@ -56,10 +56,11 @@ def codec_colour(codec: str) -> str:
     return _OTHER_COLOURS[zlib.crc32(codec.encode()) % len(_OTHER_COLOURS)]
 
 
-def curve_label(curve: RDCurve, curves: Iterable[RDCurve]) -> str:
+def curve_label(curve: RDCurve, curves: Iterable[RDCurve], *, escape: bool = True) -> str:
     """The curve's name for a legend, with its data set where the chart holds several. Escaped for plotly."""
     several = len({other.dataset for other in curves}) > 1
-    return html.escape(f"{curve.name} on {curve.dataset}" if several else curve.name, quote=False)
+    label = f"{curve.name} on {curve.dataset}" if several else curve.name
+    return html.escape(label, quote=False) if escape else label
 
 
 def rd_chart(
@@ -94,7 +95,7 @@ def rd_chart(
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    _lay_out(figure, shown, log_rate, "means over images")
+    _lay_out(figure, shown, log_rate, "means over images" + (", shaded: 95 % confidence of the mean" if bands else ""))
     identical = [point for curve in shown for point in curve.identical]
     if identical:
         text = "Identical to the reference, not drawn: " + ", ".join(
@@ -209,6 +210,7 @@ def bd_chart(results: Sequence[BDResult], colours: dict[str, str] | None = None)
             marker={"color": [(colours or {}).get(result.name) or codec_colour(result.name) for result in known]},
             error_x={"type": "data", "array": above, "arrayminus": below, "visible": has_interval},
             text=[f"{rate:+.1f} %" for rate in rates],
+            insidetextanchor="middle",
             hovertemplate="%{y}: %{x:+.2f} %<extra></extra>",
         )
     )
@@ -330,7 +332,7 @@ def _hover(
     return "<br>".join(line for line in lines if line)
 
 
-def _images_text(curves: Sequence[RDCurve]) -> str:
+def images_text(curves: Sequence[RDCurve]) -> str:
     """The data sets and their numbers of images, for a title."""
     parts = []
     for dataset in dict.fromkeys(curve.dataset for curve in curves):
@@ -341,17 +343,15 @@ def _images_text(curves: Sequence[RDCurve]) -> str:
             span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
             texts.insert(0, f"{span} image{'s' * (counts != [1])}")
         parts.append(f"{dataset} ({', '.join(texts)})")
-    return html.escape(", ".join(parts), quote=False) or "no data"
+    return ", ".join(parts) or "no data"
 
 
 def _lay_out(figure: go.Figure, curves: Sequence[RDCurve], log_rate: bool, note: str) -> None:
     first = curves[0] if curves else None
     label = metric_label(first.metric, decibels=first.decibels) if first else "Metric"
+    title = f"{METRICS[first.metric].label if first else 'Metric'} over rate: {images_text(curves)}"
     figure.update_layout(
-        title={
-            "text": f"{METRICS[first.metric].label if first else 'Metric'} over rate: {_images_text(curves)}",
-            "subtitle": {"text": note},
-        },
+        title={"text": html.escape(title, quote=False), "subtitle": {"text": note}},
         xaxis={"title": _RATE_TITLE, "type": "log" if log_rate else "linear"},
         yaxis={"title": label},
         hovermode="closest",

@@ -256,7 +256,7 @@ def lint_curve(curve: RDCurve) -> tuple[str, ...]:
         if (lower.value - upper.value) * (1 if info.higher_is_better else -1) > 0:
             side = "above" if info.higher_is_better else "below"
             warnings.append(f"not monotone: {place(lower)} lies {side} {place(upper)}")
-    if len(curve.points) < MIN_POINTS:
+    if len(curve.points) < MIN_POINTS and not (curve.identical and not curve.points):
         warnings.append(f"only {len(curve.points)} point{'s' * (len(curve.points) != 1)}, fewer than {MIN_POINTS}")
     if len({point.num_images + point.num_identical for point in curve.points}) > 1:
         counts = [point.num_images + point.num_identical for point in curve.points]

@@ -171,7 +171,7 @@ def bd(anchor: RDCurve, test: RDCurve, *, method: str = "akima", bootstrap: int 
     if overlap == 0:
         warnings.append("no overlap: no quality that both curves reach")
     elif overlap < LITTLE_OVERLAP:
-        warnings.append(f"little overlap, {overlap:.0%} of the range of {metric_label(test.metric)}")
+        warnings.append(f"little overlap, {overlap:.0%} of the range of {METRICS[test.metric].label}")
     if min(len(base[0]), len(other[0])) < _fewest(method) and overlap > 0:
         warnings.append(f"too few points for {method} interpolation")
     interval = _interval(anchor, test, method, bootstrap, seed) if bootstrap else None

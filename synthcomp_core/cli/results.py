@@ -1,0 +1,235 @@
+"""The verbs on results files: import, export, validate, bdrate, plot; every file in any readable format."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synthcomp_core import storage
+from synthcomp_core.cli.console import errors, print_json
+from synthcomp_core.errors import ResultsError, SynthcompError
+
+if TYPE_CHECKING:
+    from synthcomp_core.rd import BDResult, RDCurve
+    from synthcomp_core.results_formats import LoadedResults
+
+results_app = typer.Typer(help="Convert, check, compare and plot results files.", no_args_is_help=True)
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help="Results: our CSV, thesis CSV, CompressAI or codec-compare JSON."),
+]
+Metric = Annotated[str, typer.Option(help="A metric column, such as psnr_rgb, msssim_rgb or flip.")]
+Decibels = Annotated[bool, typer.Option("--db", help="SSIM and MS-SSIM as -10 log10(1 - value).")]
+Dataset = Annotated[str | None, typer.Option(help="Only this data set.")]
+
+
+class ExportFormat(str, Enum):
+    """What ``results export`` writes."""
+
+    synthcomp = "synthcomp"
+    thesis = "thesis"
+
+
+@results_app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Thesis CSV, CompressAI JSON, codec-compare JSON, or our own CSV.")],
+    out: Annotated[Path, typer.Argument(help="The results table to write (CSV).")],
+    dataset: Annotated[str | None, typer.Option(help="Name of the data set, where the file does not say it.")] = None,
+) -> None:
+    """Turn any readable results file into a results table.
+
+    Example: python -m synthcomp_core results import compression_sr_results.csv thesis.csv
+    """
+    from synthcomp_core.results_formats import load_results, table_to_csv
+
+    loaded = load_results(file, dataset=dataset)
+    storage.write_text(out, table_to_csv(loaded.table))
+    _say_notes([loaded])
+    typer.echo(f"{out}: {len(loaded.table)} rows from {loaded.format} format")
+
+
+@results_app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Results in any readable format.")],
+    out: Annotated[Path, typer.Argument(help="The file to write (CSV).")],
+    to: Annotated[ExportFormat, typer.Option("--format", help="synthcomp (our table) or thesis (means, ';').")] = (
+        ExportFormat.thesis
+    ),
+    dataset: Dataset = None,
+) -> None:
+    """Write results for other tools: the thesis's table of means, or our own table.
+
+    Example: python -m synthcomp_core results export results.csv means.csv --format thesis
+    """
+    from synthcomp_core.results_formats import load_results, table_to_csv, table_to_thesis_csv
+
+    loaded = load_results(file)
+    table = loaded.table
+    if dataset is not None:
+        table = table[table["dataset"] == dataset]
+        if table.empty:
+            names = ", ".join(str(name) for name in loaded.table["dataset"].unique())
+            raise ResultsError(f"{file.name} has no data set {dataset!r}; it has {names}.")
+    storage.write_text(out, table_to_csv(table) if to is ExportFormat.synthcomp else table_to_thesis_csv(table))
+    typer.echo(f"{out}: written in {to.value} format")
+
+
+@results_app.command()
+def validate(files: Files) -> None:
+    """Check results files: one line each, exit status 1 if any is wrong.
+
+    Example: python -m synthcomp_core results validate artifacts/runs/*/results.csv
+    """
+    from synthcomp_core.results_formats import load_results
+
+    wrong = 0
+    for file in files:
+        try:
+            loaded = load_results(file)
+        except SynthcompError as error:
+            wrong += 1
+            errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            continue
+        table = loaded.table
+        failed = int(table["error"].notna().sum())
+        typer.echo(
+            f"{file}: ok, {loaded.format} format, {len(table)} rows, {table['variant'].nunique()} variants, "
+            f"{table['image'].nunique()} images, {failed} errors"
+        )
+        _say_notes([loaded])
+    if wrong:
+        raise typer.Exit(1)
+
+
+@results_app.command()
+def bdrate(
+    files: Files,
+    anchor: Annotated[str, typer.Option(metavar="FILE_OR_CURVE", help="A file with the anchor's curve, or a curve.")],
+    metric: Metric = "psnr_rgb",
+    method: Annotated[str, typer.Option(help="Interpolation: akima, pchip or cubic.")] = "akima",
+    decibels: Decibels = False,
+    dataset: Dataset = None,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamplings for a 95 % interval over images; 0: none.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print the Bjontegaard rate of every curve against an anchor: name, BD-rate, overlap, warnings, between tabs.
+
+    Negative: fewer bits for the same quality. The anchor is a file, a curve in the files, or a bundled file's name.
+
+    Example: python -m synthcomp_core results bdrate results.csv --anchor jpeg --metric psnr_rgb
+    """
+    from synthcomp_core.rd import bd_table
+
+    loaded = _load(files)
+    curves = _curves(loaded, metric, decibels, dataset)
+    base, curves = _anchor(anchor, curves, metric, decibels)
+    results = bd_table(curves, base, method=method, bootstrap=bootstrap)
+    if not results:
+        raise ResultsError(f"There is no curve to compare with the anchor {anchor!r} in {_names(files)}.")
+    if as_json:
+        print_json([dataclasses.asdict(result) for result in results])
+        return
+    several = len({result.dataset for result in results}) > 1
+    for result in results:
+        typer.echo(_bd_line(result, several))
+
+
+def _bd_line(result: BDResult, several_datasets: bool) -> str:
+    rate = "n/a" if result.rate_percent is None else f"{result.rate_percent:+.2f} %"
+    if result.rate_low is not None and result.rate_high is not None:
+        rate += f" [{result.rate_low:+.2f}, {result.rate_high:+.2f}]"
+    name = f"{result.name} on {result.dataset}" if several_datasets else result.name
+    return "\t".join([name, rate, f"overlap {result.overlap:.0%}", "; ".join(result.warnings) or "no warnings"])
+
+
+@results_app.command()
+def plot(
+    files: Files,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The chart: .html, .png, .svg or .pdf.")],
+    metric: Metric = "psnr_rgb",
+    reference: Annotated[
+        list[Path] | None, typer.Option(help="A file whose curves are drawn dashed; repeatable.")
+    ] = None,
+    decibels: Decibels = False,
+    log_rate: Annotated[bool, typer.Option("--log-rate", help="Logarithmic rate.")] = False,
+    bands: Annotated[bool, typer.Option("--bands", help="Shade the 95 % confidence of the means (HTML).")] = False,
+    dataset: Dataset = None,
+) -> None:
+    """Draw rate-distortion curves into a file.
+
+    Example: python -m synthcomp_core results plot results.csv --metric msssim_rgb --db --out chart.html
+    """
+    from synthcomp_core.rd_figure import write_rd_chart
+
+    loaded = _load(files)
+    curves = _curves(loaded, metric, decibels, dataset)
+    references = _curves(_load(reference), metric, decibels, None) if reference else []
+    write_rd_chart(out, curves, references=references, log_rate=log_rate, bands=bands)
+    _say_notes(loaded)
+    typer.echo(f"{out}: {len(curves) + len(references)} curves")
+
+
+def _load(files: Sequence[Path]) -> list[LoadedResults]:
+    """The files; where names repeat, the folder is part of the name."""
+    from synthcomp_core.results_formats import load_results
+
+    names = [file.name for file in files]
+    return [
+        dataclasses.replace(load_results(file), name=str(file) if names.count(file.name) > 1 else file.stem)
+        for file in files
+    ]
+
+
+def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, dataset: str | None) -> list[RDCurve]:
+    from synthcomp_core.rd import curves_of
+
+    curves = curves_of(loaded, metric, decibels=decibels)
+    if dataset is not None:
+        curves = [curve for curve in curves if curve.dataset == dataset]
+    if not curves:
+        where = f" on the data set {dataset}" if dataset else ""
+        raise ResultsError(f"{', '.join(part.name for part in loaded)}: no row has a rate and {metric}{where}.")
+    return curves
+
+
+def _anchor(anchor: str, curves: list[RDCurve], metric: str, decibels: bool) -> tuple[RDCurve | str, list[RDCurve]]:
+    """(what to compare with, the curves to compare): a file's one curve, a curve of the files, or a bundled one."""
+    from synthcomp_core.rd import find_curve
+    from synthcomp_core.results_formats import reference_files
+
+    path = Path(anchor)
+    if path.is_file():
+        return _only_curve(path, metric, decibels), curves
+    try:
+        return find_curve(curves, anchor).name, curves
+    except ResultsError:
+        bundled = next((file for file in reference_files() if anchor in (file.stem, file.name)), None)
+        if bundled is None:
+            raise
+        return _only_curve(bundled, metric, decibels), curves
+
+
+def _only_curve(path: Path, metric: str, decibels: bool) -> RDCurve:
+    curves = _curves(_load([path]), metric, decibels, None)
+    if len(curves) > 1:
+        names = ", ".join(curve.name for curve in curves)
+        raise ResultsError(
+            f"The anchor {path.name} has {len(curves)} curves ({names}); add it to the files and name one."
+        )
+    return curves[0]
+
+
+def _names(files: Sequence[Path]) -> str:
+    return ", ".join(file.name for file in files)
+
+
+def _say_notes(loaded: Sequence[LoadedResults]) -> None:
+    for part in loaded:
+        for note in part.notes:
+            errors.print(f"{part.name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
