@@ -7,5 +7,6 @@ st.navigation(
     [
         st.Page("pages/live.py", title="Live", icon=":material/compare:", default=True),
         st.Page("pages/rate_distortion.py", title="Rate-distortion", icon=":material/show_chart:"),
-    ]
+    ],
+    position="top",
 ).run()

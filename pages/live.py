@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from synthcomp_core.ui.entry import enter_through_app
 from synthcomp_core.ui.image_picker import pick_image
 from synthcomp_core.ui.live_run import apply_matched_quality, can_match, last_result, match_side, render_sides
 from synthcomp_core.ui.metric_strip import show_metric_strip
@@ -12,6 +13,7 @@ from synthcomp_core.ui.viewer import Picture, show_viewer
 
 MATCH_HELP = "Search the quality whose bytes come closest from below."
 
+enter_through_app()
 st.title("Live", anchor=False)
 st.caption(
     "Pick an image and two variants, render, and compare them down to the pixel. Everything runs on this machine."

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from synthcomp_core.ui.entry import enter_through_app
 from synthcomp_core.ui.rd_sources import pick_results
 from synthcomp_core.ui.rd_view import (
     pick_curves,
@@ -14,6 +15,7 @@ from synthcomp_core.ui.rd_view import (
 )
 from synthcomp_core.ui.text import plain
 
+enter_through_app()
 st.title("Rate-distortion", anchor=False)
 st.caption("Pick results, a metric and an anchor. Everything shown is in the address bar, so a link reopens it.")
 

@@ -96,9 +96,7 @@ def show_warnings(curves: Sequence[RDCurve]) -> None:
     """List what is doubtful about the curves."""
     doubts = [f"{curve.name} on {curve.dataset}: {warning}" for curve in curves for warning in lint_curve(curve)]
     if doubts:
-        with st.expander(
-            f"{len(doubts)} warning{'s' * (len(doubts) != 1)} about these curves", expanded=len(doubts) <= 8
-        ):
+        with st.expander(f"{len(doubts)} warning{'s' * (len(doubts) != 1)} about these curves", expanded=True):
             for doubt in doubts:
                 st.markdown(f"- {plain(doubt)}")
 
