@@ -1,0 +1,198 @@
+"""The verbs `upscale` and `fsr`: one image to another size, and the FSR benchmark."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from synthcomp_core import fsr_benchmark, storage
+from synthcomp_core.cli.console import errors, output, progress_bar
+from synthcomp_core.errors import ImageError, SynthcompError
+from synthcomp_core.fsr_table import FsrTable, format_value
+from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image, write_png
+from synthcomp_core.metrics import METRICS
+from synthcomp_core.upscalers import mode_size, parse_upscaler, upscaling_note
+
+MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]
+_DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
+_MAX_OUTPUT_PIXELS = 8 * DEFAULT_MAX_PIXELS
+_SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.command()(upscale)
+    app.command()(fsr)
+
+
+def upscale(
+    image: Annotated[Path, typer.Argument(help="The image to enlarge.")],
+    out: Annotated[Path, typer.Argument(help="The PNG to write.")],
+    method: Annotated[str, typer.Option(help="Upscaler id, as in fsr1, rcan or lanczos; `list` shows them.")] = "fsr1",
+    scale: Annotated[float | None, typer.Option(help="Enlargement a side, as in 2 or 1.5.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Size to give, as in 1920x1080.")] = None,
+    sharpness: Annotated[
+        str | None, typer.Option(metavar="STOPS|off", help="RCAS of fsr1: 0 (sharpest) to 2 stops, or off.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="Arithmetic of a network: auto, float32 or bfloat16.")] = "auto",
+    max_megapixels: MaxMegapixels = _DEFAULT_MEGAPIXELS,
+) -> None:
+    """Enlarge an image by FSR 1, RCAN or interpolation.
+
+    Example: python -m synthcomp_core upscale frame.png large.png --method fsr1 --scale 1.5 --sharpness 0.2
+    """
+    upscaler_id = _with_sharpness(method, sharpness)
+    if (scale is None) == (size is None):
+        raise SynthcompError("Give either --scale, as in --scale 1.5, or --size, as in --size 1920x1080.")
+    loaded = _read(image, max_megapixels)
+    height, width = loaded.image.shape[:2]
+    target = _target_size(width, height, scale, size)
+    upscaler = parse_upscaler(upscaler_id, scale=max(target[0] / width, target[1] / height), precision=precision)
+    if note := upscaling_note(upscaler_id, (width, height), target):
+        errors.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    with progress_bar("upscale") as on_progress:
+        enlarged = upscaler.upscale(loaded.image, target, on_progress=on_progress)
+    write_png(enlarged, out)
+    output.print(
+        f"{out}: {target[0]}x{target[1]} from {width}x{height}, {upscaler.id}", highlight=False, soft_wrap=True
+    )
+
+
+def fsr(
+    source: Annotated[Path, typer.Argument(help="A folder (or zip) of FSR samples, or an image to scale down here.")],
+    csv: Annotated[Path | None, typer.Option(help="Also write the rows here.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also write the table of means here.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="Upscaler to compare on an image; give it repeatedly.")
+    ] = None,
+    curve: Annotated[
+        float | None, typer.Option(metavar="SCALE", help="Of an image: also metrics over sharpness.")
+    ] = None,
+    with_ssimulacra2: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 too (slow).")] = False,
+    max_megapixels: MaxMegapixels = _DEFAULT_MEGAPIXELS,
+) -> None:
+    """Compare FSR 1's modes, sharpened and not, RCAN and interpolation with native images.
+
+    A folder holds 1-native.png, 1-q2.png .. 1-q5.png (2x, 1.7x, 1.5x, 1.3x), 1-q2-sharpened.png .., 1-native_x2_SR.png.
+    Exits with 1 when any of its files is missing or cannot be measured.
+
+    Example: python -m synthcomp_core fsr fsr-samples --csv fsr.csv
+    """
+    metrics = (*fsr_benchmark.DEFAULT_METRICS, *(("ssimulacra2",) if with_ssimulacra2 else ()))
+    if source.is_dir() or source.suffix.lower() == ".zip":
+        with progress_bar("fsr") as on_progress:
+            table = fsr_benchmark.evaluate_samples(source, metrics=metrics, on_progress=on_progress)
+        _print_rows(table)
+    else:
+        loaded = _read(source, max_megapixels)
+        with progress_bar("fsr") as on_progress:
+            table = fsr_benchmark.evaluate_image(
+                loaded.image, loaded.name, upscaler_ids=method, metrics=metrics, on_progress=on_progress
+            )
+    _print_means(table)
+    if curve is not None and not source.is_dir():
+        _print_curve(_read(source, max_megapixels), curve, metrics)
+    for row in table.errors:
+        errors.print(f"{row.error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    output.print(table.verdict(), highlight=False, soft_wrap=True)
+    if csv is not None:
+        storage.write_text(csv, fsr_benchmark.table_csv(table))
+    if markdown is not None:
+        storage.write_text(markdown, fsr_benchmark.table_markdown(table))
+    if table.errors:
+        raise typer.Exit(1)
+
+
+def _with_sharpness(method: str, sharpness: str | None) -> str:
+    if sharpness is None:
+        return method
+    if method != "fsr1":
+        raise SynthcompError(f"--sharpness is for fsr1; {method} has no such setting.")
+    if sharpness == "off":
+        return "fsr1_off"
+    try:
+        stops = float(sharpness)
+    except ValueError:
+        stops = math.nan
+    if not (math.isfinite(stops) and stops >= 0):
+        raise SynthcompError(f"Sharpness {sharpness!r} is neither a number of stops from 0 nor off.")
+    return f"fsr1_s{stops:.6f}".rstrip("0").rstrip(".")
+
+
+def _target_size(width: int, height: int, scale: float | None, size: str | None) -> tuple[int, int]:
+    if scale is not None:
+        if not 0 < scale < math.inf:
+            raise SynthcompError(f"The scale is {scale:g}; it must be above 0.")
+        target = mode_size(width, height, scale)
+    else:
+        match = _SIZE.fullmatch(size or "")
+        if not match:
+            raise SynthcompError(f"Size {size!r} is not of the form WIDTHxHEIGHT, as in 1920x1080.")
+        target = int(match[1]), int(match[2])
+    if target[0] * target[1] > _MAX_OUTPUT_PIXELS:
+        raise ImageError(
+            f"{target[0]} x {target[1]} is more than an output may have, {_MAX_OUTPUT_PIXELS / 1e6:g} megapixels."
+        )
+    return target
+
+
+def _read(path: Path, max_megapixels: float) -> LoadedImage:
+    loaded = read_image(path, max_pixels=int(max_megapixels * 1e6))
+    for note in loaded.notes:
+        errors.print(f"{path.name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return loaded
+
+
+def _print_rows(table: FsrTable) -> None:
+    shown = Table("image", "scale", "method", *(METRICS[name].label for name in table.measured), box=None)
+    for row in table.rows:
+        values = [format_value(name, getattr(row.metrics, name)) for name in table.measured]
+        if row.error is not None:
+            values[0] = "error"
+        shown.add_row(row.image, f"{row.treatment.scale:g}x", row.treatment.label, *values)
+    output.print(shown)
+    output.print()
+
+
+def _print_means(table: FsrTable) -> None:
+    shown = Table(
+        *("scale", "mode", "mean of"),
+        *(METRICS[name].label for name in table.measured),
+        *("images", "seconds"),
+        title=f"{table.source}: best at each scale in bold",
+        title_justify="left",
+        box=None,
+    )
+    for mean in table.means():
+        values = []
+        for name in table.measured:
+            value = format_value(name, getattr(mean.metrics, name))
+            values.append(f"[bold]{value}[/bold]" if name in mean.best else value)
+        seconds = "" if mean.upscale_s is None else f"{mean.upscale_s:.3f}"
+        treatment = mean.treatment
+        shown.add_row(
+            f"{treatment.scale:g}x", treatment.mode or "", treatment.label, *values, str(mean.num_images), seconds
+        )
+    output.print(shown)
+    output.print()
+
+
+def _print_curve(loaded: LoadedImage, scale: float, metrics: tuple[str, ...]) -> None:
+    with progress_bar("sharpness") as on_progress:
+        curve = fsr_benchmark.sharpness_curve(loaded.image, scale=scale, metrics=metrics, on_progress=on_progress)
+    shown = Table("stops", *(METRICS[name].label for name in metrics), box=None, title_justify="left")
+    shown.title = f"FSR 1 at {scale:g}x over sharpness: best in bold"
+    best = {name: curve.best(name) for name in metrics}
+    for point in curve.points:
+        values = []
+        for name in metrics:
+            value = format_value(name, getattr(point.metrics, name))
+            values.append(f"[bold]{value}[/bold]" if best[name] is point else value)
+        shown.add_row("off" if point.stops is None else f"{point.stops:g}", *values)
+    output.print(shown)
+    output.print()

@@ -1,0 +1,219 @@
+"""The table of the FSR benchmark: rows, means, what is best, a verdict in words, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from synthcomp_core.metrics import METRICS, Metrics
+from synthcomp_core.upscalers import FSR_MODES
+
+THESIS_QUALITIES = {"q2": 2.0, "q3": 1.7, "q4": 1.5, "q5": 1.3}  # the thesis's names of FSR's modes
+DEFAULT_METRICS = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip")
+CAVEAT = (
+    "All of these compare with the native image sample by sample and so punish sharpening, "
+    "which moves an image away from it even where it looks crisper."
+)
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """How an image was enlarged.
+
+    method: "fsr1", "rcan", "bicubic" or another upscaler's id. scale: a side. sharpened: whether RCAS was applied,
+    None for methods that have no such step. stops: RCAS sharpness, None where off or not known (a sample folder
+    does not tell).
+    """
+
+    method: str
+    scale: float
+    sharpened: bool | None = None
+    stops: float | None = None
+
+    @property
+    def mode(self) -> str | None:
+        """FSR's name of the scale ("performance" for 2.0), None for a scale that has none."""
+        return next((name for name, scale in FSR_MODES.items() if scale == self.scale), None)
+
+    @property
+    def quality(self) -> str | None:
+        """The thesis's name of the mode ("q2" for 2.0), None for what is not FSR in one of its modes."""
+        names = [name for name, scale in THESIS_QUALITIES.items() if scale == self.scale and self.method == "fsr1"]
+        return names[0] if names else None
+
+    @property
+    def label(self) -> str:
+        """The method and its sharpening, for a person."""
+        if self.method != "fsr1":
+            return {"rcan": "RCAN"}.get(self.method, self.method.capitalize() if self.method.isalpha() else self.method)
+        if not self.sharpened:
+            return "FSR 1, not sharpened"
+        return "FSR 1, sharpened" if self.stops is None else f"FSR 1, sharpened by {self.stops:g} stops"
+
+
+@dataclass(frozen=True)
+class FsrRow:
+    """One enlarged image against its native one. file: of a sample folder. upscale_s: seconds, where done here.
+
+    metrics: all None where ``error`` says in a sentence why there are none.
+    """
+
+    image: str
+    treatment: Treatment
+    metrics: Metrics
+    file: str | None = None
+    upscale_s: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class FsrMean:
+    """Means over the images of one treatment; of each metric over its finite values.
+
+    num_images: with any value. num_identical: equal to native (PSNR inf), left out of the mean PSNR.
+    best: names of the metrics in which this treatment is ahead of the others at its scale.
+    """
+
+    treatment: Treatment
+    metrics: Metrics
+    num_images: int
+    num_identical: int
+    upscale_s: float | None
+    best: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FsrTable:
+    """The benchmark's result. source: folder or image name. measured: names of the metrics, in order."""
+
+    source: str
+    rows: tuple[FsrRow, ...]
+    measured: tuple[str, ...] = DEFAULT_METRICS
+
+    @property
+    def errors(self) -> tuple[FsrRow, ...]:
+        """The rows that could not be measured."""
+        return tuple(row for row in self.rows if row.error is not None)
+
+    @property
+    def num_images(self) -> int:
+        """Images with at least one measured row."""
+        return len({row.image for row in self.rows if row.error is None})
+
+    def means(self) -> tuple[FsrMean, ...]:
+        """Mean rows by scale (smallest first) and treatment, in the order of the rows, with the best marked."""
+        treatments = sorted(dict.fromkeys(row.treatment for row in self.rows), key=lambda t: t.scale)
+        means = []
+        for treatment in treatments:
+            rivals = [other for other in treatments if other.scale == treatment.scale]
+            best = tuple(name for name in self.measured if self._is_best(treatment, rivals, name))
+            means.append(dataclasses.replace(self._mean(treatment), best=best))
+        return tuple(means)
+
+    def verdict(self) -> str:
+        """What won by which metric, over all scales, and what such metrics cannot tell; sentences for a person."""
+        means = [mean for mean in self.means() if mean.num_images]
+        scales = {mean.treatment.scale for mean in means}
+        if not means:
+            return "Nothing could be measured."
+        sentences = []
+        for name in self.measured:
+            winners: dict[str, list[str]] = {}
+            for mean in means:
+                if name in mean.best:
+                    winners.setdefault(mean.treatment.label, []).append(f"{mean.treatment.scale:g}x")
+            if winners:
+                told = [
+                    f"{label} {'at every scale' if len(at) == len(scales) > 1 else 'at ' + ', '.join(at)}"
+                    for label, at in winners.items()
+                ]
+                sentences.append(f"{METRICS[name].label}: {' and '.join(told)}")
+        return f"Ahead by {'; '.join(sentences)}. {CAVEAT}" if sentences else CAVEAT
+
+    def _mean(self, treatment: Treatment) -> FsrMean:
+        rows = [row for row in self.rows if row.treatment == treatment and row.error is None]
+        seconds = [row.upscale_s for row in rows if row.upscale_s is not None]
+        values = {name: _mean(getattr(row.metrics, name) for row in rows) for name in self.measured}
+        return FsrMean(
+            treatment=treatment,
+            metrics=Metrics(**values),
+            num_images=len(rows),
+            num_identical=sum(row.metrics.psnr_rgb == math.inf for row in rows),
+            upscale_s=_mean(seconds),
+        )
+
+    def _is_best(self, treatment: Treatment, rivals: list[Treatment], name: str) -> bool:
+        """Whether the treatment is ahead by a metric, on the images that all rivals with any value have in common."""
+        values = {
+            rival: {
+                row.image: value
+                for row in self.rows
+                if row.treatment == rival and (value := getattr(row.metrics, name)) is not None
+            }
+            for rival in rivals
+        }
+        measured = {rival: by_image for rival, by_image in values.items() if by_image}
+        if treatment not in measured or len(measured) < 2:
+            return False
+        common = set.intersection(*(set(by_image) for by_image in measured.values()))
+        means = {rival: _mean(by_image[image] for image in common) for rival, by_image in measured.items()}
+        finite = [mean for mean in means.values() if mean is not None]
+        if not finite:
+            return False
+        return means[treatment] == (max(finite) if METRICS[name].higher_is_better else min(finite))
+
+
+def table_csv(table: FsrTable) -> str:
+    """The rows as CSV: image, file, method, quality, mode, scale, sharpened, stops, metrics, upscale_s, error."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    head = ("image", "file", "method", "quality", "mode", "scale", "sharpened", "stops")
+    writer.writerow([*head, *table.measured, "upscale_s", "error"])
+    for row in table.rows:
+        how = row.treatment
+        sharpened = None if how.sharpened is None else str(how.sharpened).lower()
+        values: list[object] = [row.image, row.file, how.method, how.quality]
+        values += [how.mode, how.scale, sharpened, how.stops]
+        values += [getattr(row.metrics, name) for name in table.measured]
+        writer.writerow(["" if value is None else value for value in [*values, row.upscale_s, row.error]])
+    return text.getvalue()
+
+
+def table_markdown(table: FsrTable) -> str:
+    """The means as a Markdown table, the best at each scale in bold, followed by errors and the verdict."""
+    names = [
+        METRICS[name].label + (f" [{METRICS[name].unit}]" if METRICS[name].unit else "") for name in table.measured
+    ]
+    lines = [
+        f"FSR benchmark of {table.source}, means over {table.num_images} image{'s' * (table.num_images != 1)}",
+        "",
+        "| scale | method | " + " | ".join(names) + " | images | time [s] |",
+        "| --- | --- |" + " ---: |" * (len(names) + 2),
+    ]
+    for mean in table.means():
+        cells = [f"{mean.treatment.scale:g}x {mean.treatment.mode or ''}".strip(), mean.treatment.label]
+        for name in table.measured:
+            cell = format_value(name, getattr(mean.metrics, name))
+            cells.append(f"**{cell}**" if name in mean.best else cell)
+        seconds = "" if mean.upscale_s is None else f"{mean.upscale_s:.3f}"
+        lines.append("| " + " | ".join([*cells, str(mean.num_images), seconds]) + " |")
+    identical = sum(mean.num_identical for mean in table.means())
+    if identical:
+        lines += ["", f"{identical} identical to native (PSNR infinite), left out of the mean PSNR."]
+    if table.errors:
+        lines += ["", "Not measured:", *(f"- {row.error}" for row in table.errors)]
+    return "\n".join([*lines, "", table.verdict(), ""])
+
+
+def format_value(name: str, value: float | None) -> str:
+    """A metric's value with the digits that carry meaning; empty where it was not measured."""
+    return "" if value is None else f"{value:.{METRICS[name].decimals}f}"
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    return math.fsum(finite) / len(finite) if finite else None
