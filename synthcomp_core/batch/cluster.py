@@ -1,0 +1,196 @@
+"""Where tasks are carried out: workers on this machine, those of a running scheduler, or Slurm jobs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from synthcomp_core.batch.plan import SlurmSettings
+from synthcomp_core.batch.worker import THREAD_VARIABLES, WorkerSettings, settle
+from synthcomp_core.errors import PlanError, SynthcompError
+from synthcomp_core.storage import PROJECT_ROOT, artifacts_dir
+
+if TYPE_CHECKING:
+    from dask_jobqueue import SLURMCluster
+    from distributed import Client
+
+_CONNECT_S = 15
+_WORKER_BYTES = 3 * 2**30  # A learned codec of official size on a 1080p image, with room to spare.
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Where to work: ``count`` local processes of ``threads`` each (None = by cores and memory), a running scheduler's
+    ``address`` such as tcp://10.0.0.1:8786, or Slurm jobs."""
+
+    count: int | None = None
+    threads: int | None = None
+    address: str | None = None
+    slurm: SlurmSettings | None = None
+
+
+@dataclass(frozen=True)
+class LocalShare:
+    """How this machine is divided: processes, and threads of each."""
+
+    processes: int
+    threads: int
+
+
+def local_share(workers: Workers) -> LocalShare:
+    """Processes and their threads that keep this machine's cores busy once and fit into its memory."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    processes = workers.count or max(1, min(cores, memory // _WORKER_BYTES))
+    return LocalShare(processes, workers.threads or max(1, cores // processes))
+
+
+@contextmanager
+def connect(workers: Workers) -> Iterator[Client]:
+    """A Dask client whose workers are told where artifacts lie and how many threads to use, until the block ends.
+
+    PlanError when the scheduler does not answer, or its workers cannot import this project.
+    """
+    # A worker that dies is told by the runner in its own words; Dask's log would break into the progress bar.
+    for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if workers.address is not None:
+        with _connected(workers.address) as client:
+            _check_imports(client)
+            _settle_all(client, WorkerSettings(str(artifacts_dir().resolve()), workers.threads))
+            yield client
+    elif workers.slurm is not None:
+        with slurm_cluster(workers.slurm) as cluster, _connected(cluster) as client:
+            cluster.scale(jobs=workers.slurm.jobs)
+            threads = workers.slurm.cores // workers.slurm.processes
+            _settle_all(client, WorkerSettings(str(artifacts_dir().resolve()), threads))
+            yield client
+    else:
+        share = local_share(workers)
+        with _local_cluster(share) as cluster, _connected(cluster) as client:
+            _settle_all(client, WorkerSettings(str(artifacts_dir().resolve()), share.threads, shielded=True))
+            yield client
+
+
+@contextmanager
+def _local_cluster(share: LocalShare) -> Iterator[Any]:
+    import dask
+    from distributed import LocalCluster
+
+    variables = {name: str(share.threads) for name in THREAD_VARIABLES}
+    before = {name: os.environ.get(name) for name in variables}
+    # No memory limit: a large image must not count as a leak. No dashboard: nobody asked for an open port.
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": variables}):
+        cluster = LocalCluster(
+            n_workers=share.processes,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=0,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+            # Dask sets the workers' variables in this process too, before it starts them.
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def slurm_cluster(settings: SlurmSettings) -> SLURMCluster:
+    """A cluster that submits these Slurm jobs once it is scaled; each process carries out one task at a time."""
+    from dask_jobqueue import SLURMCluster
+
+    threads = settings.cores // settings.processes
+    prologue = [
+        f"cd {PROJECT_ROOT}",
+        f"export SYNTHCOMP_ARTIFACTS={artifacts_dir().resolve()}",
+        *(f"export DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON__{name}={threads}" for name in THREAD_VARIABLES),
+        *settings.prologue,
+    ]
+    return SLURMCluster(
+        queue=settings.queue,
+        account=settings.account,
+        cores=settings.cores,
+        processes=settings.processes,
+        memory=settings.memory,
+        walltime=settings.time,
+        interface=settings.interface,
+        job_extra_directives=list(settings.directives),
+        job_script_prologue=prologue,
+        python=sys.executable,
+        # Said twice, the last counts: torch uses the threads, and a worker takes one task at a time.
+        worker_extra_args=["--nthreads", "1"],
+        scheduler_options={"dashboard_address": None},
+    )
+
+
+@contextmanager
+def _connected(target: Any) -> Iterator[Client]:
+    from distributed import Client
+
+    try:
+        client = Client(target, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise PlanError(
+            f"No Dask scheduler answers at {target} ({error}); start one with "
+            "`python -m distributed.cli.dask_scheduler` and give its tcp:// address."
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _settle_all(client: Client, settings: WorkerSettings) -> None:
+    from distributed import WorkerPlugin
+
+    class Settle(WorkerPlugin):
+        """Settles every worker, also those that join or restart later."""
+
+        name = "synthcomp-settings"
+
+        def setup(self, worker: Any) -> None:
+            settle(settings)
+
+    client.register_plugin(Settle())
+
+
+def _check_imports(client: Client) -> None:
+    """PlanError when a worker of a running scheduler cannot import this project."""
+    for address, found in client.run(_has_core).items():
+        if found is not True:
+            raise PlanError(
+                f"The worker at {address} cannot import synthcomp_core; start it in the project's folder, with "
+                "`python -m distributed.cli.dask_worker SCHEDULER --nthreads 1`."
+            )
+
+
+def _has_core() -> bool:
+    return True
+
+
+def worker_count(client: Client) -> int:
+    """Tasks that the workers present carry out at a time."""
+    return sum(client.nthreads().values())
+
+
+def task_error(error: BaseException) -> str:
+    """One line on why a task failed, for its row."""
+    from distributed import KilledWorker
+
+    if isinstance(error, KilledWorker):
+        return "The worker died every time it carried out this task; perhaps it ran out of memory."
+    if isinstance(error, SynthcompError):
+        return " ".join(str(error).split())
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,99 @@
+"""What a run will take, before it starts: seconds from what was measured so far, bytes from typical rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from synthcomp_core.batch.journal import Entry
+from synthcomp_core.batch.tasks import MEASURE, Task
+from synthcomp_core.codecs.classical import FAMILIES
+from synthcomp_core.upscalers.interpolation import METHODS
+from synthcomp_core.variants import Variant
+
+# Seconds a coded megapixel for encoding and decoding, one core of a 2-core cloud machine (bundled frames, 0.5 MP).
+_CODING_S = {"jpeg": 0.05, "webp": 0.35, "avif": 0.9, "jxl": 0.6, "jpeg2000": 0.3, "png": 0.5, "none": 0.01}
+_LEARNED_S = 10.0
+_UPSCALING_S = {"fsr1": 0.2, "interpolation": 0.05, "network": 20.0}
+# Seconds a megapixel of the reference, for the metrics that are computed together.
+_METRIC_S = {
+    ("psnr_rgb",): 0.02,
+    ("psnr_y",): 0.04,
+    ("ssim_rgb", "msssim_rgb"): 0.7,
+    ("ssim_y", "msssim_y"): 0.25,
+    ("flip",): 1.3,
+    ("ssimulacra2",): 1.4,
+}
+_PNG_S, _PNG_BYTES = 0.5, 0.95e6  # A megapixel of a decoded game frame.
+# Bits a coded pixel, roughly the middle of a codec's range.
+_BITS = {"none": 24.0, "png": 7.6}
+_LOSSY_BITS = 0.8
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is still to come. seconds: of one worker at work alone; num_bytes: of files kept; megapixels: to go
+    through. measured: the share of tasks whose time comes from tasks of the same variant done before."""
+
+    seconds: float
+    num_bytes: float
+    megapixels: float
+    measured: float
+
+
+def estimate(tasks: Iterable[Task], entries: Iterable[Entry]) -> Estimate:
+    """Time and disk that tasks take; tasks of a variant already in the run's entries go by their measured times."""
+    known = _known_rates(entries)
+    tasks = list(tasks)
+    rates = [known.get(task.variant) if task.previous is None else None for task in tasks]
+    costs = [
+        task_cost_s(task) if rate is None else rate * task.pixels / 1e6 for task, rate in zip(tasks, rates, strict=True)
+    ]
+    return Estimate(
+        seconds=sum(costs),
+        num_bytes=sum(_kept_bytes(task) for task in tasks if task.previous is None),
+        megapixels=sum(task.pixels for task in tasks) / 1e6,
+        measured=sum(rate is not None for rate in rates) / len(tasks) if tasks else 0.0,
+    )
+
+
+def task_cost_s(task: Task) -> float:
+    """Seconds that a task takes, roughly; good for weighing tasks against each other."""
+    megapixels = max(task.pixels, 1) / 1e6
+    metrics = sum(cost * (1.0 if len(set(names) & set(task.metrics)) else 0.0) for names, cost in _METRIC_S.items())
+    if task.kind == MEASURE or task.previous is not None:
+        return megapixels * (metrics + 0.05)
+    variant = Variant.parse(task.variant)
+    family = variant.codec.partition("-q")[0]
+    coding = _CODING_S.get(family, _LEARNED_S) / (variant.scale or 1.0) ** 2
+    return megapixels * (metrics + coding + _upscaling_s(variant) + (_PNG_S if task.rendering else 0.0))
+
+
+def _upscaling_s(variant: Variant) -> float:
+    if variant.upscaler is None:
+        return 0.0
+    if variant.upscaler.startswith("fsr1"):
+        return _UPSCALING_S["fsr1"]
+    return _UPSCALING_S["interpolation" if variant.upscaler in METHODS else "network"]
+
+
+def _kept_bytes(task: Task) -> float:
+    if task.kind == MEASURE:
+        return 0.0
+    variant = Variant.parse(task.variant)
+    family = variant.codec.partition("-q")[0]
+    bits = _BITS.get(family, _LOSSY_BITS if family in FAMILIES else 0.5) / (variant.scale or 1.0) ** 2
+    megapixels = task.pixels / 1e6
+    rendering = _PNG_BYTES * megapixels if task.rendering else 0.0
+    return rendering + (bits / 8 * task.pixels if task.bitstream else 0.0)
+
+
+def _known_rates(entries: Iterable[Entry]) -> dict[str, float]:
+    """Seconds a megapixel of each variant that was carried out before."""
+    sums: dict[str, tuple[float, float]] = {}
+    for entry in entries:
+        row = entry.row
+        if row.error is None and row.width and row.height and row.encode_s is not None:
+            seconds, megapixels = sums.get(row.variant, (0.0, 0.0))
+            sums[row.variant] = (seconds + entry.seconds, megapixels + row.width * row.height / 1e6)
+    return {variant: seconds / megapixels for variant, (seconds, megapixels) in sums.items()}

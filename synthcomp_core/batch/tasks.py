@@ -1,0 +1,156 @@
+"""Tasks: what one worker does at a time, an image through a variant, and what tells one task from another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image as PillowImage
+
+from synthcomp_core.batch.layout import bitstream_path, check_layout, rendering_path
+from synthcomp_core.batch.measure_only import match_renderings
+from synthcomp_core.batch.plan import DataSet, Plan, codec_snapshot, upscaler_snapshot
+from synthcomp_core.errors import PlanError
+from synthcomp_core.image_headers import jxl_header
+from synthcomp_core.images import list_images
+from synthcomp_core.results import ResultRow
+from synthcomp_core.variants import Variant
+
+RENDER, MEASURE = "render", "measure"
+_HEADER_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Task:
+    """One image through one variant, or one picture rendered elsewhere.
+
+    (dataset, image's name, variant) names the row of the results table. image_sha256: of the reference's file.
+    made_with: what else the row depends on (hashes of snapshots, or of the picture measured). rendering, bitstream:
+    where they are written, or lie when ``kind`` is "measure"; None = not kept, or none there. previous: a row that
+    has all that ``measured`` names and lacks only ``metrics``, measured on the kept ``rendering`` or ``bitstream``.
+    pixels: of the reference, as its file's header says; 0 when it does not.
+    """
+
+    kind: str
+    dataset: str
+    image: Path
+    image_sha256: str
+    variant: str
+    made_with: tuple[str, ...]
+    metrics: tuple[str, ...]
+    precision: str
+    max_pixels: int
+    rendering: Path | None = None
+    bitstream: Path | None = None
+    measured: tuple[str, ...] = ()
+    previous: ResultRow | None = None
+    pixels: int = 0
+
+    @property
+    def slot(self) -> tuple[str, str, str]:
+        """What names the task's row: data set, image, variant."""
+        return self.dataset, self.image.name, self.variant
+
+
+def plan_tasks(plan: Plan, run: Path) -> list[Task]:
+    """All tasks of a plan whose run lies at ``run``: image by image, so that partial results compare all variants.
+
+    PlanError for a data set without images, two images of one stem, or two tasks for one row.
+    """
+    check_layout(plan.layout, plan.variants)
+    made_with = {variant: _made_with(variant, plan.precision) for variant in plan.variants}
+    tasks: list[Task] = []
+    for dataset in plan.datasets:
+        images = dataset_images(dataset)
+        hashes = {image: file_sha256(image) for image in images}
+        pixels = {image: _header_pixels(image) for image in images}
+        for image in images:
+            for variant in plan.variants:
+                rendering = rendering_path(run, plan.layout, dataset.name, variant, image.name)
+                bitstream = bitstream_path(run, plan.layout, dataset.name, variant, image.name)
+                tasks.append(
+                    Task(
+                        kind=RENDER,
+                        dataset=dataset.name,
+                        image=image,
+                        image_sha256=hashes[image],
+                        variant=str(variant),
+                        made_with=made_with[variant],
+                        metrics=plan.metrics,
+                        precision=plan.precision,
+                        max_pixels=plan.max_pixels,
+                        rendering=rendering if plan.keeps_renderings else None,
+                        bitstream=bitstream if plan.keeps_bitstreams else None,
+                        pixels=pixels[image],
+                    )
+                )
+        tasks.extend(_measure_tasks(plan, dataset.name, hashes, pixels))
+    for slot, number in Counter(task.slot for task in tasks).items():
+        if number > 1:
+            raise PlanError(f"{plan.path}: {slot[2]} of {slot[1]} in {slot[0]} is asked for {number} times; keep one.")
+    return tasks
+
+
+def dataset_images(dataset: DataSet) -> list[Path]:
+    """The images of a data set, by name; PlanError when there are none, or two that differ in suffix alone."""
+    everything = list_images(dataset.folder)
+    images = [path for path in everything if any(path.match(pattern) for pattern in dataset.images)][: dataset.limit]
+    if not images:
+        held = f"{len(everything)} images, none matching {', '.join(dataset.images)}" if everything else "no image"
+        raise PlanError(f"Data set {dataset.name}: {dataset.folder} holds {held}.")
+    for stem, number in Counter(path.stem for path in images).items():
+        if number > 1:
+            raise PlanError(f"Data set {dataset.name} has {number} images named {stem}; rename all but one.")
+    return images
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _measure_tasks(plan: Plan, dataset: str, hashes: dict[Path, str], pixels: dict[Path, int]) -> Iterator[Task]:
+    for rendered in plan.renderings:
+        if rendered.dataset != dataset:
+            continue
+        for match in match_renderings(rendered, list(hashes)):
+            sizes = () if match.bitstream is None else (f"bitstream:{file_sha256(match.bitstream)}",)
+            yield Task(
+                kind=MEASURE,
+                dataset=dataset,
+                image=match.reference,
+                image_sha256=hashes[match.reference],
+                variant=str(match.variant),
+                made_with=(f"rendering:{file_sha256(match.rendering)}", *sizes),
+                metrics=plan.metrics,
+                precision=plan.precision,
+                max_pixels=plan.max_pixels,
+                rendering=match.rendering,
+                bitstream=match.bitstream,
+                pixels=pixels[match.reference],
+            )
+
+
+def _header_pixels(path: Path) -> int:
+    """Width x height by the file's header; 0 when it cannot be read, which is the task's to report."""
+    try:
+        with PillowImage.open(path) as picture:
+            return picture.width * picture.height
+    except (OSError, ValueError, PillowImage.DecompressionBombError):
+        pass
+    try:
+        with path.open("rb") as file:
+            header = jxl_header(file.read(_HEADER_BYTES))
+        return header.width * header.height
+    except (OSError, ValueError):
+        return 0
+
+
+def _made_with(variant: Variant, precision: str) -> tuple[str, ...]:
+    cards = [card for card in (codec_snapshot(variant), upscaler_snapshot(variant)) if card is not None]
+    hashes = tuple(f"{card.id}:{card.sha256}" for card in cards)
+    return (*hashes, f"precision:{precision}") if cards and precision != "auto" else hashes

@@ -1,0 +1,118 @@
+"""What a worker does: carry out one task, and settle its threads when it starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthcomp_core.batch.measure_only import MatchedRendering, measured_row
+from synthcomp_core.batch.tasks import MEASURE, Task
+from synthcomp_core.codecs import decode
+from synthcomp_core.images import Image, read_image, write_png
+from synthcomp_core.metrics import measure
+from synthcomp_core.results import ResultRow
+from synthcomp_core.storage import write_bytes
+from synthcomp_core.upscalers import parse_upscaler
+from synthcomp_core.variants import Variant, measure_rendering, render, result_row
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class TaskOutcome:
+    """The row a task gave, and its wall time in seconds on the worker."""
+
+    row: ResultRow
+    seconds: float
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What every worker is told when it starts.
+
+    threads: of torch and the like in one task; None leaves them as they are. artifacts: the folder that holds
+    snapshots. shielded: ignore SIGINT, which a terminal sends to the runner's local workers as well.
+    """
+
+    artifacts: str
+    threads: int | None = None
+    shielded: bool = False
+
+
+def carry_out(task: Task) -> TaskOutcome:
+    """Carry out a task: render and measure, measure what was kept, or measure what was rendered elsewhere.
+
+    Files are written whole or not at all, before the row is given. Raises whatever goes wrong.
+    """
+    started = time.perf_counter()
+    reference = _reference(task.image, task.image_sha256, task.max_pixels)
+    if task.kind == MEASURE:
+        row = _measure_elsewhere(task, reference)
+    elif task.previous is not None:
+        row = _measure_kept(task, reference, task.previous)
+    else:
+        row = _render(task, reference)
+    return TaskOutcome(row, time.perf_counter() - started)
+
+
+def settle(settings: WorkerSettings) -> None:
+    """Apply the settings to this process."""
+    os.environ["SYNTHCOMP_ARTIFACTS"] = settings.artifacts
+    if settings.shielded and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if settings.threads is not None:
+        for variable in THREAD_VARIABLES:
+            os.environ[variable] = str(settings.threads)
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(settings.threads)
+
+
+# Tasks come image by image, so that the next one mostly has the same reference.
+@functools.lru_cache(maxsize=2)
+def _reference(path: Path, sha256: str, max_pixels: int) -> Image:
+    return read_image(path, max_pixels=max_pixels).image
+
+
+def _render(task: Task, reference: Image) -> ResultRow:
+    rendering = render(reference, Variant.parse(task.variant), precision=task.precision)
+    measured = measure_rendering(reference, rendering, metrics=task.metrics)
+    if task.bitstream is not None:
+        write_bytes(task.bitstream, rendering.bitstream)
+    if task.rendering is not None:
+        write_png(rendering.image, task.rendering)
+    return result_row(rendering, measured, dataset=task.dataset, image_name=task.image.name)
+
+
+def _measure_kept(task: Task, reference: Image, previous: ResultRow) -> ResultRow:
+    if task.rendering is not None:
+        image = read_image(task.rendering, max_pixels=task.max_pixels).image
+    elif task.bitstream is not None:
+        image = _decode_kept(task, task.bitstream, reference)
+    else:
+        return _render(task, reference)
+    values = dataclasses.asdict(measure(reference, image, metrics=task.metrics))
+    return dataclasses.replace(previous, **{name: values[name] for name in task.metrics})
+
+
+def _decode_kept(task: Task, bitstream: Path, reference: Image) -> Image:
+    variant = Variant.parse(task.variant)
+    image = decode(bitstream.read_bytes(), precision=task.precision)
+    if variant.scale is None or variant.upscaler is None:
+        return image
+    upscaler = parse_upscaler(variant.upscaler, scale=variant.scale)
+    return upscaler.upscale(image, (reference.shape[1], reference.shape[0]))
+
+
+def _measure_elsewhere(task: Task, reference: Image) -> ResultRow:
+    if task.rendering is None:
+        raise ValueError("a task that measures has a rendering")
+    match = MatchedRendering(task.image, task.rendering, Variant.parse(task.variant), task.bitstream)
+    metrics = (*task.measured, *task.metrics)
+    return measured_row(reference, match, dataset=task.dataset, metrics=metrics, max_pixels=task.max_pixels)

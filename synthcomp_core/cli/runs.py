@@ -1,0 +1,188 @@
+"""The verb `run`: carry out a batch plan, or say what it would take."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from synthcomp_core.batch.cluster import Workers, local_share
+from synthcomp_core.batch.plan import Plan, read_plan
+from synthcomp_core.cli.console import errors, output
+from synthcomp_core.errors import PlanError
+
+_EXIT_FAILED_TASKS, _EXIT_INTERRUPTED = 1, 130
+_FAILURES_SHOWN = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add this verb to the command line."""
+    app.command()(run)
+
+
+def run(
+    plan: Annotated[Path, typer.Argument(help="A plan: a TOML file of data sets, variants and metrics.")],
+    workers: Annotated[int | None, typer.Option(min=1, help="Local processes (default: by cores and memory).")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads a worker (default: cores / workers).")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="A running Dask scheduler, as in tcp://10.0.0.1:8786.")] = None,
+    slurm: Annotated[bool, typer.Option("--slurm", help="Submit the jobs that the plan's [slurm] asks for.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="The run's folder (default: artifacts/runs/NAME).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and stop.")] = False,
+) -> None:
+    """Carry out a plan: every image through every variant, into results.csv. Run again, it does what is missing.
+
+    Example: python -m synthcomp_core run artifacts/plans/bundled.toml --workers 2
+    """
+    if scheduler is not None and (slurm or workers is not None):
+        raise PlanError("--scheduler brings its own workers; leave out --workers and --slurm.")
+    if slurm and workers is not None:
+        raise PlanError("--slurm takes the number of workers from the plan's [slurm]; leave out --workers.")
+    content = read_plan(plan)
+    if slurm and content.slurm is None:
+        raise PlanError(f"{plan} has no [slurm] table; add one with cores, memory and time.")
+    place = Workers(workers, threads, scheduler, content.slurm if slurm else None)
+    if dry_run:
+        _describe(content, place, folder)
+    else:
+        _carry_out(content, place, folder)
+
+
+def _carry_out(plan: Plan, place: Workers, folder: Path | None) -> None:
+    from synthcomp_core.batch.runner import RunProgress, carry_out_plan
+    from synthcomp_core.run_status import run_failures
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True) as bar, _stop_signal() as stop:
+        shown = bar.add_task(plan.name, total=None, note="starting")
+
+        def report(progress: RunProgress) -> None:
+            note = _note(progress.eta_s, progress.failed, progress.workers)
+            if stop.asked:
+                note = f"finishing {progress.in_flight} tasks in flight; Ctrl-C again drops them"
+            bar.update(shown, total=progress.todo, completed=progress.done, note=note)
+
+        outcome = carry_out_plan(
+            plan, place, folder=folder, command=_command(plan, place, folder), on_progress=report,
+            should_stop=lambda: stop.asked,
+        )  # fmt: skip
+    kept = outcome.total - outcome.carried_out
+    output.print(
+        f"{outcome.results}: {outcome.carried_out} of {outcome.total} tasks carried out, "
+        f"{kept} {'left' if outcome.interrupted else 'already there'}, {outcome.failed} failed",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if outcome.failed:
+        _show_failures(Counter(failure.error for failure in run_failures(outcome.folder)))
+    if outcome.interrupted:
+        raise typer.Exit(_EXIT_INTERRUPTED)
+    if outcome.failed:
+        raise typer.Exit(_EXIT_FAILED_TASKS)
+
+
+def _show_failures(reasons: Counter[str]) -> None:
+    for reason, number in reasons.most_common(_FAILURES_SHOWN):
+        errors.print(f"{number} x {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if len(reasons) > _FAILURES_SHOWN:
+        errors.print(f"and {len(reasons) - _FAILURES_SHOWN} other reasons; see the error column.", style="red")
+
+
+def _describe(plan: Plan, place: Workers, folder: Path | None) -> None:
+    from synthcomp_core.batch.estimate import estimate
+    from synthcomp_core.batch.journal import JOURNAL, read_journal
+    from synthcomp_core.batch.runner import prepare
+
+    prepared = prepare(plan, folder=folder)
+    whole = [task for task in prepared.todo if task.previous is None]
+    expected = estimate(prepared.todo, read_journal(prepared.folder / JOURNAL).values())
+    images = {(task.dataset, task.image) for task in prepared.tasks}
+    counts = Counter(dataset for dataset, _ in images)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("plan", f"{plan.name} ({plan.path})")
+    table.add_row("run folder", str(prepared.folder))
+    table.add_row("data sets", ", ".join(f"{name}: {number} images" for name, number in counts.items()))
+    table.add_row("variants", str(len({task.variant for task in prepared.tasks})))
+    table.add_row("metrics", ", ".join(plan.metrics))
+    table.add_row("keep", f"{plan.keep}, layout {plan.layout}")
+    table.add_row("tasks", f"{len(prepared.tasks)}, of which {len(prepared.tasks) - len(prepared.todo)} are done")
+    table.add_row("to do", f"{len(whole)} tasks, and {len(prepared.todo) - len(whole)} to measure on kept files")
+    table.add_row("size", f"{expected.megapixels:,.1f} megapixels")
+    table.add_row("time", f"about {_duration(expected.seconds / _processes(place))} on {_where(place)}")
+    table.add_row("", f"({expected.measured:.0%} of it from tasks of this run, the rest from typical speeds)")
+    table.add_row("disk", f"about {expected.num_bytes / 1e6:,.1f} MB")
+    output.print(table, highlight=False)
+
+
+def _processes(place: Workers) -> int:
+    if place.slurm is not None:
+        return place.slurm.jobs * place.slurm.processes
+    return 1 if place.address is not None else local_share(place).processes
+
+
+def _where(place: Workers) -> str:
+    if place.address is not None:
+        return f"one worker of {place.address}"
+    return f"{_processes(place)} {'Slurm' if place.slurm else 'local'} workers"
+
+
+def _note(eta_s: float | None, failed: int, workers: int) -> str:
+    left = "waiting for workers" if not workers else "" if eta_s is None else f"{_duration(eta_s)} left"
+    return f"{left}, {failed} failed" if failed else left
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _command(plan: Plan, place: Workers, folder: Path | None) -> str:
+    parts = ["python", "-m", "synthcomp_core", "run", str(plan.path)]
+    parts += ["--workers", str(place.count)] if place.count else []
+    parts += ["--threads", str(place.threads)] if place.threads else []
+    parts += ["--scheduler", place.address] if place.address else []
+    parts += ["--slurm"] if place.slurm else []
+    parts += ["--folder", str(folder)] if folder else []
+    return shlex.join(parts)
+
+
+class _Stop:
+    """Set by the first SIGINT or SIGTERM; the second ends the process as usual."""
+
+    asked = False
+
+
+@contextmanager
+def _stop_signal() -> Iterator[_Stop]:
+    stop = _Stop()
+    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.asked:
+            raise KeyboardInterrupt
+        stop.asked = True
+
+    for name in before:
+        signal.signal(name, ask)
+    try:
+        yield stop
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
