@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-st.set_page_config(page_title="Synthcomp", page_icon=":material/compare:", layout="wide")
+# A picture of our own: Streamlit's material icons and emoji for the tab are fetched from the internet.
+st.set_page_config(page_title="Synthcomp", page_icon="synthcomp_core/ui/icon.png", layout="wide")
 st.navigation(
     [
         st.Page("pages/live.py", title="Live", icon=":material/compare:", default=True),

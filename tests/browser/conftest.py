@@ -1,5 +1,6 @@
 """A real browser and a real Streamlit server for the tests in this folder."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,8 @@ def browser() -> Iterator[Browser]:
     """One headless Chromium for all tests of a worker."""
     path = chromium_path()
     if path is None:
+        if os.environ.get("SYNTHCOMP_REQUIRE_BROWSER"):
+            pytest.fail("SYNTHCOMP_REQUIRE_BROWSER is set, but no Chromium is on the PATH")
         pytest.skip(f"no browser: none of {', '.join(CHROMIUM_NAMES)} is on the PATH")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
