@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
@@ -42,4 +43,6 @@ class RateDistortionLoss:
             return 255**2 * functional.mse_loss(x_hat, x)
         from pytorch_msssim import ms_ssim
 
-        return 1 - ms_ssim(x_hat, x, data_range=1.0, win_size=MSSSIM_WINDOW)
+        # Its filters are convolutions, which autocast would run in bfloat16: variances E[x^2] - E[x]^2 are lost there.
+        with torch.autocast(x.device.type, enabled=False):
+            return 1 - ms_ssim(x_hat.float(), x.float(), data_range=1.0, win_size=MSSSIM_WINDOW)

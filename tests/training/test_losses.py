@@ -34,3 +34,13 @@ def test_lambda_rises_with_quality(distortion: str, first: float, last: float) -
     assert lambda_of(1, distortion) == first
     assert lambda_of(8, distortion) == last
     assert list(LAMBDAS[distortion]) == sorted(LAMBDAS[distortion])
+
+
+def test_msssim_loss_is_computed_in_float32_under_autocast() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(1, 3, 192, 192, generator=generator)
+    x_hat = (x + 0.1 * torch.rand(1, 3, 192, 192, generator=generator)).clamp(0, 1)
+    loss = RateDistortionLoss(8.73, "ms-ssim")
+    expected = float(loss(x_hat, x, torch.tensor(0.0)))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert float(loss(x_hat, x, torch.tensor(0.0))) == pytest.approx(expected, rel=1e-5)
