@@ -1,12 +1,17 @@
 """Synthcomp: compress and upscale rendered images, and compare what comes out."""
 
+from pathlib import Path
+
 import streamlit as st
 
 # A picture of our own: Streamlit's material icons and emoji for the tab are fetched from the internet.
-st.set_page_config(page_title="Synthcomp", page_icon="synthcomp_core/ui/icon.png", layout="wide")
+st.set_page_config(
+    page_title="Synthcomp", page_icon=Path(__file__).parent / "synthcomp_core/ui/icon.png", layout="wide"
+)
 st.navigation(
     [
         st.Page("pages/live.py", title="Live", icon=":material/compare:", default=True),
+        st.Page("pages/upscaling.py", title="Upscaling", icon=":material/zoom_out_map:"),
         st.Page("pages/rate_distortion.py", title="Rate-distortion", icon=":material/show_chart:"),
     ],
     position="top",

@@ -97,8 +97,9 @@ def show_warnings(curves: Sequence[RDCurve]) -> None:
     doubts = [f"{curve.name} on {curve.dataset}: {warning}" for curve in curves for warning in lint_curve(curve)]
     if doubts:
         with st.expander(f"{len(doubts)} warning{'s' * (len(doubts) != 1)} about these curves", expanded=True):
-            for doubt in doubts:
-                st.markdown(f"- {plain(doubt)}")
+            # A curve that is not monotone is the gravest: first.
+            ordered = sorted(doubts, key=lambda doubt: "not monotone" not in doubt)
+            st.markdown("\n".join(f"- {plain(doubt)}" for doubt in ordered))
 
 
 def show_bd_table(curves: Sequence[RDCurve]) -> None:
