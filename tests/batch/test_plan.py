@@ -1,0 +1,130 @@
+"""Plans: what is read, and the sentence each mistake gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from synthcomp_core.batch.braces import expand_braces
+from synthcomp_core.batch.plan import parse_plan, read_plan
+from synthcomp_core.errors import PlanError
+from synthcomp_core.metrics import DEFAULT_METRICS
+from synthcomp_core.storage import PROJECT_ROOT
+from synthcomp_core.variants import Variant
+
+DATA = '[[datasets]]\nname = "frames"\nfolder = "frames"\n'
+
+
+@pytest.mark.parametrize(
+    ("pattern", "texts"),
+    [
+        ("jpeg-q75", ["jpeg-q75"]),
+        ("q{4,6}-{mse,msssim}", ["q4-mse", "q4-msssim", "q6-mse", "q6-msssim"]),
+        ("none{,@x2-bicubic}", ["none", "none@x2-bicubic"]),
+        ("jpeg-q{10..40..10}", ["jpeg-q10", "jpeg-q20", "jpeg-q30", "jpeg-q40"]),
+        ("a{3..1}", ["a3", "a2", "a1"]),
+        ("{a,b{1,2}}-c", ["a-c", "b1-c", "b2-c"]),
+    ],
+)
+def test_braces_expand_as_in_a_shell(pattern: str, texts: list[str]) -> None:
+    assert expand_braces(pattern) == texts
+
+
+@pytest.mark.parametrize("pattern", ["a{b", "a}b", "a{b}c", "a{1..9..0}", "{1..99999}", "{1..200}{1..200}", "}{a,b"])
+def test_unusable_braces_are_refused(pattern: str) -> None:
+    with pytest.raises(PlanError):
+        expand_braces(pattern)
+
+
+def plan_in(folder: Path, text: str) -> Path:
+    (folder / "frames").mkdir(exist_ok=True)
+    path = folder / "try.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_plan_is_read_with_its_defaults(tmp_path: Path) -> None:
+    plan = read_plan(plan_in(tmp_path, f'variants = ["jpeg-q{{30,60}}", "none@x2-fsr1"]\n{DATA}limit = 3\n'))
+    assert plan.name == "try"
+    assert plan.variants == (Variant("jpeg-q30"), Variant("jpeg-q60"), Variant("none", 2.0, "fsr1"))
+    assert plan.datasets[0].folder == tmp_path / "frames"
+    assert plan.datasets[0].limit == 3
+    assert plan.metrics == DEFAULT_METRICS
+    assert (plan.keep, plan.layout, plan.precision) == ("both", "run", "auto")
+    assert plan.slurm is None
+
+
+def test_variants_named_twice_are_one(tmp_path: Path) -> None:
+    plan = read_plan(plan_in(tmp_path, f'variants = ["jpeg-q{{30,60}}", "jpeg-q30"]\n{DATA}'))
+    assert [str(variant) for variant in plan.variants] == ["jpeg-q30", "jpeg-q60"]
+
+
+VARIANTS = 'variants = ["jpeg-q30"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("variants = [1 2]", ["TOML", "line 1"]),
+        (f'variant = ["jpeg-q30"]\n{DATA}', ["`variant` is unknown", "did you mean `variants`?"]),
+        (VARIANTS, ["`datasets` is missing", "[[datasets]]"]),
+        (DATA, ["`variants` is missing"]),
+        (f"variants = 3\n{DATA}", ["`variants` is 3 (a whole number)", "expected a list of texts"]),
+        (f"variants = []\n{DATA}", ["`variants` is []", "at least one"]),
+        (f'variants = ["jpeg-q300"]\n{DATA}', ["`variants`", '"jpeg-q300"', "jpeg-q100"]),
+        (f'variants = ["jpeg-q{{30"]\n{DATA}', ["`variants`", "never closes"]),
+        (f'variants = ["nosuch-q4-mse"]\n{DATA}', ["`variants`", "nosuch-q4-mse"]),
+        (f'variants = ["none@x2-magic"]\n{DATA}', ["`variants`", "magic"]),
+        (f'variants = ["none@x9-bicubic"]\n{DATA}', ["`variants`", "scale 9"]),
+        (f'{VARIANTS}keep = "all"\n{DATA}', ['`keep` is "all" (text)', "both, renderings, bitstreams, none"]),
+        (f'{VARIANTS}metrics = ["vmaf"]\n{DATA}', ["`metrics`", '"vmaf"', "psnr_rgb"]),
+        (f"{VARIANTS}max_megapixels = -1\n{DATA}", ["`max_megapixels` is -1", "above 0"]),
+        (f'{VARIANTS}name = "../up"\n{DATA}', ["`name`", '"../up"']),
+        (f"{VARIANTS}{DATA}limit = 0\n", ["`datasets[1].limit` is 0", "from 1"]),
+        (f"{VARIANTS}{DATA}limit = true\n", ["`datasets[1].limit` is true (true or false)"]),
+        (f"{VARIANTS}{DATA}fodler = 1\n", ["`datasets[1].fodler` is unknown", "`folder`"]),
+        (f'{VARIANTS}[[datasets]]\nfolder = "nowhere"\n', ["`datasets[1].folder`", "no such folder"]),
+        (f"{VARIANTS}{DATA}{DATA}", ["`datasets`", '"frames" twice']),
+        (f"{VARIANTS}[datasets]\nfolder = 'frames'\n", ["`datasets` is", "[[datasets]]"]),
+        (
+            f'{VARIANTS}{DATA}[[renderings]]\nfolder = "frames"\ndataset = "frames"\n',
+            ["`renderings[1].variant` is missing"],
+        ),
+        (
+            f'{VARIANTS}{DATA}[[renderings]]\ndataset = "other"\nvariant = "a-q1"\nfolder = "frames"\n',
+            ["`renderings[1].dataset`", '"other"', "frames"],
+        ),
+        (f"{VARIANTS}{DATA}[slurm]\ncores = 4\n", ["`slurm.time` is missing"]),
+        (f'{VARIANTS}{DATA}[slurm]\ncores = 4\nmemory = "much"\ntime = "1:00:00"\n', ["`slurm.memory`", "16GB"]),
+        (
+            f'{VARIANTS}{DATA}[slurm]\ncores = 2\nprocesses = 3\nmemory = "1GB"\ntime = "1:00:00"\n',
+            ["`slurm.processes` is 3", "2"],
+        ),
+    ],
+)
+def test_every_mistake_names_file_key_and_what_is_expected(tmp_path: Path, text: str, parts: list[str]) -> None:
+    path = plan_in(tmp_path, text)
+    with pytest.raises(PlanError) as caught:
+        read_plan(path)
+    message = str(caught.value)
+    assert str(path) in message
+    for part in parts:
+        assert part in message
+    assert "\n" not in message
+
+
+def test_files_that_are_no_plan_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="cannot be read"):
+        read_plan(tmp_path / "absent.toml")
+    with pytest.raises(PlanError, match="cannot be read"):
+        read_plan(tmp_path)
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\0")
+    with pytest.raises(PlanError, match="UTF-8"):
+        read_plan(tmp_path / "binary.toml")
+
+
+def test_the_bundled_plan_is_sound() -> None:
+    plan = read_plan(PROJECT_ROOT / "artifacts" / "plans" / "bundled.toml")
+    assert plan.name == "bundled"
+    assert parse_plan(plan.text, plan.path) == plan
