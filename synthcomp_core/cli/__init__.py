@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from synthcomp_core.cli import bench, coding, figures, runs, snapshot, training
+from synthcomp_core.cli import bench, coding, figures, results, runs, snapshot, training, upscaling
 from synthcomp_core.cli.console import errors
 from synthcomp_core.errors import Cancelled, SynthcompError
 
@@ -19,9 +19,11 @@ app = typer.Typer(
     add_completion=False,
 )
 coding.register(app)
+upscaling.register(app)
 training.register(app)
 runs.register(app)
 figures.register(app)
+app.add_typer(results.results_app, name="results")
 app.add_typer(snapshot.snapshot_app, name="snapshot")
 app.add_typer(bench.bench_app, name="bench")
 

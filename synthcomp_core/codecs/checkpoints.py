@@ -36,6 +36,11 @@ _BUFFERS = (
 )
 
 
+def is_codec(state_dict: dict[str, torch.Tensor]) -> bool:
+    """Whether the names in a state dict are those of a CompressAI codec, of a supported architecture or not."""
+    return any(name.startswith(("entropy_bottleneck.", "g_a.")) for name in state_dict)
+
+
 def infer_architecture(state_dict: dict[str, torch.Tensor]) -> tuple[str, int, int]:
     """Architecture, N and M of a CompressAI state dict; SnapshotError when it is of none of ARCHITECTURES."""
     if "g_a.0.conv1.weight" in state_dict and "context_prediction.weight" in state_dict:
@@ -162,11 +167,14 @@ def import_codec(
 
 def model_from_tensors(card: SnapshotCard, tensors: dict[str, torch.Tensor]) -> Any:
     """CompressAI's model of a codec snapshot in float32 and evaluation mode, to train further or as an oracle."""
+    from torch import nn
+
     if card.kind != "codec" or card.N is None or card.M is None:
         raise SnapshotError(f"Snapshot {card.id} is not a codec but a {card.kind}.")
     model = build_model(card.architecture, card.N, card.M)
     parameters = {name: tensor.float() for name, tensor in tensors.items() if tensor.is_floating_point()}
-    model.load_state_dict(parameters, strict=False)
+    # CompressAI's own load_state_dict asks for coding tables, which a snapshot does not hold.
+    nn.Module.load_state_dict(model, parameters, strict=False)
     return model.eval()
 
 

@@ -20,7 +20,8 @@ _REDRAW_S = 0.15  # A message to the browser for every latent row would cost mor
 def stages(title: str, place: DeltaGenerator | None = None) -> Iterator[OnProgress]:
     """A status box while the block runs; gives the callback that names the stage and moves the bar.
 
-    Each finished stage is listed with its seconds (added up when it comes again). A SynthcompError turns the box to its error state and goes on up.
+    Each finished stage is listed with its seconds, added up when it comes again. A SynthcompError turns the box to its
+    error state and goes on up.
     A rerun of the page ends the work: Streamlit raises its own signal inside the callback.
     """
     box = (place or st).status(plain(title), expanded=True)
