@@ -75,7 +75,7 @@ def rd_chart(
     figure = go.Figure()
     shown = [*curves, *references]
     symbols = _symbols(shown)
-    for curve in shown:
+    for curve in [curve for curve in shown if curve.points]:
         label, colour = curve_label(curve, shown), codec_colour(curve.codec)
         group = f"{curve.dataset}/{curve.name}"
         is_reference = any(curve is reference for reference in references)

@@ -1,0 +1,153 @@
+"""The verbs on results files, run as a user runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from synthcomp_core.cli.results import results_app
+from synthcomp_core.errors import ResultsError, SynthcompError
+from synthcomp_core.results import ResultRow, read_results, write_rows
+from tests.conftest import PROJECT_ROOT
+
+REFERENCES = PROJECT_ROOT / "artifacts" / "results"
+KODAK = REFERENCES / "compressai-kodak"
+THESIS = REFERENCES / "thesis_compression_sr_results.csv"
+MBT2018 = KODAK / "compressai-mbt2018_mse_cuda.json"
+
+
+def run(*arguments: str | Path) -> str:
+    """Standard output of a verb that succeeds."""
+    result = CliRunner().invoke(results_app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def error(*arguments: str | Path) -> str:
+    """The sentence of a verb that fails."""
+    result = CliRunner().invoke(results_app, [str(argument) for argument in arguments])
+    assert isinstance(result.exception, SynthcompError), result.output
+    return str(result.exception)
+
+
+@pytest.fixture
+def own_file(tmp_path: Path) -> Path:
+    """Results of two codecs on three images; webp needs 20 % fewer bits."""
+    rows = [
+        ResultRow(
+            "games",
+            f"{image}.png",
+            variant=f"{codec}-q{quality}",
+            codec=codec,
+            quality=quality,
+            bpp=factor * 0.1 * 2**quality * (1 + image / 10),
+            psnr_rgb=30.0 + 3 * quality,
+            msssim_rgb=1 - 0.05 / 2**quality,
+        )
+        for codec, factor in (("jpeg", 1.0), ("webp", 0.8))
+        for quality in range(4)
+        for image in range(3)
+    ]
+    write_rows(tmp_path / "results.csv", rows)
+    return tmp_path / "results.csv"
+
+
+def test_bdrate_prints_a_line_a_curve_of_name_rate_overlap_and_warnings() -> None:
+    files = [KODAK / f"{name}.json" for name in ("compressai-mbt2018_mse_cuda", "webp", "vtm")]
+    lines = [line.split("\t") for line in run("bdrate", *files, "--anchor", KODAK / "jpeg.json").splitlines()]
+    assert lines == [
+        ["mbt2018-mse", "-61.00 %", "overlap 74%", "no warnings"],
+        ["webp", "-36.18 %", "overlap 68%", "no warnings"],
+        ["vtm", "-67.58 %", "overlap 63%", "no warnings"],
+    ]
+
+
+@pytest.mark.parametrize("anchor", ["vtm", "vtm.json", str(KODAK / "vtm.json")])
+def test_the_anchor_may_be_a_file_or_a_bundled_curve(anchor: str) -> None:
+    name, rate, *_ = run("bdrate", MBT2018, "--anchor", anchor).split("\t")
+    assert (name, rate) == ("mbt2018-mse", "+11.01 %")
+
+
+def test_the_anchor_may_be_a_curve_of_the_files(own_file: Path) -> None:
+    assert run("bdrate", own_file, "--anchor", "jpeg") == "webp\t-20.00 %\toverlap 100%\tno warnings\n"
+    assert run("bdrate", own_file, "--anchor", "webp-q2") == "jpeg\t+25.00 %\toverlap 100%\tno warnings\n"
+    line = run("bdrate", own_file, "--anchor", "jpeg", "--metric", "msssim_rgb", "--db", "--method", "pchip")
+    assert line.startswith("webp\t-20.00 %\t")
+
+
+def test_bdrate_as_json_has_every_figure(own_file: Path) -> None:
+    (record,) = json.loads(run("bdrate", own_file, "--anchor", "jpeg", "--bootstrap", "20", "--json"))
+    assert record["name"] == "webp"
+    assert record["rate_percent"] == pytest.approx(-20, abs=1e-9)
+    assert record["rate_low"] == pytest.approx(-20, abs=1e-6)
+    assert record["num_images"] == 3
+    assert record["warnings"] == []
+
+
+def test_bdrate_of_the_thesis_warns_of_the_jpeg_curve() -> None:
+    lines = run("bdrate", THESIS, "--anchor", "jpeg").splitlines()
+    assert len(lines) == 5
+    assert all("not monotone: jpeg-q75 (0.843 bpp, 43.64 dB) lies above jpeg-q82" in line for line in lines)
+    assert lines[0].startswith("none@x2-rcan\tn/a\toverlap 0%\t")
+
+
+def test_bdrate_between_data_sets_says_so() -> None:
+    assert "data sets differ: kodak, anchor thesis" in run("bdrate", MBT2018, THESIS, "--anchor", "jpeg")
+
+
+def test_bdrate_names_what_is_missing(own_file: Path) -> None:
+    assert "no curve 'gif'; at hand: jpeg, webp" in error("bdrate", own_file, "--anchor", "gif")
+    assert "no row has a rate and flip" in error("bdrate", own_file, "--anchor", "jpeg", "--metric", "flip")
+    assert "Unknown metric 'vmaf'" in error("bdrate", own_file, "--anchor", "jpeg", "--metric", "vmaf")
+    assert "'linear'" in error("bdrate", own_file, "--anchor", "jpeg", "--method", "linear")
+    assert "has 6 curves" in error("bdrate", own_file, "--anchor", THESIS)
+    assert "no row has a rate and psnr_rgb on the data set kodak" in error(
+        "bdrate", own_file, "--anchor", "jpeg", "--dataset", "kodak"
+    )
+    assert "no curve to compare" in error("bdrate", KODAK / "vtm.json", "--anchor", "vtm-p3")
+
+
+def test_import_and_export_of_the_thesis_table_are_inverse(tmp_path: Path) -> None:
+    assert "25 rows from thesis format" in run("import", THESIS, tmp_path / "own.csv")
+    assert len(read_results(tmp_path / "own.csv")) == 25
+    run("export", tmp_path / "own.csv", tmp_path / "thesis.csv", "--format", "thesis")
+    assert (tmp_path / "thesis.csv").read_text() == THESIS.read_text()
+
+
+def test_import_says_what_it_changed_and_names_the_data_set(tmp_path: Path) -> None:
+    result = CliRunner().invoke(results_app, ["import", str(THESIS), str(tmp_path / "own.csv"), "--dataset", "gta"])
+    assert "estimates" in result.stderr
+    assert set(read_results(tmp_path / "own.csv")["dataset"]) == {"gta"}
+
+
+def test_export_of_one_data_set(own_file: Path, tmp_path: Path) -> None:
+    run("export", own_file, tmp_path / "copy.csv", "--format", "synthcomp", "--dataset", "games")
+    assert read_results(tmp_path / "copy.csv").equals(read_results(own_file))
+    assert "no data set 'kodak'; it has games" in error("export", own_file, tmp_path / "x.csv", "--dataset", "kodak")
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_validate_says_what_is_right_and_what_is_wrong(own_file: Path, tmp_path: Path) -> None:
+    assert "ok, synthcomp format, 24 rows, 8 variants, 3 images, 0 errors" in run("validate", own_file, THESIS, MBT2018)
+    broken = tmp_path / "broken.csv"
+    broken.write_text(own_file.read_text().replace("30.0", "thirty").replace(",30,", ",thirty,"))
+    result = CliRunner().invoke(results_app, ["validate", str(broken), str(own_file)])
+    assert result.exit_code == 1
+    assert "broken.csv, row 2, column psnr_rgb: 'thirty' is not a number" in result.stderr
+    assert "results.csv: ok" in result.stdout
+
+
+def test_plot_writes_a_chart(own_file: Path, tmp_path: Path) -> None:
+    assert "8 curves" in run(
+        "plot", own_file, "--reference", THESIS, "--log-rate", "--bands", "--out", tmp_path / "chart.html"
+    )
+    assert "webp" in (tmp_path / "chart.html").read_text()
+    run("plot", KODAK / "vtm.json", KODAK / "jpeg.json", "-o", tmp_path / "chart.svg")
+    assert (tmp_path / "chart.svg").read_text().startswith("<?xml")
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    result = CliRunner().invoke(results_app, ["import", str(tmp_path / "no.csv"), str(tmp_path / "out.csv")])
+    assert isinstance(result.exception, ResultsError)
+    assert not (tmp_path / "out.csv").exists()
