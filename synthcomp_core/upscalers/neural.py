@@ -22,7 +22,7 @@ from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.snapshots import SnapshotCard, check_id, find_snapshot, load_snapshot, save_snapshot
 from synthcomp_core.torchvision_import import ensure_torchvision
 from synthcomp_core.upscalers.rcan import RcanForward
-from synthcomp_core.upscalers.tiling import TilePlan, plan_tiles, run_tiled
+from synthcomp_core.upscalers.tiling import FADE, TilePlan, plan_tiles, run_tiled
 
 Picture = NDArray[np.float32]  # (H, W, 3), nominally [0, 255]
 
@@ -63,7 +63,7 @@ class NeuralUpscaler:
         """The tiles that an image of this size goes in: one where the memory allows it."""
         budget = min(self.memory_bytes, _free_bytes() // 2)
         max_pixels = max(1, budget // self._forward.bytes_per_pixel)
-        margin = min(self._forward.receptive_radius, MAX_MARGIN)
+        margin = min(self._forward.receptive_radius + FADE // 2, MAX_MARGIN)
         return plan_tiles(width, height, max_pixels=max_pixels, margin=margin)
 
     def enlarge(self, picture: Picture, *, on_progress: OnProgress = silent) -> Picture:

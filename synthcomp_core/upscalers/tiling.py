@@ -1,7 +1,7 @@
 """Run a function over an image in overlapping tiles and blend them so that no seam shows.
 
-Neighbouring tiles share a band of twice the margin around their seam. Its outer quarters, where a tile's own zero
-padding is felt most, are cropped; over the inner half the two results are cross-faded with weights that sum to one.
+Neighbouring tiles share a margin on both sides of their seam. What lies far from the seam is cropped, as there a tile
+feels its own zero padding; close to it the two results are cross-faded with weights that sum to one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from synthcomp_core.progress import OnProgress, span
 
 Picture = NDArray[np.float32]  # (H, W, 3)
+
+
+FADE = 8  # input pixels, half of them on each side of a seam
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,9 @@ def _weights(tile: Span, margin: int, scale: int) -> NDArray[np.float32]:
     """The weight of a tile's output samples along one axis: 1 in its core, fading over the seams, 0 beyond."""
     positions = (np.arange((tile.stop - tile.start) * scale) + 0.5) / scale + tile.start
     weights = np.ones(len(positions))
-    if margin and tile.seam_before > tile.start:
-        weights *= np.clip((positions - tile.seam_before) / margin + 0.5, 0, 1)
-    if margin and tile.seam_after < tile.stop:
-        weights *= np.clip((tile.seam_after - positions) / margin + 0.5, 0, 1)
+    fade = min(2 * margin, FADE)
+    if fade and tile.seam_before > tile.start:
+        weights *= np.clip((positions - tile.seam_before) / fade + 0.5, 0, 1)
+    if fade and tile.seam_after < tile.stop:
+        weights *= np.clip((tile.seam_after - positions) / fade + 0.5, 0, 1)
     return weights.astype(np.float32)
