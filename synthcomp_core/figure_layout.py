@@ -23,6 +23,7 @@ _SMALLEST_PT = 4.0
 _SMALLEST_FITTED_PT = 5.0
 _OVERVIEW_STRETCH = 1.35  # The original's height over that of the crops beside it, where there is room.
 _MIN_OVERVIEW = 0.2  # Of the figure's width: a smaller original shows nothing.
+_WIDEST_COLUMN = 0.32  # Of the figure's width: one variant alone must not fill the page.
 _FILLED = 0.8  # Of a column: a crop that leaves more empty is worth a note.
 
 
@@ -222,7 +223,8 @@ class _Builder:
         columns = sum(len(labels) for labels in grid.column_labels)
         blocks = len(grid.block_titles)
         gaps = (columns - blocks) * self.gap + (blocks - 1) * self.block_gap
-        self.available = (style.width_px - self.label_width - gaps) // max(columns, 1)
+        shared = (style.width_px - self.label_width - gaps) // max(columns, 1)
+        self.available = min(shared, round(_WIDEST_COLUMN * style.width_px))
         self.sizes = [tile_size(size, self.available) for size in grid.crop_sizes]
         self.cell_width = max(*(size[0] for size in self.sizes), math.ceil(_widest(grid, style)))
         content = self.label_width + columns * self.cell_width + gaps

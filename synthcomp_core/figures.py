@@ -7,6 +7,7 @@ image, as the results table does.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 import threading
@@ -96,7 +97,10 @@ class FigureContent:
 
 
 def content_layout(content: FigureContent, style: FigureStyle) -> Layout:
-    """The layout of a figure; SynthcompError for wrong crops, unequal sizes, or too many columns."""
+    """The layout of a figure; SynthcompError for wrong crops, unequal sizes, or too many columns.
+
+    A row of maps that the style asks for and no cell has is left out.
+    """
     if not 1 <= len(content.crops) <= MAX_CROPS:
         raise SynthcompError(f"A figure has 1 to {MAX_CROPS} crops, not {len(content.crops)}.")
     if not content.rows or not any(block.columns for block in content.blocks):
@@ -109,6 +113,12 @@ def content_layout(content: FigureContent, style: FigureStyle) -> Layout:
         for cell in (cell for row in block.cells for cell in row if cell is not None):
             if cell.image.shape != content.reference.shape:
                 raise SynthcompError(f"{cell.row.variant} is not of the reference's size and cannot stand beside it.")
+    cells = [cell for block in content.blocks for row in block.cells for cell in row if cell is not None]
+    style = dataclasses.replace(
+        style,
+        error_maps=style.error_maps and any(cell.error_map is not None for cell in cells),
+        bit_maps=style.bit_maps and any(cell.bit_map is not None for cell in cells),
+    )
     height, width = content.reference.shape[:2]
     return lay_out(
         Grid(

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthcomp_core.errors import ImageError
+from synthcomp_core.images import Image
 
 TILE_SIDE = 128
 COUNT = 5
+_PACKED = np.array([1 << 16, 1 << 8, 1], np.uint32)  # An RGB triple as one number.
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,24 @@ def tile_means(error_map: NDArray[np.floating], *, side: int = TILE_SIDE) -> NDA
     widths = np.minimum(side, error_map.shape[1] - columns)
     means: NDArray[np.float64] = sums / np.outer(heights, widths)
     return means
+
+
+def error_of_map(flip_map: Image) -> NDArray[np.float64]:
+    """The errors (H, W) behind a picture of ``metrics.flip_map``, in steps of 1/255; ImageError for other pictures.
+
+    Spares a page the seconds that computing FLIP again would take.
+    """
+    from matplotlib import colormaps
+
+    colours = np.rint(colormaps["magma"](np.arange(256))[:, :3] * 255).astype(np.uint32)
+    codes = colours @ _PACKED
+    order = np.argsort(codes)
+    packed = flip_map.astype(np.uint32) @ _PACKED
+    found = np.minimum(np.searchsorted(codes[order], packed), 255)
+    if not np.array_equal(codes[order][found], packed):
+        raise ImageError("The picture is no FLIP error map: it has colours that are not in magma.")
+    errors: NDArray[np.float64] = order[found] / 255
+    return errors
 
 
 def worst_tiles(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from synthcomp_core.batch.plan import upscaler_snapshot
 from synthcomp_core.codecs.classical import FAMILIES
 from synthcomp_core.images import Image, image_sha256, png_bytes
 from synthcomp_core.metrics import flip_map
@@ -68,9 +69,15 @@ def rendered_cache() -> RenderedCache:
 
 def rendered_key(image: Image, variant: Variant) -> tuple[str, ...]:
     """What a rendering depends on: the image's content, the variant, and the weights behind its snapshots."""
+    return variant_key(image_sha256(image), variant)
+
+
+def variant_key(image_hash: str, variant: Variant) -> tuple[str, ...]:
+    """As :func:`rendered_key`, for an image whose ``image_sha256`` is known."""
     codec_is_learned = variant.codec.partition("-q")[0] not in FAMILIES
     weights = find_snapshot(variant.codec).sha256 if codec_is_learned else ""
-    return image_sha256(image), str(variant), weights
+    upscaler = upscaler_snapshot(variant)
+    return image_hash, str(variant), weights, "" if upscaler is None else upscaler.sha256
 
 
 def render_for_page(

@@ -1,0 +1,56 @@
+"""Compare: one image through a matrix of codecs and upscalers, side by side down to the pixel."""
+
+import streamlit as st
+
+from synthcomp_core.ui.compare_choice import pick_comparison
+from synthcomp_core.ui.compare_export import show_copy_anything
+from synthcomp_core.ui.compare_juxtapose import show_preview
+from synthcomp_core.ui.compare_run import comparison_so_far, compute_missing, forget_failures
+from synthcomp_core.ui.compare_view import find_worst, pick_shown, show_numbers, show_pictures, show_worst_tiles
+from synthcomp_core.ui.entry import enter_through_app
+from synthcomp_core.ui.figure_panel import show_figure_panel
+from synthcomp_core.ui.image_picker import pick_image
+from synthcomp_core.ui.text import plain
+
+enter_through_app()
+st.title("Compare", anchor=False)
+st.caption(
+    "One image, many variants: quality by distortion by training set, without and with super-resolution, and "
+    "classical codecs brought to equal footing. Every pick is in the address bar."
+)
+
+picked = pick_image()
+choice = pick_comparison()
+if picked is None:
+    st.stop()
+comparison = comparison_so_far(picked, choice)
+label = f"Compute {comparison.missing} missing" if comparison.missing else "Everything is computed"
+clicked = st.button(label, key="compute", type="primary", icon=":material/play_arrow:", disabled=not comparison.missing)
+work = st.empty()
+for failure in comparison.failures:
+    st.error(plain(failure))
+if comparison.failures:
+    st.button("Try again", key="again", icon=":material/refresh:", on_click=forget_failures)
+
+shown = pick_shown(comparison)
+view = show_pictures(picked, shown)
+if comparison.results:
+    others = [compared for compared in comparison.results if compared not in shown]
+    show_worst_tiles(picked, shown, view)
+    show_numbers(shown, others)
+    extra = tuple(compared.variant for compared in comparison.results if compared.variant not in choice.matrix)
+    worst = find_worst(picked, shown)
+    show_figure_panel(picked, extra, key="compare", view=view, axes=choice.axes, worst=worst)
+    show_copy_anything(picked, comparison.results)
+    show_preview(picked, shown)
+elif not comparison.missing:
+    st.info("Pick at least one point of the matrix, or name a variant.")
+
+opened_by_link = "computed" in st.query_params and not comparison.results and "compare_opened" not in st.session_state
+if comparison.missing and (clicked or opened_by_link):
+    st.session_state["compare_opened"] = True
+    st.query_params["computed"] = "1"
+    with work.container():
+        st.button("Stop", key="stop", icon=":material/stop:", help="What is finished stays.")
+        compute_missing(picked, choice, st.container())
+    st.rerun()

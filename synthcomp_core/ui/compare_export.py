@@ -1,0 +1,66 @@
+"""What the Compare page gives away: its link, its commands, its table in three formats, its pictures in one archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from synthcomp_core.export import PictureFile, csv_table, latex_table, markdown_table, pictures_zip, safe_name
+from synthcomp_core.ui.compare_run import Compared
+from synthcomp_core.ui.image_picker import PickedImage
+from synthcomp_core.ui.side_results import command_for
+
+
+def show_copy_anything(picked: PickedImage, results: Sequence[Compared]) -> None:
+    """Draw the tabs with everything to copy, and the archive's button."""
+    rows = [compared.row for compared in results]
+    stem = safe_name(Path(picked.name).stem)
+    commands = [command_for(compared.rendered, picked) for compared in results]
+    st.subheader("Take it away", anchor=False)
+    link, command, csv, markdown, latex = st.tabs(["Link", "Commands", "CSV", "Markdown", "LaTeX"])
+    link.code(current_link(), language=None, wrap_lines=True)
+    link.caption("Opens this page with these picks and this view." if picked.path else "An upload does not travel.")
+    command.code("\n".join(commands), language="bash", wrap_lines=True)
+    csv.code(csv_table(rows), language=None)
+    markdown.code(markdown_table(rows), language="markdown")
+    caption = f"{picked.name}, {picked.image.shape[1]} × {picked.image.shape[0]}: rate and fidelity."
+    latex.code(latex_table(rows, caption=caption, label=stem), language="latex")
+    at_csv, at_zip = st.columns(2)
+    at_csv.download_button(
+        "Table as CSV",
+        csv_table(rows),
+        f"{stem}.compare.csv",
+        "text/csv",
+        key="compare_csv",
+        on_click="ignore",
+        icon=":material/table:",
+        width="stretch",
+    )
+    at_zip.download_button(
+        "Pictures and table as a zip",
+        # Made when it is asked for: packing tens of megabytes on every rerun would make the page slow.
+        lambda: pack(picked, results, commands),
+        f"{stem}.compare.zip",
+        "application/zip",
+        key="compare_zip",
+        on_click="ignore",
+        icon=":material/folder_zip:",
+        width="stretch",
+    )
+
+
+def current_link() -> str:
+    """The page's address with its picks; the part after the question mark alone where the address is not known."""
+    query = urlencode([(key, value) for key in st.query_params for value in st.query_params.get_all(key)])
+    base = (st.context.url or "").split("?")[0]
+    return f"{base}?{query}" if query else base
+
+
+def pack(picked: PickedImage, results: Sequence[Compared], commands: Sequence[str]) -> bytes:
+    """The archive: the original, every picture, the table, the manifest."""
+    pictures = [PictureFile(f"original {picked.name}", picked.png)]
+    pictures += [PictureFile(compared.row.variant, compared.rendered.png, compared.row.variant) for compared in results]
+    return pictures_zip(pictures, [compared.row for compared in results], image=picked.name, commands=commands)
