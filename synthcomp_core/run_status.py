@@ -19,7 +19,6 @@ from typing import Any
 import tomllib
 
 from synthcomp_core.errors import ResultsError
-from synthcomp_core.results import ResultRow
 from synthcomp_core.storage import artifacts_dir, write_text
 
 RUNNING, FINISHED, FAILED, INTERRUPTED, STOPPED = "running", "finished", "failed", "interrupted", "stopped"
@@ -157,9 +156,10 @@ def run_command(folder: Path) -> str | None:
 
 
 def run_environment(folder: Path) -> Environment:
-    """Versions and machine of a run, empty where it recorded none."""
+    """Versions, machine and snapshots of a run; of a finished training, what it noted. Empty where it recorded none."""
     content = _json(folder / RUN_JSON)
-    pairs = []
+    finished = _json(folder / DONE)
+    pairs = [(name, str(finished[name])) for name in ("trained_on", "steps", "notes") if finished.get(name)]
     for part in ("machine", "versions", "snapshots"):
         values = content.get(part)
         if isinstance(values, dict):
@@ -200,20 +200,6 @@ def training_log(folder: Path) -> list[LogPoint]:
         except (KeyError, TypeError, ValueError):
             continue  # A line that another hand wrote; the curve goes on without it.
     return points
-
-
-def run_rows_named(folder: Path, dataset: str, image: str) -> list[ResultRow]:
-    """The rows of a batch run for one image of a data set, from its journal."""
-    rows: dict[str, ResultRow] = {}
-    path = folder / JOURNAL
-    for line in path.read_bytes().split(b"\n")[:-1] if path.is_file() else ():
-        try:
-            row = ResultRow(**json.loads(line)["row"])
-        except (ValueError, KeyError, TypeError):
-            continue
-        if (row.dataset, row.image) == (dataset, image):
-            rows[row.variant] = row
-    return list(rows.values())
 
 
 def _batch(folder: Path) -> RunSummary:
@@ -316,11 +302,11 @@ def _training_plan_path(folder: Path) -> Path | None:
 def _training_steps(folder: Path) -> int | None:
     plan = _training_plan_path(folder)
     content = _toml(plan) if plan else {}
-    models = [model for part in content.values() if isinstance(part, list) for model in part if isinstance(model, dict)]
-    for model in models:
-        steps = model.get("steps", content.get("steps"))
-        if model.get("id") == folder.name and isinstance(steps, int):
-            return steps
+    defaults, models = content.get("defaults"), content.get("model")
+    for model in models if isinstance(models, list) else ():
+        own = {**(defaults if isinstance(defaults, dict) else {}), **(model if isinstance(model, dict) else {})}
+        if own.get("id") == folder.name and isinstance(own.get("steps"), int):
+            return int(own["steps"])
     return None
 
 

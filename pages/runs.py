@@ -1,0 +1,14 @@
+"""Runs: every batch run and training, where it stands, what failed, and how to do it again."""
+
+import streamlit as st
+
+from synthcomp_core.ui.entry import enter_through_app
+from synthcomp_core.ui.run_view import pick_run, show_run
+
+enter_through_app()
+st.title("Runs", anchor=False)
+st.caption("Batch runs and trainings below artifacts/runs. This page only reads their files and refreshes by itself.")
+
+name = pick_run()
+if name is not None:
+    show_run(name)
