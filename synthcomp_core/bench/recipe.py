@@ -30,14 +30,15 @@ class Candidate:
     changes: tuple[tuple[str, Any], ...]
 
 
+_FAST = (("lr", 2.5e-4), ("ema", 0.995))
 CANDIDATES = (
-    Candidate("noise", (("surrogate", "noise"), ("gain", False))),
-    Candidate("noise + gain", (("surrogate", "noise"), ("gain", True))),
-    Candidate("mixed", (("surrogate", "mixed"), ("gain", False))),
-    Candidate("mixed + gain", (("surrogate", "mixed"), ("gain", True))),
-    Candidate("mixed + gain, 2 patches of 256", (("gain", True), ("patch", 256), ("batch", 2))),
-    Candidate("mixed + gain, rate 1e-3", (("gain", True), ("lr", 1e-3))),
-    Candidate("mixed + gain, no averaging", (("gain", True), ("ema", 0.0))),
+    Candidate("noise", (("surrogate", "noise"), ("gain", False), *_FAST)),
+    Candidate("noise + gain", (("surrogate", "noise"), ("gain", True), *_FAST)),
+    Candidate("mixed", (("surrogate", "mixed"), ("gain", False), *_FAST)),
+    Candidate("mixed + gain", (("surrogate", "mixed"), ("gain", True), *_FAST)),
+    Candidate("noise + gain, rate 1e-4", (("surrogate", "noise"), ("gain", True), ("lr", 1e-4), ("ema", 0.99))),
+    Candidate("noise + gain, rate 4e-5", (("surrogate", "noise"), ("gain", True), ("lr", 4e-5), ("ema", 0.99))),
+    Candidate("mixed + gain, rate 1e-4", (("surrogate", "mixed"), ("gain", True), ("lr", 1e-4), ("ema", 0.99))),
 )
 
 
