@@ -83,9 +83,12 @@ class SharpnessCurve:
     points: tuple[SharpnessPoint, ...]
 
     def best(self, metric: str) -> SharpnessPoint:
-        """The point that is ahead by ``metric``; the sharper one of equals comes later and loses."""
+        """The point that is ahead by ``metric``, of equals the less sharp; SynthcompError when it was not measured."""
         sign = 1 if METRICS[metric].higher_is_better else -1
-        return max(self.points, key=lambda point: sign * getattr(point.metrics, metric))
+        measured = [point for point in self.points if getattr(point.metrics, metric) is not None]
+        if not measured:
+            raise SynthcompError(f"{METRICS[metric].label} was not measured: the image may be too small for it.")
+        return max(measured, key=lambda point: sign * getattr(point.metrics, metric))
 
 
 def find_samples(folder: Path) -> list[SampleFile]:

@@ -20,6 +20,7 @@ from synthcomp_core.upscalers import mode_size, parse_upscaler, upscaling_note
 
 MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]
 _DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
+_TABLE_WIDTH = 120  # characters
 _MAX_OUTPUT_PIXELS = 8 * DEFAULT_MAX_PIXELS
 _SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
 
@@ -155,19 +156,12 @@ def _print_rows(table: FsrTable) -> None:
         if row.error is not None:
             values[0] = "error"
         shown.add_row(row.image, f"{row.treatment.scale:g}x", row.treatment.label, *values)
-    output.print(shown)
-    output.print()
+    _print_table(table.source, shown)
 
 
 def _print_means(table: FsrTable) -> None:
-    shown = Table(
-        *("scale", "mode", "mean of"),
-        *(METRICS[name].label for name in table.measured),
-        *("images", "seconds"),
-        title=f"{table.source}: best at each scale in bold",
-        title_justify="left",
-        box=None,
-    )
+    labels = (METRICS[name].label for name in table.measured)
+    shown = Table("scale", "mode", "method", *labels, "images", "seconds", box=None)
     for mean in table.means():
         values = []
         for name in table.measured:
@@ -178,21 +172,26 @@ def _print_means(table: FsrTable) -> None:
         shown.add_row(
             f"{treatment.scale:g}x", treatment.mode or "", treatment.label, *values, str(mean.num_images), seconds
         )
-    output.print(shown)
-    output.print()
+    _print_table(f"{table.source}, means over images, the best at each scale in bold", shown)
 
 
 def _print_curve(loaded: LoadedImage, scale: float, metrics: tuple[str, ...]) -> None:
     with progress_bar("sharpness") as on_progress:
         curve = fsr_benchmark.sharpness_curve(loaded.image, scale=scale, metrics=metrics, on_progress=on_progress)
-    shown = Table("stops", *(METRICS[name].label for name in metrics), box=None, title_justify="left")
-    shown.title = f"FSR 1 at {scale:g}x over sharpness: best in bold"
-    best = {name: curve.best(name) for name in metrics}
+    measured = [name for name in metrics if all(getattr(point.metrics, name) is not None for point in curve.points)]
+    shown = Table("stops", *(METRICS[name].label for name in measured), box=None)
+    best = {name: curve.best(name) for name in measured}
     for point in curve.points:
         values = []
-        for name in metrics:
+        for name in measured:
             value = format_value(name, getattr(point.metrics, name))
             values.append(f"[bold]{value}[/bold]" if best[name] is point else value)
         shown.add_row("off" if point.stops is None else f"{point.stops:g}", *values)
-    output.print(shown)
+    _print_table(f"FSR 1 at {scale:g}x over sharpness, the best in bold", shown)
+
+
+def _print_table(title: str, table: Table) -> None:
+    output.print(title, markup=False, highlight=False, soft_wrap=True)
+    # Values cut short on a narrow terminal would be worse than lines that wrap.
+    output.print(table, width=max(output.width, _TABLE_WIDTH), crop=False)
     output.print()

@@ -1,0 +1,137 @@
+"""The verbs `upscale` and `fsr`, called as a user calls them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthcomp_core.cli import main
+from synthcomp_core.images import read_image, resize, write_png
+from synthcomp_core.upscalers.fsr1 import Fsr1
+from synthcomp_core.upscalers.neural import import_upscaler
+from tests.pages.conftest import frame
+from tests.test_fsr_benchmark import fill_with_samples
+from tests.upscalers.networks import bilinear_rcan
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "frame.png"
+    write_png(frame(5, 61, 45), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "sharpness", "size"),
+    [
+        (["--scale", "1.5"], 0.2, (92, 68)),  # 61 * 1.5 = 91.5 and 45 * 1.5 = 67.5, halves up
+        (["--method", "fsr1", "--size", "100x90"], 0.2, (100, 90)),
+        (["--scale", "2", "--sharpness", "off"], None, (122, 90)),
+        (["--scale", "2", "--sharpness", "0.75"], 0.75, (122, 90)),
+        (["--scale", "2", "--sharpness", "0"], 0.0, (122, 90)),
+    ],
+)
+def test_upscale_by_fsr(
+    options: list[str], sharpness: float | None, size: tuple[int, int], image: Path, tmp_path: Path
+) -> None:
+    assert main(["upscale", str(image), str(tmp_path / "out.png"), *options]) == 0
+    assert np.array_equal(read_image(tmp_path / "out.png").image, Fsr1(sharpness).upscale(frame(5, 61, 45), size))
+
+
+def test_upscale_by_interpolation_and_by_rcan(image: Path, tmp_path: Path, artifacts: Path) -> None:
+    out = tmp_path / "out.png"
+    assert main(["upscale", str(image), str(out), "--method", "lanczos", "--size", "97x31"]) == 0
+    assert np.array_equal(read_image(out).image, resize(frame(5, 61, 45), (97, 31), method="lanczos"))
+    import_upscaler(bilinear_rcan().state_dict(), id="rcan-x2-games")
+    assert main(["upscale", str(image), str(out), "--method", "rcan", "--scale", "2"]) == 0
+    assert read_image(out).image.shape == (90, 122, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "either --scale"),
+        (["--scale", "2", "--size", "9x9"], "either --scale"),
+        (["--size", "9by9"], "WIDTHxHEIGHT"),
+        (["--size", "0x9"], "WIDTHxHEIGHT"),
+        (["--scale", "0"], "above 0"),
+        (["--scale", "nan"], "above 0"),
+        (["--scale", "5000"], "megapixels"),
+        (["--scale", "2", "--sharpness", "much"], "stops"),
+        (["--scale", "2", "--sharpness", "-1"], "stops"),
+        (["--scale", "2", "--sharpness", "99"], "stops"),
+        (["--scale", "2", "--method", "lanczos", "--sharpness", "0.2"], "for fsr1"),
+        (["--scale", "2", "--method", "magic"], "Unknown upscaler"),
+        (["--scale", "2", "--method", "rcan"], "snapshot import"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_exit_code_1(
+    options: list[str],
+    message: str,
+    image: Path,
+    tmp_path: Path,
+    artifacts: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["upscale", str(image), str(tmp_path / "out.png"), *options]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_beyond_2x_fsr_says_that_quality_falls_off(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["upscale", str(image), str(tmp_path / "out.png"), "--scale", "3"]) == 0
+    assert "quality falls off" in capsys.readouterr().err
+
+
+def test_fsr_on_a_folder_prints_the_table_and_writes_the_csv(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill_with_samples(tmp_path / "samples", 1)
+    assert main(["fsr", str(tmp_path / "samples"), "--csv", str(tmp_path / "fsr.csv")]) == 0
+    printed = capsys.readouterr().out
+    assert "punish sharpening" in printed and "FSR 1, sharpened" in printed
+    with (tmp_path / "fsr.csv").open(encoding="utf-8") as file:
+        assert [row["quality"] for row in csv.DictReader(file)] == ["q2", "q3", "q4", "q5"] * 2
+
+
+def test_fsr_exits_with_1_when_a_file_is_at_fault_and_evaluates_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill_with_samples(tmp_path / "samples", 1)
+    (tmp_path / "samples" / "1-q3.png").unlink()
+    assert main(["fsr", str(tmp_path / "samples"), "--csv", str(tmp_path / "fsr.csv")]) == 1
+    assert "1-q3.png is missing." in capsys.readouterr().err
+    with (tmp_path / "fsr.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8 and sum(bool(row["psnr_rgb"]) for row in rows) == 7
+
+
+def test_fsr_on_an_image_compares_upscalers_and_prints_the_curve(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "fsr.md"
+    call = ["fsr", str(image), "--method", "fsr1_off", "--method", "bicubic", "--curve", "2", "--markdown", str(table)]
+    assert main(call) == 0
+    printed = capsys.readouterr().out
+    assert "Bicubic" in printed and "over sharpness" in printed
+    assert table.read_text(encoding="utf-8").count("FSR 1, not sharpened |") == 4
+
+
+def test_fsr_on_a_folder_of_something_else_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fsr", str(tmp_path)]) == 1
+    assert "1-native.png" in capsys.readouterr().err
+
+
+def test_bench_upscale_prints_the_ratio(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "upscale", "--size", "64x48", "--repeats", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "fsr1 64x48 to 128x96" in printed and "Pillow bicubic" in printed and "x" in printed
+    call = ["bench", "upscale", "--method", "rcan-compact", "--against", "float32-contiguous", "--size", "32x24"]
+    assert main(call) == 0
+    assert "dB from it" in capsys.readouterr().out
