@@ -7,6 +7,7 @@ Every point carries (variant, image) as customdata, the image empty for a mean.
 from __future__ import annotations
 
 import html
+import math
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -115,33 +116,39 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
 
     figure = go.Figure()
     most = max((len(curve.images) for curve in curves), default=0)
-    for curve in curves:
-        label, colour = curve_label(curve, curves), codec_colour(curve.codec)
-        for number, column in enumerate(_even_choice(len(curve.images), MAX_IMAGES)):
-            measured = np.isfinite(curve.values[:, column])
-            points = [point for point, kept in zip(curve.points, measured, strict=True) if kept]
-            rates, values = curve.rates[measured, column], curve.values[measured, column]
-            order = np.argsort(rates, kind="stable")
-            image = curve.images[column]
-            figure.add_trace(
-                go.Scattergl(
-                    x=rates[order],
-                    y=values[order],
-                    name=label,
-                    legendgroup=f"{curve.dataset}/{curve.name}",
-                    showlegend=number == 0,
-                    mode="lines+markers",
-                    opacity=0.5,
-                    line={"color": colour, "width": 1},
-                    marker={"size": 4},
-                    customdata=[(points[index].variant, image) for index in order],
-                    text=[
-                        _hover(curve, points[index], image, float(rates[index]), float(values[index]))
-                        for index in order
-                    ],
-                    hovertemplate="%{text}<extra></extra>",
-                )
+    for curve in [curve for curve in curves if curve.points]:
+        # One trace a curve, its lines parted by gaps: a trace an image would be slow to draw.
+        x: list[float] = []
+        y: list[float] = []
+        places: list[tuple[str, str]] = []
+        texts: list[str] = []
+        for column in _even_choice(len(curve.images), MAX_IMAGES):
+            measured = np.flatnonzero(np.isfinite(curve.values[:, column]))
+            for row in measured[np.argsort(curve.rates[measured, column], kind="stable")]:
+                point, image = curve.points[row], curve.images[column]
+                x.append(float(curve.rates[row, column]))
+                y.append(float(curve.values[row, column]))
+                places.append((point.variant, image))
+                texts.append(_hover(curve, point, image, x[-1], y[-1]))
+            x.append(math.nan)
+            y.append(math.nan)
+            places.append(("", ""))
+            texts.append("")
+        figure.add_trace(
+            go.Scattergl(
+                x=x,
+                y=y,
+                name=curve_label(curve, curves),
+                mode="lines+markers",
+                opacity=0.5,
+                connectgaps=False,
+                line={"color": codec_colour(curve.codec), "width": 1},
+                marker={"size": 4},
+                customdata=places,
+                text=texts,
+                hovertemplate="%{text}<extra></extra>",
             )
+        )
     note = "a line an image" if most <= MAX_IMAGES else f"a line an image, {MAX_IMAGES} of {most} shown"
     _lay_out(figure, curves, log_rate, note)
     return figure
