@@ -1,0 +1,105 @@
+"""The figure verb: its grid shows the results table's numbers, and its printed command makes the same file again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from synthcomp_core.cli import main
+from synthcomp_core.images import write_png
+from synthcomp_core.results import read_results
+from synthcomp_core.variants import Variant, measure_rendering, render
+from tests.pages.conftest import frame
+from tests.tiny_codecs import make_codecs
+
+QUALITIES, DISTORTIONS = (4, 6, 8), ("mse", "msssim")
+IDS = [f"mbt2018-q{quality}-{distortion}-games" for quality in QUALITIES for distortion in DISTORTIONS]
+
+
+@pytest.fixture
+def image(artifacts: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "a frame.png"
+    write_png(frame(5), path)
+    return path
+
+
+def svg_texts(path: Path) -> list[str]:
+    return re.findall(r"<!-- (.*?) -->", path.read_text(encoding="utf-8"))
+
+
+def test_the_thesis_figure_shows_the_results_table_s_numbers(image: Path, tmp_path: Path) -> None:
+    make_codecs(IDS)
+    names = [str(tmp_path / name) for name in ("f.svg", "f.pdf", "f.tex")]
+    call = ["figure", str(image), *names, "--scalings", "full,x2-bicubic", "--crop", "20,30,40,40"]
+    assert main([*call, "--csv", str(tmp_path / "f.csv")]) == 0
+    table = read_results(tmp_path / "f.csv")
+    variants = [f"{name}{scaling}" for scaling in ("", "@x2-bicubic") for name in IDS]
+    assert sorted(table["variant"]) == sorted(variants)
+    texts = svg_texts(tmp_path / "f.svg")
+    for row in table.itertuples():
+        assert any(text.startswith(f"{row.bpp:.3f} bpp, {row.psnr_rgb:.2f} dB") for text in texts)
+        assert any(f"MS-SSIM {row.msssim_rgb:.4f}" in text for text in texts)
+    # One of them anew, as `render` would make it.
+    again = render(frame(5), Variant.parse(variants[-1]))
+    row = table.set_index("variant").loc[variants[-1]]
+    assert row["num_bytes"] == again.num_bytes
+    assert row["psnr_rgb"] == pytest.approx(measure_rendering(frame(5), again, metrics=("psnr_rgb",)).psnr_rgb)
+    for label in ("quality 4", "λ = 0.013, 16.64", "quality 8", "full resolution", "half resolution + bicubic ×2"):
+        assert label in texts
+    assert [texts.count(label) for label in ("MSE", "MS-SSIM", "original")] == [2, 2, 1]
+    assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF-")
+    assert r"\includegraphics[width=\linewidth]{f.svg}" in (tmp_path / "f.tex").read_text(encoding="utf-8")
+
+
+def test_variants_alone_need_no_snapshot_and_the_printed_command_remakes_the_file(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "f.png"
+    call = ["figure", str(image), str(out), "--variant", "webp-q10", "--variant", "jpeg-q10", "--crop-side", "64"]
+    assert main([*call, "--width", "one", "--dpi", "150"]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert re.search(r"--crop \d+,\d+,64,64", printed)
+    assert "--variant webp-q10 --variant jpeg-q10" in printed
+    assert "--model" not in printed
+
+    # The printed command, given to a shell, makes the same bytes again.
+    first = out.read_bytes()
+    out.unlink()
+    assert main(shlex.split(printed.split("python -m synthcomp_core ")[-1])) == 0
+    assert out.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["f.gif"], "f.gif is of no kind"),
+        (["f.png"], "There is no codec snapshot"),
+        (["f.png", "--variant", "webp-q10", "--crop", "1,2,3"], "X,Y,WIDTH,HEIGHT"),
+        (["f.png", "--variant", "webp-q10", "--crop", "190,0,20,20"], "does not lie in the image"),
+        (["f.png", "--variant", "nothing-q10"], "Unknown codec"),
+        (["f.png", "--variant", "webp-q10", "--width", "three"], "Unknown figure width"),
+    ],
+)
+def test_bad_calls_give_one_sentence_and_write_nothing(
+    options: list[str], sentence: str, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, *others = options
+    assert main(["figure", str(image), str(tmp_path / out), *others]) == 1
+    captured = capsys.readouterr()
+    assert sentence in captured.err
+    assert "Traceback" not in captured.err
+    assert not (tmp_path / out).exists()
+
+
+def test_points_that_no_snapshot_has_are_named(image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_codecs(IDS[:1])
+    for option, value in (("--qualities", "4,7"), ("--distortions", "l1"), ("--trained-on", "cats"), ("--model", "x")):
+        assert main(["figure", str(image), str(tmp_path / "f.png"), option, value]) == 1
+        message = capsys.readouterr().err
+        assert "at hand" in message and value.split(",")[-1] in message
+    assert main(["figure", str(image), str(tmp_path / "f.png"), "--qualities", "four"]) == 1
+    assert "whole numbers" in capsys.readouterr().err

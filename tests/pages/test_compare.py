@@ -1,0 +1,260 @@
+"""The Compare page, driven through app.py: what it shows is what the core computes, and nothing is computed twice."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from synthcomp_core.batch.journal import Writer, finished_entry
+from synthcomp_core.batch.tasks import RENDER, Task, file_sha256
+from synthcomp_core.codecs import parse_codec
+from synthcomp_core.images import write_png
+from synthcomp_core.metrics import flip_error, measure
+from synthcomp_core.results import ResultRow
+from synthcomp_core.ui import rendered
+from synthcomp_core.ui.compare_view import ranking
+from synthcomp_core.ui.viewer import ViewState
+from synthcomp_core.variants import Variant, measure_rendering, render, result_row
+from synthcomp_core.worst_tiles import worst_tiles
+from tests.conftest import PROJECT_ROOT
+from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame
+from tests.tiny_codecs import make_codecs
+
+
+@pytest.fixture
+def renders(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The variants that the pages have rendered so far; the server's cache starts empty."""
+    done: list[str] = []
+
+    def counted(image, variant, **options):  # type: ignore[no-untyped-def]
+        done.append(str(variant))
+        return render(image, variant, **options)
+
+    monkeypatch.setattr(rendered, "render", counted)
+    rendered.rendered_cache().__init__()  # type: ignore[misc]
+    return done
+
+
+@pytest.fixture
+def page(small_artifacts: Path, renders: list[str]) -> AppTest:
+    """The Compare page on the small artifacts, not yet run."""
+    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    return app.switch_page("pages/compare.py")
+
+
+def compare(app: AppTest, *variants: str, **query: str | list[str]) -> AppTest:
+    """Open the page with these other variants and compute them."""
+    app.query_params["variant"] = list(variants)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception
+    app.button(key="compute").click().run()
+    assert not app.exception
+    return app
+
+
+def strip(app: AppTest) -> dict[str, dict[str, str]]:
+    table = app.table[0].value
+    return {
+        str(index).replace("\\", ""): {str(name).replace("\\", ""): str(text) for name, text in row.items()}
+        for index, row in table.iterrows()
+    }
+
+
+def test_without_snapshots_the_page_compares_named_variants(page: AppTest, renders: list[str]) -> None:
+    compare(page, "jpeg-q30", "webp-q60", "none@x2-bicubic")
+    assert renders == ["jpeg-q30", "webp-q60", "none@x2-bicubic"]
+    shown = strip(page)
+    assert list(shown) == ["1: jpeg-q30", "2: webp-q60", "3: none@x2-bicubic"]
+    codec = parse_codec("webp-q60")
+    metrics = measure(frame(1), codec.decode(codec.encode(frame(1))))
+    assert f"{metrics.psnr_rgb:.2f}" in shown["2: webp-q60"]["PSNR RGB [dB]"]
+    assert f"{metrics.flip:.4f}" in shown["2: webp-q60"]["FLIP"]
+    assert page.button(key="compute").disabled
+
+
+def test_reruns_picks_and_jumps_compute_nothing_again(page: AppTest, renders: list[str]) -> None:
+    compare(page, "jpeg-q30", "webp-q60")
+    assert len(renders) == 2
+    page.button(key="worst_1").click().run()
+    page.button(key="worst_2").click().run()
+    page.query_params["view"] = "grid~original~p1~8~0.5~0.5"
+    page.run()
+    page.multiselect(key="variant").set_value(["webp-q60"]).run()
+    page.multiselect(key="variant").set_value(["webp-q60", "jpeg-q30"]).run()
+    assert list(strip(page)) == ["1: webp-q60", "2: jpeg-q30"]
+    assert len(renders) == 2
+    page.selectbox(key="image").set_value("forest.png").run()
+    assert not page.table
+    page.selectbox(key="image").set_value("castle.png").run()
+    assert list(strip(page)) == ["1: webp-q60", "2: jpeg-q30"]
+    assert len(renders) == 2
+
+
+def test_a_worst_tile_s_button_moves_the_viewer_to_where_flip_is_worst(page: AppTest) -> None:
+    compare(page, "jpeg-q5", "webp-q90")
+    codec = parse_codec("jpeg-q5")
+    other = parse_codec("webp-q90")
+    maps = [flip_error(frame(1), each.decode(each.encode(frame(1)))) for each in (codec, other)]
+    tile = worst_tiles(maps)[0]
+    button = page.button(key="worst_1")
+    assert button.label == f"1: FLIP {tile.error:.3f}"
+    button.click().run()
+    state: ViewState = page.session_state["compare_view"]
+    assert (state.left, state.right) == ("original", "p1")
+    assert state.zoom >= 4
+    assert (state.x * 200, state.y * 176) == pytest.approx(tile.centre, abs=0.01)
+    # The same tile once more is a new place to the viewer, by a hair.
+    page.button(key="worst_1").click().run()
+    assert page.session_state["compare_view"] != state
+    assert page.session_state["compare_view"].x == pytest.approx(state.x, abs=1e-5)
+
+
+def test_the_iso_lock_matches_bytes_or_says_why_not(page: AppTest, renders: list[str]) -> None:
+    compare(page, "webp-q60", classical=["jpeg", "jpeg2000"], hold="bytes")
+    target = len(parse_codec("webp-q60").encode(frame(1)))
+    captions = [caption.value.replace("\\", "") for caption in page.caption]
+    for family in ("jpeg", "jpeg2000"):
+        name = next(name for name in strip(page) if f": {family}-q" in name)
+        num_bytes = int(strip(page)[name]["bytes"].strip("* ◀").replace(",", ""))
+        within = abs(num_bytes - target) <= 0.02 * target
+        label = {"jpeg": "JPEG", "jpeg2000": "JPEG 2000"}[family]
+        assert any(f"{family}-q" in text and "holds bytes" in text for text in captions) == within
+        assert any(text.startswith(f"{label}'s whole qualities are too coarse") for text in captions) == (not within)
+    count = len(renders)
+    page.run()
+    assert len(renders) == count
+
+
+def test_a_metric_out_of_reach_is_one_sentence(page: AppTest) -> None:
+    compare(page, "png", classical=["jpeg"], hold="psnr_rgb")
+    texts = [caption.value.replace("\\", "") for caption in page.caption]
+    assert any(text.startswith("JPEG cannot reach PSNR inf dB on this image") for text in texts)
+
+
+def test_the_matrix_shows_every_point_at_hand_and_counts_the_others(page: AppTest, renders: list[str]) -> None:
+    make_codecs(("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games", "mbt2018-q6-mse-games"))
+    page.query_params["quality"] = ["4", "6"]
+    page.query_params["scaling"] = ["full", "x2-bicubic"]
+    page.run()
+    assert page.button(key="compute").label == "Compute 6 missing"
+    assert any("2 of the 8 points of the matrix have no snapshot" in caption.value for caption in page.caption)
+    page.button(key="compute").click().run()
+    assert not page.exception and not page.error
+    names = [name.partition(": ")[2] for name in strip(page)]
+    assert names == [
+        f"{codec}{scaling}"
+        for scaling in ("", "@x2-bicubic")
+        for codec in ("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games", "mbt2018-q6-mse-games")
+    ]
+    assert renders == names
+
+
+def test_unknown_values_in_the_link_are_one_sentence_each(page: AppTest) -> None:
+    make_codecs(("mbt2018-q4-mse-games",))
+    for key, value in (
+        ("quality", "9"),
+        ("distortion", "l1"),
+        ("trained_on", "cats"),
+        ("scaling", "x9-magic"),
+        ("variant", "no-such-codec"),
+        ("classical", "gif"),
+        ("hold", "beauty"),
+        ("equal_to", "<b>x</b>"),
+    ):
+        page.query_params[key] = value
+    page.run()
+    assert not page.exception
+    warnings = [warning.value.replace("\\", "") for warning in page.warning]
+    assert len(warnings) == 8
+    for value in ("“9”", "l1", "cats", "x9-magic", "no-such-codec", "gif", "beauty", "<b>x</b>"):
+        assert sum(value in warning for warning in warnings) == 1, value
+
+
+def test_a_variant_that_fails_leaves_the_others(page: AppTest) -> None:
+    compare(page, "webp-q60", "none@x2-rcan")
+    assert list(strip(page)) == ["1: webp-q60"]
+    assert len(page.error) == 1
+    assert "rcan" in page.error[0].value
+
+
+def test_a_link_computes_once_when_it_says_so(page: AppTest, renders: list[str]) -> None:
+    page.query_params["variant"] = ["webp-q60"]
+    page.query_params["computed"] = "1"
+    page.run()
+    assert list(strip(page)) == ["1: webp-q60"]
+    page.multiselect(key="variant").set_value(["webp-q60", "webp-q61"]).run()
+    assert renders == ["webp-q60"]
+
+
+def test_pictures_kept_by_a_run_are_shown_without_rendering(
+    page: AppTest, renders: list[str], small_artifacts: Path
+) -> None:
+    variant = Variant("webp-q33")
+    rendering = render(frame(1), variant)
+    metrics = measure_rendering(frame(1), rendering)
+    row = result_row(rendering, metrics, dataset="samples", image_name="castle.png")
+    run = small_artifacts / "runs" / "mine"
+    kept = run / "renderings" / "samples" / "webp-q33" / "castle.png"
+    write_png(rendering.image, kept)
+    reference = small_artifacts / "samples" / "castle.png"
+    task = Task(RENDER, "samples", reference, file_sha256(reference), "webp-q33", (), (), "auto", 10**7, kept)
+    writer = Writer(run, [task.slot])
+    writer.add(finished_entry(task, dataclasses.replace(row, encode_s=123.0), 1.0))
+    writer.close()
+    compare(page, "webp-q33", "webp-q34")
+    assert renders == ["webp-q34"]
+    assert "123.00" in strip(page)["1: webp-q33"]["encode [s]"]
+    assert any("taken from the run mine" in caption.value for caption in page.caption)
+
+
+def test_more_pictures_than_the_viewer_holds_can_be_chosen_from(page: AppTest) -> None:
+    names = [f"webp-q{quality}" for quality in range(10, 20)]
+    compare(page, *names)
+    assert [name.partition(": ")[2] for name in strip(page)] == names
+    page.multiselect(key="shown").set_value(["webp-q19", "webp-q11"]).run()
+    assert [name.partition(": ")[2] for name in strip(page)][:2] == ["webp-q11", "webp-q19"]
+
+
+def test_everything_can_be_copied(page: AppTest) -> None:
+    compare(page, "webp-q60", "jpeg-q30")
+    codes = [code.value for code in page.code]
+    assert any("variant=webp-q60&variant=jpeg-q30" in code for code in codes)
+    assert any("python -m synthcomp_core render" in code and "--variant jpeg-q30" in code for code in codes)
+    assert any(code.startswith("dataset,image,") for code in codes)
+    assert any(code.startswith("| variant | bytes |") for code in codes)
+    assert any("\\begin{table}" in code for code in codes)
+
+
+def test_the_figure_is_drawn_from_what_is_computed(page: AppTest, renders: list[str]) -> None:
+    compare(page, "webp-q60", "jpeg-q30")
+    page.session_state["compare_figure"] = True
+    page.run()
+    page.text_input(key="compare_crops").set_value("10,20,48,48 0,0,30,30")
+    page.button(key="compare_draw").click().run()
+    assert not page.exception
+    assert not page.error
+    codes = [code.value for code in page.code]
+    command = next(code for code in codes if "synthcomp_core figure" in code)
+    assert "--variant webp-q60 --variant jpeg-q30 --crop 10,20,48,48 --crop 0,0,30,30" in command
+    assert any("\\includegraphics" in code for code in codes)
+    assert len(renders) == 2
+    page.text_input(key="compare_crops").set_value("190,0,99,99")
+    page.button(key="compare_draw").click().run()
+    assert "does not lie in the image" in page.error[0].value.replace("\\", "")
+
+
+def test_ranking_puts_the_better_first_and_the_unmeasured_last() -> None:
+    rows = [
+        ResultRow("d", "i", variant="a", num_bytes=10, psnr_rgb=30.0, flip=0.2),
+        ResultRow("d", "i", variant="b", num_bytes=5, psnr_rgb=float("inf"), flip=0.1),
+        ResultRow("d", "i", variant="c", num_bytes=7, psnr_rgb=None, flip=0.3),
+    ]
+    ranked = dict(ranking(rows))
+    assert ranked["bytes"] == ["b: 5", "c: 7", "a: 10"]
+    assert ranked["PSNR RGB [dB]"] == ["b: ∞", "a: 30.00", "c: –"]
+    assert ranked["FLIP"] == ["b: 0.1000", "a: 0.2000", "c: 0.3000"]
