@@ -11,8 +11,9 @@ All numbers little-endian:
         20      4  length of section z (hyper-latents; 0 for bmshj2018-factorized)
         24      4  length of section y (latents)
         28      4  CRC-32 of the decoded latents (int32, z then y, each in rows, columns, channels)
-        32      4  CRC-32 of the 32 bytes above
-        36         section z, section y: 32-bit words of constriction's range coder
+        32      8  corrections of y's scales, 4 bits each (level_offsets.py)
+        40      4  CRC-32 of the 40 bytes above
+        44         section z, section y: 32-bit words of constriction's range coder
        end      4  CRC-32 of everything above
 """
 
@@ -25,8 +26,9 @@ from synthcomp_core.snapshots import FINGERPRINT_BYTES
 
 MAGIC = b"SCB"
 VERSION = 1
+LEVEL_OFFSETS_BYTES = 8
 MAX_PIXELS = 200_000_000  # A header that claims more is refused before anything is allocated.
-_FIELDS = struct.Struct(f"<3sB{FINGERPRINT_BYTES}sIIIII")
+_FIELDS = struct.Struct(f"<3sB{FINGERPRINT_BYTES}sIIIII{LEVEL_OFFSETS_BYTES}s")
 _CRC = struct.Struct("<I")
 HEADER_BYTES = _FIELDS.size + _CRC.size
 _WORD_BYTES = 4
@@ -41,6 +43,7 @@ class Container:
     width: int
     height: int
     latents_crc32: int
+    level_offsets: bytes
     z: bytes
     y: bytes
 
@@ -57,6 +60,7 @@ def pack(container: Container) -> bytes:
         len(container.z),
         len(container.y),
         container.latents_crc32,
+        container.level_offsets,
     )
     body = fields + _CRC.pack(zlib.crc32(fields)) + container.z + container.y
     return body + _CRC.pack(zlib.crc32(body))
@@ -74,7 +78,7 @@ def unpack(bitstream: bytes) -> Container:
     if len(bitstream) < HEADER_BYTES + _CRC.size:
         raise BitstreamError(f"This .scb is truncated: {len(bitstream)} bytes do not hold a header; {_HINT}.")
     fields = bitstream[: _FIELDS.size]
-    _, _, fingerprint, width, height, z_length, y_length, latents_crc32 = _FIELDS.unpack(fields)
+    _, _, fingerprint, width, height, z_length, y_length, latents_crc32, level_offsets = _FIELDS.unpack(fields)
     if _CRC.unpack_from(bitstream, _FIELDS.size)[0] != zlib.crc32(fields):
         raise BitstreamError(f"This .scb has a damaged header (CRC-32 failed); {_HINT}.")
     _check_size(width, height)
@@ -92,6 +96,7 @@ def unpack(bitstream: bytes) -> Container:
         width=width,
         height=height,
         latents_crc32=latents_crc32,
+        level_offsets=level_offsets,
         z=bitstream[HEADER_BYTES:y_start],
         y=bitstream[y_start : y_start + y_length],
     )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from synthcomp_core.codecs.context import ContextModel, Exchange, context_model, walk
 from synthcomp_core.codecs.exact import LEAKY_SLOPE, LIMIT, ExactConvolution, exact_sequential
+from synthcomp_core.codecs.level_offsets import NO_LEVEL_OFFSETS, best_level_offsets, level_map
 from synthcomp_core.codecs.prior import IntegerPrior, read_prior
 from synthcomp_core.codecs.scale_tables import SYMBOL_LIMIT, UNIT, scale_tables
 from synthcomp_core.codecs.symbols import SymbolDecoder, SymbolEncoder, Symbols, code_length_bits
@@ -39,13 +40,15 @@ class EntropyModel:
 
 @dataclass(frozen=True)
 class CodedLatents:
-    """z, y: the coded sections. y_hat: the latents a decoder will see, (rows, columns, M) units. crc32: of z and y.
+    """z, y: the coded sections; level_offsets: how y's scales were corrected; crc32: of the decoded z and y.
 
-    symbols (n, M), levels (n, M) and z_bits: what code lengths follow from; levels is None without a hyperprior.
+    y_hat: the latents that a decoder will see, (rows, columns, M) units. symbols (n, M), levels (n, M) and z_bits: what
+    code lengths follow from; levels is None without a hyperprior.
     """
 
     z: bytes
     y: bytes
+    level_offsets: bytes
     y_hat: Units
     crc32: int
     symbols: Symbols
@@ -83,7 +86,7 @@ def encode_latents(
     if model.h_s is None or z is None:
         symbols, y_hat = _encode_prior(model.prior, y, encoder)
         crc32 = latents_crc32(None, y_hat)
-        return CodedLatents(b"", encoder.words(), y_hat, crc32, symbols, None, 0.0)
+        return CodedLatents(b"", encoder.words(), NO_LEVEL_OFFSETS, y_hat, crc32, symbols, None, 0.0)
     z_encoder = SymbolEncoder()
     z_symbols, z_hat = _encode_prior(model.prior, z, z_encoder)
     hyper = _hyper_synthesis(model.h_s, z_hat)
@@ -91,22 +94,35 @@ def encode_latents(
     symbols = np.empty((height * width, channels), np.int32)
     levels = np.empty((height * width, channels), np.uint8)
 
+    steps: list[slice] = []
+
     def exchange(positions: slice, parameters: Units) -> Units:
-        step_levels, means = _split(parameters, channels, model.has_means)
+        step_levels, means = _split(parameters, channels, model.has_means, scale_tables().level_of)
         quantised = np.rint(flat[positions] - means * (1 / UNIT)).clip(-SYMBOL_LIMIT, SYMBOL_LIMIT)
         step_symbols = quantised.astype(np.int32)
-        encoder.code_levels(step_levels.ravel(), step_symbols.ravel())
         symbols[positions], levels[positions] = step_symbols, step_levels
+        steps.append(positions)
         return _dequantise(step_symbols, means)
 
     y_hat = _visit(model, hyper, exchange, on_progress)
+    level_offsets = best_level_offsets(levels, symbols)
+    levels = level_map(level_offsets)[levels]
+    for positions in steps:
+        encoder.code_levels(levels[positions].ravel(), symbols[positions].ravel())
     crc32 = latents_crc32(z_hat, y_hat)
     z_bits = float(model.prior.code_length_bits(z_symbols).sum())
-    return CodedLatents(z_encoder.words(), encoder.words(), y_hat, crc32, symbols, levels, z_bits)
+    return CodedLatents(z_encoder.words(), encoder.words(), level_offsets, y_hat, crc32, symbols, levels, z_bits)
 
 
 def decode_latents(
-    model: EntropyModel, z: bytes, y: bytes, *, height: int, width: int, on_progress: OnProgress
+    model: EntropyModel,
+    z: bytes,
+    y: bytes,
+    *,
+    level_offsets: bytes,
+    height: int,
+    width: int,
+    on_progress: OnProgress,
 ) -> tuple[Units | None, Units]:
     """z (rows, columns, N) and y (``height``, ``width``, M) in units; BitstreamError when the code is invalid."""
     decoder = SymbolDecoder(y)
@@ -114,9 +130,10 @@ def decode_latents(
     if model.h_s is None:
         return None, _decode_prior(model.prior, decoder, height, width)
     z_hat = _decode_prior(model.prior, SymbolDecoder(z), height // 4, width // 4)
+    level_of = level_map(level_offsets)[scale_tables().level_of]
 
     def exchange(positions: slice, parameters: Units) -> Units:
-        step_levels, means = _split(parameters, channels, model.has_means)
+        step_levels, means = _split(parameters, channels, model.has_means, level_of)
         return _dequantise(decoder.code_levels(step_levels.ravel()).reshape(step_levels.shape), means)
 
     return z_hat, _visit(model, _hyper_synthesis(model.h_s, z_hat), exchange, on_progress)
@@ -154,9 +171,10 @@ def _hyper_synthesis(layers: tuple[ExactConvolution, ...], z_hat: Units) -> Tens
     return x
 
 
-def _split(parameters: Units, channels: int, has_means: bool) -> tuple[NDArray[np.uint8], Units]:
+def _split(
+    parameters: Units, channels: int, has_means: bool, level_of: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], Units]:
     """Levels (n, M) and means (n, M) units of parameters (n, M or 2 M): scales, then means."""
-    level_of = scale_tables().level_of
     levels = level_of.take(parameters[:, :channels].astype(np.int64), mode="clip")
     return levels, parameters[:, channels:] if has_means else np.zeros(levels.shape)
 

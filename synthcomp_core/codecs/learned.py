@@ -103,7 +103,9 @@ class LearnedCodec:
             y, z = analyse(self.transforms, padded)
             coded = encode_latents(self.entropy, y, z, on_progress=span(on_progress, 0.5, 1.0))
         height, width = image.shape[:2]
-        content = bitstream.pack(Container(self.card.fingerprint, width, height, coded.crc32, z=coded.z, y=coded.y))
+        content = bitstream.pack(
+            Container(self.card.fingerprint, width, height, coded.crc32, coded.level_offsets, z=coded.z, y=coded.y)
+        )
         if not detailed:
             return Encoding(content)
         bits = position_bits(self.entropy, coded, y.shape[0], y.shape[1])
@@ -124,7 +126,13 @@ class LearnedCodec:
         )
         with torch.inference_mode():
             z, y = decode_latents(
-                self.entropy, container.z, container.y, height=rows, width=columns, on_progress=on_progress
+                self.entropy,
+                container.z,
+                container.y,
+                level_offsets=container.level_offsets,
+                height=rows,
+                width=columns,
+                on_progress=on_progress,
             )
         if latents_crc32(z, y) != container.latents_crc32:
             raise BitstreamError(

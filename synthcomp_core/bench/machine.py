@@ -1,0 +1,91 @@
+"""What a benchmark ran on, how much memory it took at its peak, and its row in a results file."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from synthcomp_core.errors import ResultsError
+
+_PROC = Path("/proc/self")
+
+
+def describe_machine() -> str:
+    """Processor, cores this process may use, memory, and versions of Python and torch, in one line."""
+    import torch
+
+    return (
+        f"{_processor()}, {usable_cores()} cores, {_memory_gib():.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    )
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def reset_peak_memory() -> bool:
+    """Start counting this process's peak resident memory anew; False where the system cannot (not Linux)."""
+    try:
+        (_PROC / "clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def peak_memory_bytes() -> int | None:
+    """Peak resident memory of this process since the last reset, in bytes; None where it is not known."""
+    try:
+        status = (_PROC / "status").read_text()
+    except OSError:
+        return None
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def append_record(path: Path, record: Any) -> None:
+    """Append a dataclass as a row to a CSV, with a header when the file is new.
+
+    ResultsError when the file has other columns.
+    """
+    columns = [field.name for field in dataclasses.fields(record)]
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            found = next(csv.reader(file), [])
+        if found != columns:
+            raise ResultsError(f"{path.name} has other columns than this benchmark writes; move it away and run again.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if file.tell() == 0:
+            writer.writerow(columns)
+        values = (getattr(record, name) for name in columns)
+        writer.writerow(["" if value is None else _text(value) for value in values])
+
+
+def _text(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError, OSError):
+        return float("nan")
