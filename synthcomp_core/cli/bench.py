@@ -149,3 +149,24 @@ def recipe(
         )
     output.print(table)
     output.print(f"written to {write_points(points, csv)}", highlight=False, soft_wrap=True)
+
+
+@bench_app.command()
+def batch(
+    workers: Annotated[int, typer.Option(min=2, help="Local workers to compare with one.")] = 2,
+    repeats: Annotated[int, typer.Option(min=1, help="Alternating runs; medians are printed.")] = 1,
+    json: AsJson = False,
+) -> None:
+    """Local batch workers against one: a plan of 48 tasks, one thread a worker, start of the workers included.
+
+    Example: python -m synthcomp_core bench batch --workers 2
+    """
+    from synthcomp_core.bench.batch import bench_batch
+
+    with progress_bar("bench batch") as on_progress:
+        result = bench_batch(workers=workers, repeats=repeats, on_progress=on_progress)
+    if json:
+        print_json(result)
+    else:
+        print_record(result)
+        output.print(f"{workers} workers: {result.ratio:.2f}x as fast as one", highlight=False)

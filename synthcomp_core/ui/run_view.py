@@ -79,10 +79,10 @@ def _show_list(runs: Sequence[RunSummary]) -> None:
                 "kind": run.kind,
                 "state": run.state,
                 "progress": run.done / run.total if run.total else None,
-                "done": run.done,
-                "of": run.total,
-                "failed": run.failed,
-                "time left": duration(run.eta_s),
+                "done": f"{run.done}",
+                "of": "" if run.total is None else f"{run.total}",
+                "failed": f"{run.failed}" if run.kind == BATCH else "",
+                "time left": duration(_eta_s(run)) if run.state == RUNNING else "",
                 "last heard of": f"{duration(max(0.0, time.time() - run.updated))} ago",
             }
             for run in runs
@@ -120,8 +120,9 @@ def _show_progress(name: str) -> None:
     columns = st.columns(4)
     columns[0].metric("Done", f"{run.done:,} {unit}")
     columns[1].metric("Time left", duration(_eta_s(run)) or "not known" if run.state == RUNNING else "none")
-    columns[2].metric("Failed", f"{run.failed:,}" if run.kind == BATCH else "none")
-    columns[3].metric("Last heard of", f"{duration(max(0.0, time.time() - run.updated))} ago")
+    columns[2].metric("Last heard of", f"{duration(max(0.0, time.time() - run.updated))} ago")
+    if run.kind == BATCH:
+        columns[3].metric("Failed", f"{run.failed:,}")
     if run.state in _AGAIN:
         st.warning(_AGAIN[run.state])
     try:

@@ -1,0 +1,114 @@
+"""The verb `run`, called as a user calls it; tasks are carried out on the spot, without Dask."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from synthcomp_core.cli import main
+from synthcomp_core.images import read_image
+from synthcomp_core.results import read_results, table_rows
+from tests.batch.conftest import OnTheSpot, on_the_spot, without_times, write_frames
+
+__all__ = ["on_the_spot"]
+
+
+@pytest.fixture
+def plan(tmp_path: Path, artifacts: Path) -> Path:
+    write_frames(tmp_path / "frames", 2, height=170, width=180)
+    path = tmp_path / "small.toml"
+    path.write_text(
+        'variants = ["jpeg-q30", "webp-q50@x2-bicubic"]\n[[datasets]]\nname = "frames"\nfolder = "frames"\n'
+    )
+    return path
+
+
+def test_run_writes_what_render_writes_for_each_image_and_variant(
+    plan: Path, artifacts: Path, tmp_path: Path, on_the_spot: OnTheSpot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(plan), "--workers", "1"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "4 of 4 tasks carried out, 0 already there, 0 failed" in printed
+    run = artifacts / "runs" / "small"
+    rows = table_rows(read_results(run / "results.csv"))
+    assert len(rows) == 4
+    for row in rows:
+        source = tmp_path / "frames" / row.image
+        arguments = ["--variant", row.variant, "--bitstream", str(tmp_path / "b"), "--csv", str(tmp_path / "r.csv")]
+        assert main(["render", str(source), str(tmp_path / "o.png"), *arguments]) == 0
+        (alone,) = table_rows(read_results(tmp_path / "r.csv"))
+        assert without_times(row) == without_times(alone)
+        kept = run / "renderings" / "frames" / row.variant / f"{source.stem}.png"
+        assert (read_image(kept).image == read_image(tmp_path / "o.png").image).all()
+        bitstreams = run / "bitstreams" / "frames" / row.variant
+        assert next(bitstreams.glob(f"{source.stem}.*")).read_bytes() == (tmp_path / "b").read_bytes()
+
+    assert main(["run", str(plan), "--workers", "1"]) == 0
+    assert "0 of 4 tasks carried out, 4 already there" in " ".join(capsys.readouterr().out.split())
+
+
+def test_dry_run_says_what_it_would_take_and_writes_nothing(
+    plan: Path, artifacts: Path, on_the_spot: OnTheSpot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(plan), "--workers", "2", "--dry-run"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "tasks 4, of which 0 are done" in printed
+    assert "to do 4 tasks, and 0 to measure on kept files" in printed
+    assert "size 0.1 megapixels" in printed  # 4 x 170 x 180 pixels
+    assert "on 2 local workers" in printed
+    assert "disk about" in printed
+    assert on_the_spot.submitted == []
+    assert not artifacts.exists()
+
+    assert main(["run", str(plan), "--workers", "1"]) == 0
+    capsys.readouterr()
+    plan.write_text(plan.read_text().replace("[[", 'metrics = ["psnr_rgb", "ssimulacra2"]\n[[', 1))
+    assert main(["run", str(plan), "--dry-run"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "to do 0 tasks, and 4 to measure on kept files" in printed
+
+
+def test_a_failed_task_ends_in_a_non_zero_exit_and_its_reason(
+    plan: Path, artifacts: Path, tmp_path: Path, on_the_spot: OnTheSpot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "frames" / "frame0.png").write_bytes(b"not a picture")
+    assert main(["run", str(plan), "--workers", "1"]) == 1
+    captured = capsys.readouterr()
+    assert "2 failed" in " ".join(captured.out.split())
+    assert "2 x frame0.png" in " ".join(captured.err.split())
+    rows = table_rows(read_results(artifacts / "runs" / "small" / "results.csv"))
+    assert [bool(row.error) for row in rows] == [True, True, False, False]
+
+
+def test_the_command_is_recorded_for_copying(plan: Path, artifacts: Path, on_the_spot: OnTheSpot) -> None:
+    assert main(["run", str(plan), "--workers", "2", "--threads", "1"]) == 0
+    recorded = json.loads((artifacts / "runs" / "small" / "run.json").read_text())
+    assert recorded["command"] == f"python -m synthcomp_core run {plan} --workers 2 --threads 1"
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--scheduler", "tcp://127.0.0.1:1", "--workers", "2"], "leave out --workers"),
+        (["--slurm", "--workers", "2"], "leave out --workers"),
+        (["--slurm"], "has no [slurm] table"),
+    ],
+)
+def test_options_that_contradict_are_one_line(
+    plan: Path, options: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(plan), *options]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: ") and error.count("\n") == 1
+    assert part in error
+
+
+def test_a_wrong_plan_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text('variant = ["jpeg-q30"]\n')
+    assert main(["run", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert str(path) in error and "`datasets`" not in error and "`variant` is unknown" in error
