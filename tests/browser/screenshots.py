@@ -20,20 +20,46 @@ def settled(page: Page) -> None:
     page.wait_for_timeout(700)
 
 
+def photograph_live(page: Page, url: str) -> None:
+    """A bundled frame through the learned codec and WebP."""
+    page.goto(f"{url}/?image=supertuxkart_minigolf_0002.webp&b_codec=webp&b_quality=24")
+    page.get_by_role("button", name="Render both").click(timeout=RENDER_TIMEOUT_MS)
+    page.get_by_text("marks the better one").wait_for(timeout=RENDER_TIMEOUT_MS)
+    settled(page)
+    page.screenshot(path=str(FOLDER / "live.png"))
+
+
+def photograph_upscaling(page: Page, url: str) -> None:
+    """FSR 1 against interpolation on a bundled frame."""
+    page.goto(f"{url}/upscaling?image=supertuxkart_lighthouse_0003.webp")
+    page.get_by_role("button", name="Run the benchmark").click(timeout=RENDER_TIMEOUT_MS)
+    page.get_by_text("punish sharpening").wait_for(timeout=RENDER_TIMEOUT_MS)
+    settled(page)
+    page.screenshot(path=str(FOLDER / "upscaling.png"), full_page=True)
+
+
+def photograph_rate_distortion(page: Page, url: str) -> None:
+    """Published curves on Kodak."""
+    names = ("jpeg.json", "webp.json", "vtm.json", "compressai-mbt2018_mse_cuda.json")
+    query = "&".join(f"results=compressai-kodak%2F{name}" for name in names)
+    page.goto(f"{url}/rate_distortion?{query}")
+    page.get_by_role("heading", name="Crossover").wait_for(timeout=RENDER_TIMEOUT_MS)
+    settled(page)
+    page.screenshot(path=str(FOLDER / "rate_distortion.png"))
+
+
 def main() -> None:
-    """Render the default selection of the Live page and photograph it."""
+    """Photograph every page that has something to show without a run of one's own."""
     FOLDER.mkdir(exist_ok=True)
     executable = chromium_path()
     if executable is None:
         raise SystemExit("No Chromium found: install Debian's chromium package.")
     with running_app(PROJECT_ROOT / "app.py", dict(os.environ)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 1500})
-        page.goto(f"{url}/?image=supertuxkart_minigolf_0002.webp&b_codec=webp&b_quality=40")
-        page.get_by_role("button", name="Render both").click(timeout=RENDER_TIMEOUT_MS)
-        page.get_by_text("marks the better one").wait_for(timeout=RENDER_TIMEOUT_MS)
-        settled(page)
-        page.screenshot(path=str(FOLDER / "live.png"))
+        for photograph in (photograph_live, photograph_upscaling, photograph_rate_distortion):
+            page = browser.new_page(viewport={"width": 1440, "height": 1400})
+            photograph(page, url)
+            page.close()
         browser.close()
 
 
