@@ -127,6 +127,8 @@ class Trainer:
     def run(self, on_progress: OnProgress = silent, *, until: Callable[[], bool] = lambda: False) -> Trained:
         """Train to the plan's last step (or ``until`` says so, checked after each step), then the best weights."""
         plan = self.task.plan
+        if self.step == 0:
+            self.validate()  # A short fine-tune may end worse than it began; then the start is kept.
         started, first = time.monotonic(), self.step
         while self.step < plan.steps:
             self._advance()
