@@ -116,6 +116,7 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
 
     figure = go.Figure()
     most = max((len(curve.images) for curve in curves), default=0)
+    symbols = _symbols(curves)
     for curve in [curve for curve in curves if curve.points]:
         # One trace a curve, its lines parted by gaps: a trace an image would be slow to draw.
         x: list[float] = []
@@ -143,7 +144,7 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
                 opacity=0.5,
                 connectgaps=False,
                 line={"color": codec_colour(curve.codec), "width": 1},
-                marker={"size": 4},
+                marker={"size": 5, "symbol": symbols[curve.name]},
                 customdata=places,
                 text=texts,
                 hovertemplate="%{text}<extra></extra>",
