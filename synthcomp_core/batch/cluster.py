@@ -84,15 +84,17 @@ def _local_cluster(share: LocalShare) -> Iterator[Any]:
 
     variables = {name: str(share.threads) for name in THREAD_VARIABLES}
     before = {name: os.environ.get(name) for name in variables}
-    # No memory limit: a large image must not count as a leak. No dashboard: nobody asked for an open port.
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": variables}):
+    # No memory limit: a large image must not count as a leak. Its status page is for this machine only.
+    # Saturation 1: a worker holds only the task at work, so that its death is blamed on no other.
+    settings = {"distributed.nanny.pre-spawn-environ": variables, "distributed.scheduler.worker-saturation": 1.0}
+    with dask.config.set(settings):
         cluster = LocalCluster(
             n_workers=share.processes,
             threads_per_worker=1,
             processes=True,
             memory_limit=0,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
         )
         try:
@@ -131,7 +133,7 @@ def slurm_cluster(settings: SlurmSettings) -> SLURMCluster:
         python=sys.executable,
         # Said twice, the last counts: torch uses the threads, and a worker takes one task at a time.
         worker_extra_args=["--nthreads", "1"],
-        scheduler_options={"dashboard_address": None},
+        scheduler_options={"dashboard_address": "127.0.0.1:0"},
     )
 
 

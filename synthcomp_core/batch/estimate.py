@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from synthcomp_core.batch.journal import Entry
+from synthcomp_core.batch.plan import codec_snapshot, upscaler_snapshot
 from synthcomp_core.batch.tasks import MEASURE, Task
 from synthcomp_core.codecs.classical import FAMILIES
-from synthcomp_core.upscalers.interpolation import METHODS
 from synthcomp_core.variants import Variant
 
-# Seconds a coded megapixel for encoding and decoding, one core of a 2-core cloud machine (bundled frames, 0.5 MP).
-_CODING_S = {"jpeg": 0.05, "webp": 0.35, "avif": 0.9, "jxl": 0.6, "jpeg2000": 0.3, "png": 0.5, "none": 0.01}
-_LEARNED_S = 10.0
-_UPSCALING_S = {"fsr1": 0.2, "interpolation": 0.05, "network": 20.0}
-# Seconds a megapixel of the reference, for the metrics that are computed together.
+# Core seconds a coded megapixel for encoding and decoding, measured on a bundled frame of 960x540 with one thread.
+_CODING_S = {"jpeg": 0.013, "webp": 0.13, "avif": 0.46, "jxl": 0.56, "jpeg2000": 0.15, "png": 0.35, "none": 0.001}
+_LEARNED_S, _LEARNED_N = 1.3, 64  # mbt2018 of 64 channels; the transforms' cost grows with their square.
+_FSR_S, _INTERPOLATION_S = 0.09, 0.03
+_NETWORK_S, _NETWORK_PARAMETERS = 2.0, 600_000  # The bundled RCAN; the cost grows with the weights.
+# Core seconds a megapixel of the reference, for the metrics that are computed together.
 _METRIC_S = {
-    ("psnr_rgb",): 0.02,
-    ("psnr_y",): 0.04,
-    ("ssim_rgb", "msssim_rgb"): 0.7,
-    ("ssim_y", "msssim_y"): 0.25,
-    ("flip",): 1.3,
+    ("psnr_rgb",): 0.003,
+    ("psnr_y",): 0.004,
+    ("ssim_rgb", "msssim_rgb"): 0.38,
+    ("ssim_y", "msssim_y"): 0.10,
+    ("flip",): 1.6,
     ("ssimulacra2",): 1.4,
 }
-_PNG_S, _PNG_BYTES = 0.5, 0.95e6  # A megapixel of a decoded game frame.
+_READING_S = 0.05
+_PNG_S, _PNG_BYTES = 0.28, 0.95e6  # A megapixel of a decoded game frame.
 # Bits a coded pixel, roughly the middle of a codec's range.
 _BITS = {"none": 24.0, "png": 7.6}
 _LOSSY_BITS = 0.8
@@ -62,19 +65,31 @@ def task_cost_s(task: Task) -> float:
     megapixels = max(task.pixels, 1) / 1e6
     metrics = sum(cost * (1.0 if len(set(names) & set(task.metrics)) else 0.0) for names, cost in _METRIC_S.items())
     if task.kind == MEASURE or task.previous is not None:
-        return megapixels * (metrics + 0.05)
-    variant = Variant.parse(task.variant)
-    family = variant.codec.partition("-q")[0]
-    coding = _CODING_S.get(family, _LEARNED_S) / (variant.scale or 1.0) ** 2
-    return megapixels * (metrics + coding + _upscaling_s(variant) + (_PNG_S if task.rendering else 0.0))
+        return megapixels * (metrics + _READING_S)
+    return megapixels * (metrics + _rendering_s(task.variant) + (_PNG_S if task.rendering else 0.0))
+
+
+@cache  # Asked for every task, and the snapshots' cards are files.
+def _rendering_s(variant_id: str) -> float:
+    """Core seconds a megapixel of the reference that a variant takes."""
+    variant = Variant.parse(variant_id)
+    card = codec_snapshot(variant)
+    if card is None:
+        coding_s = _CODING_S.get(variant.codec.partition("-q")[0], _LEARNED_S)
+    else:
+        coding_s = _LEARNED_S * ((card.N or _LEARNED_N) / _LEARNED_N) ** 2
+    return coding_s / (variant.scale or 1.0) ** 2 + _upscaling_s(variant)
 
 
 def _upscaling_s(variant: Variant) -> float:
     if variant.upscaler is None:
         return 0.0
     if variant.upscaler.startswith("fsr1"):
-        return _UPSCALING_S["fsr1"]
-    return _UPSCALING_S["interpolation" if variant.upscaler in METHODS else "network"]
+        return _FSR_S
+    card = upscaler_snapshot(variant)
+    if card is None:
+        return _INTERPOLATION_S
+    return _NETWORK_S * (card.parameters or _NETWORK_PARAMETERS) / _NETWORK_PARAMETERS
 
 
 def _kept_bytes(task: Task) -> float:

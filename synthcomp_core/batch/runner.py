@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LOCK = ".lock"
 _STATE_S = 1.0  # How often the state file is written: what a page that refreshes every two seconds needs.
 _WAIT_S = 0.25
+_GATHER_S = 10.0  # A row is small; what takes longer is a result that was lost and is being computed again.
 _TASKS_A_WORKER = 2  # One at work and one at hand, so that no worker waits for the runner.
 
 
@@ -153,22 +154,33 @@ def _work(
             future = finished.get(timeout=_WAIT_S)
         except queue.Empty:
             continue
-        task = in_flight.pop(future.key)
-        del futures[future.key]
+        task = in_flight[future.key]
         entry = _entry(task, future)
+        if entry is None:
+            future.add_done_callback(finished.put)
+            continue
+        del in_flight[future.key], futures[future.key]
         writer.add(entry)
         progress.advance(task, failed=entry.row.error is not None)
 
 
-def _entry(task: Task, future: Future) -> Entry:
-    """What a finished future says of its task; SynthcompError when the scheduler dropped it."""
-    if future.status == "finished":
-        outcome: TaskOutcome = future.result()
-        return finished_entry(task, outcome.row, outcome.seconds)
-    if future.status != "error":
+def _entry(task: Task, future: Future) -> Entry | None:
+    """What a finished future says of its task; None when its worker died with the result, and it is done once more.
+
+    SynthcompError when the scheduler dropped it.
+    """
+    if future.status == "error":
+        row = bare_row(task.dataset, task.image.name, Variant.parse(task.variant), error=task_error(future.exception()))
+        return finished_entry(task, row, 0.0)
+    if future.status == "cancelled":
         raise SynthcompError("The Dask scheduler went away; run the plan again, and it goes on from here.")
-    row = bare_row(task.dataset, task.image.name, Variant.parse(task.variant), error=task_error(future.exception()))
-    return finished_entry(task, row, 0.0)
+    if future.status != "finished":
+        return None
+    try:
+        outcome: TaskOutcome = future.result(timeout=_GATHER_S)
+    except TimeoutError:
+        return None
+    return finished_entry(task, outcome.row, outcome.seconds)
 
 
 class _Progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -19,6 +20,7 @@ from synthcomp_core.run_status import (
     RESULTS,
     RUNNING,
     STOPPED,
+    Failure,
     RunSummary,
     list_runs,
     read_run,
@@ -135,7 +137,11 @@ def _show_progress(name: str) -> None:
 
 
 def _show_failures(run: RunSummary) -> None:
-    failures = run_failures(run.folder)
+    path = run.folder / RESULTS
+    if not path.is_file():
+        return
+    status = path.stat()
+    failures = _failures(run.folder, status.st_mtime_ns, status.st_size)
     if not failures:
         return
     st.error(f"{len(failures):,} {'task has' if len(failures) == 1 else 'tasks have'} failed:")
@@ -146,6 +152,12 @@ def _show_failures(run: RunSummary) -> None:
     st.dataframe(
         frame, hide_index=True, column_config={"error": st.column_config.TextColumn(width="large")}, key="failures"
     )
+
+
+# A long table is not read anew at every refresh that found it unchanged.
+@st.cache_data(show_spinner=False, max_entries=8)
+def _failures(folder: Path, modified_ns: int, size: int) -> list[Failure]:
+    return run_failures(folder)
 
 
 def _show_curves(run: RunSummary) -> None:

@@ -53,7 +53,7 @@ class DoneFuture:
     def status(self) -> str:
         return "error" if self.error else "finished"
 
-    def result(self) -> Any:
+    def result(self, timeout: float | None = None) -> Any:
         return self.value
 
     def exception(self) -> BaseException | None:

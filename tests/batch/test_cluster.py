@@ -21,6 +21,8 @@ from synthcomp_core.batch.cluster import Workers, local_share, slurm_cluster
 from synthcomp_core.batch.journal import read_journal
 from synthcomp_core.batch.plan import SlurmSettings, read_plan
 from synthcomp_core.batch.runner import carry_out_plan
+from synthcomp_core.batch.tasks import Task
+from synthcomp_core.batch.worker import TaskOutcome, carry_out
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import read_image
 from synthcomp_core.results import ResultRow, read_results, table_rows
@@ -225,3 +227,24 @@ def test_the_slurm_job_script_asks_for_what_the_plan_says(artifacts: Path) -> No
     assert command.startswith(f"{sys.executable} -m distributed.cli.dask_worker tcp://")
     assert "--nworkers 4" in command
     assert command.rindex("--nthreads 1") > command.index("--nthreads 4")
+
+
+def deadly_for_one(task: Task) -> TaskOutcome:
+    """The work of a task, but jpeg-q60 of frame1 takes its worker with it."""
+    if (task.variant, task.image.name) == ("jpeg-q60", "frame1.png"):
+        os._exit(9)
+    return carry_out(task)
+
+
+def test_a_task_that_kills_its_worker_every_time_is_a_row_with_an_error_and_harms_no_other(
+    tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_frames(tmp_path / "frames", 3)
+    path = tmp_path / "deadly.toml"
+    path.write_text('variants = ["jpeg-q{30,60,90}"]\nmetrics = ["psnr_rgb"]\n[[datasets]]\nfolder = "frames"\n')
+    monkeypatch.setattr(runner, "carry_out", deadly_for_one)
+    outcome = carry_out_plan(read_plan(path), Workers(count=2))
+    assert (outcome.carried_out, outcome.failed) == (9, 1)
+    (failed,) = [row for row in table_rows(read_results(outcome.results)) if row.error]
+    assert (failed.image, failed.variant) == ("frame1.png", "jpeg-q60")
+    assert "The worker died every time" in (failed.error or "")
