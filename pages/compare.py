@@ -6,7 +6,14 @@ from synthcomp_core.ui.compare_choice import pick_comparison
 from synthcomp_core.ui.compare_export import show_copy_anything
 from synthcomp_core.ui.compare_juxtapose import show_preview
 from synthcomp_core.ui.compare_run import comparison_so_far, compute_missing, forget_failures
-from synthcomp_core.ui.compare_view import find_worst, pick_shown, show_numbers, show_pictures, show_worst_tiles
+from synthcomp_core.ui.compare_view import (
+    find_worst,
+    known_view,
+    pick_shown,
+    show_numbers,
+    show_pictures,
+    show_worst_tiles,
+)
 from synthcomp_core.ui.entry import enter_through_app
 from synthcomp_core.ui.figure_panel import show_figure_panel
 from synthcomp_core.ui.image_picker import pick_image
@@ -33,14 +40,14 @@ if comparison.failures:
     st.button("Try again", key="again", icon=":material/refresh:", on_click=forget_failures)
 
 shown = pick_shown(comparison)
-view = show_pictures(picked, shown)
+show_pictures(picked, shown)
 if comparison.results:
     others = [compared for compared in comparison.results if compared not in shown]
-    show_worst_tiles(picked, shown, view)
+    show_worst_tiles(picked, shown)
     show_numbers(shown, others)
     extra = tuple(compared.variant for compared in comparison.results if compared.variant not in choice.matrix)
     worst = find_worst(picked, shown)
-    show_figure_panel(picked, extra, key="compare", view=view, axes=choice.axes, worst=worst)
+    show_figure_panel(picked, extra, key="compare", view=known_view, axes=choice.axes, worst=worst)
     show_copy_anything(picked, comparison.results)
     show_preview(picked, shown)
 elif not comparison.missing:

@@ -1,10 +1,9 @@
-"""What the Compare page gives away: its link, its commands, its table in three formats, its pictures in one archive."""
+"""What the Compare page gives away: its commands, its table in three formats, its pictures in one archive."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -20,9 +19,7 @@ def show_copy_anything(picked: PickedImage, results: Sequence[Compared]) -> None
     stem = safe_name(Path(picked.name).stem)
     commands = [command_for(compared.rendered, picked) for compared in results]
     st.subheader("Take it away", anchor=False)
-    link, command, csv, markdown, latex = st.tabs(["Link", "Commands", "CSV", "Markdown", "LaTeX"])
-    link.code(current_link(), language=None, wrap_lines=True)
-    link.caption("Opens this page with these picks and this view." if picked.path else "An upload does not travel.")
+    command, csv, markdown, latex = st.tabs(["Commands", "CSV", "Markdown", "LaTeX"])
     command.code("\n".join(commands), language="bash", wrap_lines=True)
     csv.code(csv_table(rows), language=None)
     markdown.code(markdown_table(rows), language="markdown")
@@ -50,13 +47,6 @@ def show_copy_anything(picked: PickedImage, results: Sequence[Compared]) -> None
         icon=":material/folder_zip:",
         width="stretch",
     )
-
-
-def current_link() -> str:
-    """The page's address with its picks; the part after the question mark alone where the address is not known."""
-    query = urlencode([(key, value) for key in st.query_params for value in st.query_params.get_all(key)])
-    base = (st.context.url or "").split("?")[0]
-    return f"{base}?{query}" if query else base
 
 
 def pack(picked: PickedImage, results: Sequence[Compared], commands: Sequence[str]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -15,11 +16,12 @@ from synthcomp_core.ui.compare_run import Compared, Comparison
 from synthcomp_core.ui.image_picker import PickedImage
 from synthcomp_core.ui.metric_strip import show_metric_strip
 from synthcomp_core.ui.text import plain
-from synthcomp_core.ui.viewer import MAX_PICTURES, Picture, ViewState, show_viewer
+from synthcomp_core.ui.viewer import DEFAULT_URL_PARAM, MAX_PICTURES, Picture, ViewState, show_viewer
 from synthcomp_core.worst_tiles import TILE_SIDE, WorstTile, worst_of_means
 
 VIEWER_HEIGHT = 720
-_VIEW = "compare_view"
+_VIEW, _KNOWN = "compare_view", "compare_known_view"
+_ORIGINALS = 1  # Pictures in the viewer before the first variant.
 _TILE_ZOOM = 4.0
 ORIGINAL = "original"
 
@@ -44,10 +46,12 @@ def pick_shown(comparison: Comparison) -> list[Compared]:
     return [compared for compared in results if str(compared.variant) in wanted] or list(results[:most])
 
 
-def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> ViewState:
-    """Draw the viewer with the original and the pictures; gives the view as far as the server knows it.
+@st.fragment
+def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> None:
+    """Draw the viewer with the original and the pictures, and the link to the view.
 
-    Pictures are called by their place, so that the pair on screen survives another λ or image.
+    Pictures are called by their place, so that the pair on screen survives another λ or image. A fragment, so that a
+    view come to rest, which the viewer reports, runs nothing but this, and does not stop a computation.
     """
     height, width = picked.image.shape[:2]
     pictures = [Picture(ORIGINAL, f"Original · {picked.name}", picked.png, width, height, f"{width}x{height}", None)]
@@ -55,9 +59,7 @@ def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> ViewState:
     for number, compared in enumerate(shown, start=1):
         key = slot(number)
         row = compared.row
-        pictures.append(
-            Picture(key, f"{number} · {row.variant}", compared.rendered.png, width, height, _detail(row), None)
-        )
+        pictures.append(Picture(key, row.variant, compared.rendered.png, width, height, _detail(row), None))
         overlays.append(Picture(f"{key}-flip", "FLIP error map", compared.rendered.flip_png, width, height, "", key))
         if compared.rendered.bit_map_png is not None:
             bits = Picture(f"{key}-bits", "Bit map", compared.rendered.bit_map_png, width, height, "", key)
@@ -68,19 +70,47 @@ def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> ViewState:
             overlays.append(
                 Picture(f"{key}-coded", "Coded picture", compared.coded_png, low_width, low_height, detail, key)
             )
-    state = st.session_state.get(_VIEW)
-    return show_viewer(pictures, overlays=overlays, key="compare_viewer", height=VIEWER_HEIGHT, state=state)
+    st.session_state[_KNOWN] = show_viewer(
+        pictures,
+        overlays=overlays,
+        key="compare_viewer",
+        height=VIEWER_HEIGHT,
+        state=st.session_state.get(_VIEW),
+        on_state_change=_nothing_more,
+    )
+    with st.popover("Link to this view", icon=":material/link:"):
+        st.code(current_link(known_view()), language=None, wrap_lines=True)
+        st.caption("Opens this page with these picks and this view." if picked.path else "An upload does not travel.")
+
+
+def _nothing_more() -> None:
+    """The fragment's rerun takes the view over; there is nothing else to do when it changes."""
+
+
+def known_view() -> ViewState:
+    """The view in which the viewer came to rest last."""
+    view: ViewState = st.session_state.get(_KNOWN) or ViewState()
+    return view
+
+
+def current_link(view: ViewState) -> str:
+    """The page's address with its picks and a view; from the question mark on where the address is not known."""
+    pairs = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
+    pairs = [(key, value) for key, value in pairs if key != DEFAULT_URL_PARAM]
+    base = (st.context.url or "").split("?")[0]
+    return f"{base}?{urlencode([*pairs, (DEFAULT_URL_PARAM, str(view))])}"
 
 
 def slot(number: int) -> str:
-    """What the viewer calls the picture at a place, counted from 1."""
+    """The viewer's key of the picture at a place, counted from 1."""
     return f"p{number}"
 
 
 def show_numbers(shown: Sequence[Compared], others: Sequence[Compared]) -> None:
-    """The metric table of everything compared, and the ranking per metric."""
+    """The metric table of everything compared, numbered as in the viewer, and the ranking per metric."""
     everything = [*shown, *others]
-    show_metric_strip([(str(number), compared.row) for number, compared in enumerate(everything, start=1)])
+    numbers = [str(number + _ORIGINALS) for number in range(1, len(shown) + 1)] + ["–"] * len(others)
+    show_metric_strip([(number, compared.row) for number, compared in zip(numbers, everything, strict=True)])
     for compared in everything:
         if compared.note is not None:
             st.caption(plain(compared.note))
@@ -119,7 +149,7 @@ def find_worst(picked: PickedImage, shown: Sequence[Compared]) -> list[WorstTile
     return worst_of_means([compared.tile_errors for compared in shown], picked.image.shape[:2])
 
 
-def show_worst_tiles(picked: PickedImage, shown: Sequence[Compared], view: ViewState) -> None:
+def show_worst_tiles(picked: PickedImage, shown: Sequence[Compared]) -> None:
     """A button for each of the worst tiles; a click moves the viewer there."""
     tiles = find_worst(picked, shown)
     if not tiles:
@@ -136,12 +166,13 @@ def show_worst_tiles(picked: PickedImage, shown: Sequence[Compared], view: ViewS
             help=plain(f"x {tile.x}, y {tile.y}, worst in {variant}"),
             icon=":material/my_location:",
             on_click=_jump,
-            args=(view, tile, picked.image.shape[1], picked.image.shape[0]),
+            args=(tile, picked.image.shape[1], picked.image.shape[0]),
             width="stretch",
         )
 
 
-def _jump(view: ViewState, tile: WorstTile, width: int, height: int) -> None:
+def _jump(tile: WorstTile, width: int, height: int) -> None:
+    view = known_view()
     x, y = tile.centre
     before = st.session_state.get(_VIEW)
     # The viewer moves when it is told something new: a hair beside the middle when it was there before.

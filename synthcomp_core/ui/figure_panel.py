@@ -50,21 +50,22 @@ def show_figure_panel(
     variants: Sequence[Variant],
     *,
     key: str,
-    view: ViewState,
+    view: Callable[[], ViewState],
     axes: MatrixAxes | None = None,
     worst: Sequence[WorstTile] = (),
 ) -> None:
     """Draw the panel; ``key`` keeps the widgets of several pages apart.
 
-    variants: beside the matrix, or alone. view: whose centre the crop button takes. worst: tiles, of which the first
-    is where the crop starts. Variants that are not in the cache are computed when the figure is drawn.
+    variants: beside the matrix, or alone. view: gives the viewer's view, whose centre the crop button takes. worst:
+    tiles, of which the first is where the crop starts. Variants that are not in the cache are computed when the figure
+    is drawn.
     """
     with st.expander("Figure for a paper", icon=":material/article:", key=f"{key}_figure", on_change="rerun") as box:
         if not box.open:
             return
         crops = _pick_crops(picked, key, view, worst)
         style = _pick_style(key)
-        place = st.container()
+        place = st.empty()
         if st.button("Draw the figure", key=f"{key}_draw", icon=":material/draw:", type="primary"):
             try:
                 request = FigureRequest(_path_text(picked), axes, tuple(variants), _parsed(crops), style)
@@ -77,7 +78,7 @@ def show_figure_panel(
             _show_drawn(picked, drawn, key)
 
 
-def _pick_crops(picked: PickedImage, key: str, view: ViewState, worst: Sequence[WorstTile]) -> str:
+def _pick_crops(picked: PickedImage, key: str, view: Callable[[], ViewState], worst: Sequence[WorstTile]) -> str:
     height, width = picked.image.shape[:2]
     side = min(_CROP_SIDE, width, height)
     start = worst[0].centre if worst else (width / 2, height / 2)
@@ -95,7 +96,8 @@ def _pick_crops(picked: PickedImage, key: str, view: ViewState, worst: Sequence[
     )
 
     def add() -> None:
-        crop = crop_around((view.x * width, view.y * height), side, (width, height))
+        now = view()
+        crop = crop_around((now.x * width, now.y * height), side, (width, height))
         st.session_state[text_key] = f"{st.session_state.get(text_key) or ''} {crop}".strip()
 
     at_button.button(
@@ -151,6 +153,7 @@ def _draw(picked: PickedImage, request: FigureRequest, place: DeltaGenerator) ->
                 picked.image, variant, dataset=picked.dataset, image_name=picked.name, on_progress=on_progress
             )
         cells.append(_cell(rendered, request.style))
+    place.empty()
     content = figure_content(picked.image, picked.name, request, cells)
     command = figure_command(request, [_file_name(picked, "png")])
     png = draw_figure(content, request.style, command=command)

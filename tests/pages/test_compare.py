@@ -69,11 +69,11 @@ def test_without_snapshots_the_page_compares_named_variants(page: AppTest, rende
     compare(page, "jpeg-q30", "webp-q60", "none@x2-bicubic")
     assert renders == ["jpeg-q30", "webp-q60", "none@x2-bicubic"]
     shown = strip(page)
-    assert list(shown) == ["1: jpeg-q30", "2: webp-q60", "3: none@x2-bicubic"]
+    assert list(shown) == ["2: jpeg-q30", "3: webp-q60", "4: none@x2-bicubic"]
     codec = parse_codec("webp-q60")
     metrics = measure(frame(1), codec.decode(codec.encode(frame(1))))
-    assert f"{metrics.psnr_rgb:.2f}" in shown["2: webp-q60"]["PSNR RGB [dB]"]
-    assert f"{metrics.flip:.4f}" in shown["2: webp-q60"]["FLIP"]
+    assert f"{metrics.psnr_rgb:.2f}" in shown["3: webp-q60"]["PSNR RGB [dB]"]
+    assert f"{metrics.flip:.4f}" in shown["3: webp-q60"]["FLIP"]
     assert page.button(key="compute").disabled
 
 
@@ -86,12 +86,12 @@ def test_reruns_picks_and_jumps_compute_nothing_again(page: AppTest, renders: li
     page.run()
     page.multiselect(key="variant").set_value(["webp-q60"]).run()
     page.multiselect(key="variant").set_value(["webp-q60", "jpeg-q30"]).run()
-    assert list(strip(page)) == ["1: webp-q60", "2: jpeg-q30"]
+    assert list(strip(page)) == ["2: webp-q60", "3: jpeg-q30"]
     assert len(renders) == 2
     page.selectbox(key="image").set_value("forest.png").run()
     assert not page.table
     page.selectbox(key="image").set_value("castle.png").run()
-    assert list(strip(page)) == ["1: webp-q60", "2: jpeg-q30"]
+    assert list(strip(page)) == ["2: webp-q60", "3: jpeg-q30"]
     assert len(renders) == 2
 
 
@@ -177,7 +177,7 @@ def test_unknown_values_in_the_link_are_one_sentence_each(page: AppTest) -> None
 
 def test_a_variant_that_fails_leaves_the_others(page: AppTest) -> None:
     compare(page, "webp-q60", "none@x2-rcan")
-    assert list(strip(page)) == ["1: webp-q60"]
+    assert list(strip(page)) == ["2: webp-q60"]
     assert len(page.error) == 1
     assert "rcan" in page.error[0].value
 
@@ -186,7 +186,7 @@ def test_a_link_computes_once_when_it_says_so(page: AppTest, renders: list[str])
     page.query_params["variant"] = ["webp-q60"]
     page.query_params["computed"] = "1"
     page.run()
-    assert list(strip(page)) == ["1: webp-q60"]
+    assert list(strip(page)) == ["2: webp-q60"]
     page.multiselect(key="variant").set_value(["webp-q60", "webp-q61"]).run()
     assert renders == ["webp-q60"]
 
@@ -208,7 +208,7 @@ def test_pictures_kept_by_a_run_are_shown_without_rendering(
     writer.close()
     compare(page, "webp-q33", "webp-q34")
     assert renders == ["webp-q34"]
-    assert "123.00" in strip(page)["1: webp-q33"]["encode [s]"]
+    assert "123.00" in strip(page)["2: webp-q33"]["encode [s]"]
     assert any("taken from the run mine" in caption.value for caption in page.caption)
 
 
