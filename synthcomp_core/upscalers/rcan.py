@@ -5,7 +5,8 @@ the feature maps of the whole image are kept, and only the convolutions go strip
 around each: between them, the averages are exact and there are no seams.
 
 The network is spandrel's RCAN (EDSR-PyTorch's, Zhang et al. 2018). The convolutions of the body run in ``dtype``;
-the residual sums, the input and the output stay in float32, as bfloat16 has too few digits to hold a picture.
+the residual sums and all that carries the picture itself, head and tail, stay in float32: bfloat16 has too few digits
+to hold a picture.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class RcanForward:
         self._sub_mean, self._add_mean = model.sub_mean.float(), model.add_mean.float()
         self._head = model.head.float()
         self._body = model.body.to(dtype)
-        self._upsampler = model.tail[0].to(dtype)
+        self._upsampler = model.tail[0].float()
         self._last = model.tail[1].float()
         self._num_features = int(model.tail[1].in_channels)
         self._halo = int(model.tail[1].kernel_size[0]) // 2
@@ -120,8 +121,7 @@ class RcanForward:
         halo = 4 * self._halo
         for start, stop in self._strips(stream, _TAIL_STRIP_BYTES // self.scale**2):
             top, bottom = max(0, start - halo), min(height, stop + halo)
-            enlarged = self._upsampler(stream[:, :, top:bottom].to(self.dtype)).float()
-            part = self._add_mean(self._last(enlarged))
+            part = self._add_mean(self._last(self._upsampler(stream[:, :, top:bottom])))
             first = (start - top) * self.scale
             out[:, :, start * self.scale : stop * self.scale] = part[:, :, first : first + (stop - start) * self.scale]
         return out
