@@ -6,14 +6,18 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthcomp_core.bench.machine import peak_memory_bytes, reset_peak_memory
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, resize
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.upscalers import Upscaler, parse_upscaler
+
+if TYPE_CHECKING:
+    import torch
 
 PEERS = ("pillow", "float32-contiguous")
 # Name: residual groups, blocks a group, features. "full" is the published network, 15.4 million parameters.
@@ -102,12 +106,13 @@ def bench_upscale(
     ours = theirs = image
     for number in range(repeats):
         on_progress(number / repeats, f"run {number + 1} of {repeats}")
-        before = _reset_peak_bytes()
+        before = peak_memory_bytes() if reset_peak_memory() else None
         started = time.perf_counter()
         ours = run_subject()
         subject_times.append(time.perf_counter() - started)
-        if before is not None:
-            extra_bytes = max(extra_bytes or 0, _memory_bytes("VmHWM") - before)
+        peak = peak_memory_bytes()
+        if before is not None and peak is not None:
+            extra_bytes = max(extra_bytes or 0, peak - before)
         on_progress((number + 0.5) / repeats, f"run {number + 1} of {repeats}, {against}")
         started = time.perf_counter()
         theirs = run_peer()
@@ -160,7 +165,7 @@ def _subject_and_peer(
     return subject, neural.plain_upscaler(state_dict)
 
 
-def _random_rcan(groups: int, blocks: int, features: int, scale: int) -> dict:  # type: ignore[type-arg]
+def _random_rcan(groups: int, blocks: int, features: int, scale: int) -> dict[str, torch.Tensor]:
     import torch
 
     from synthcomp_core.torchvision_import import ensure_torchvision
@@ -177,19 +182,3 @@ def _random_rcan(groups: int, blocks: int, features: int, scale: int) -> dict:  
 def _agreement_db(ours: Image, theirs: Image) -> float:
     noise = float(np.mean((ours.astype(np.float64) - theirs) ** 2))
     return float("inf") if noise == 0 else float(10 * np.log10(255**2 / noise))
-
-
-def _reset_peak_bytes() -> int | None:
-    """Set the process's memory peak back to what it holds now, and give that; None where Linux is not at hand."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-        return _memory_bytes("VmRSS")
-    except OSError:
-        return None
-
-
-def _memory_bytes(name: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    return 0
