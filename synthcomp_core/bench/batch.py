@@ -19,7 +19,7 @@ from synthcomp_core.results import read_results, table_rows
 from synthcomp_core.snapshots import list_snapshots
 from synthcomp_core.storage import artifacts_dir
 
-_IMAGES, _WIDTH, _HEIGHT = 8, 640, 360
+_IMAGES, _WIDTH, _HEIGHT = 8, 960, 540
 _VARIANTS = ("jpeg-q50", "jpeg-q80", "webp-q50", "webp-q80", "none@x2-fsr1")
 _LEARNED, _INSTEAD = "mbt2018-q4-mse-games", "jpeg2000-q36"
 
@@ -51,7 +51,7 @@ class _Timing:
 
 
 def bench_batch(*, workers: int = 2, repeats: int = 1, on_progress: OnProgress = silent) -> BatchBench:
-    """Carry out a plan of 8 frames of 640x360 x 6 variants with one worker and with ``workers``, in turn.
+    """Carry out a plan of 8 frames of 960x540 x 6 variants with one worker and with ``workers``, in turn.
 
     SynthcompError when a task fails, or when there are fewer than 8 bundled frames.
     """
