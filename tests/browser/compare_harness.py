@@ -1,0 +1,21 @@
+"""The Compare page alone, with every rendering written down: run by ``streamlit run`` in the browser tests."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from synthcomp_core.storage import PROJECT_ROOT
+from synthcomp_core.ui import rendered
+
+if not hasattr(rendered, "rendered_in_truth"):
+    rendered.rendered_in_truth = rendered.render  # type: ignore[attr-defined]
+
+    def counted(image, variant, **options):  # type: ignore[no-untyped-def]
+        with Path(os.environ["SYNTHCOMP_TEST_RENDERS"]).open("a") as file:
+            file.write(f"{variant}\n")
+        return rendered.rendered_in_truth(image, variant, **options)  # type: ignore[attr-defined]
+
+    rendered.render = counted
+
+st.navigation([st.Page(PROJECT_ROOT / "pages" / "compare.py", title="Compare")]).run()

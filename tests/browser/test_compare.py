@@ -1,0 +1,176 @@
+"""The Compare page in a real browser: links, jumps, what is computed and what is not, and no word to the internet."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from synthcomp_core.images import png_bytes, write_png
+from tests.browser.conftest import StartApp
+from tests.pages.conftest import frame
+
+pytestmark = pytest.mark.browser
+
+HARNESS = Path(__file__).parent / "compare_harness.py"
+TIMEOUT_MS = 180_000
+PICKS = "image=castle.png&variant=jpeg-q10&variant=webp-q40&variant=webp-q80"
+
+
+@dataclass(frozen=True)
+class Served:
+    """The page's server. renders: the file with a line for every variant it rendered."""
+
+    address: str
+    renders: Path
+
+    def rendered(self) -> list[str]:
+        return self.renders.read_text().split() if self.renders.is_file() else []
+
+
+@pytest.fixture(scope="module")
+def served(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> Served:
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    for name, seed in (("castle.png", 1), ("forest.png", 2)):
+        write_png(frame(seed, 640, 384), artifacts / "samples" / name)
+    (artifacts / "snapshots").mkdir()
+    renders = artifacts / "renders.txt"
+    return Served(
+        start_app(HARNESS, {"SYNTHCOMP_ARTIFACTS": str(artifacts), "SYNTHCOMP_TEST_RENDERS": str(renders)}), renders
+    )
+
+
+def open_computed(page: Page, served: Served, more: str = "") -> None:
+    page.goto(f"{served.address}/?{PICKS}&computed=1{more}")
+    expect(page.get_by_text("marks the better one")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.locator(".viewer")).to_have_attribute("data-mode", "swipe", timeout=TIMEOUT_MS)
+
+
+def fact(page: Page, name: str) -> str:
+    return page.locator(".viewer").get_attribute(f"data-{name}") or ""
+
+
+def add_variant(page: Page, name: str) -> None:
+    box = page.get_by_role("combobox", name="Other variants")
+    box.fill(name)
+    box.press("Enter")
+
+
+def test_modes_pairs_and_zoom_cost_no_rendering_and_survive(browser_page: Page, served: Served) -> None:
+    page = browser_page
+    open_computed(page, served)
+    assert sorted(set(served.rendered())) == ["jpeg-q10", "webp-q40", "webp-q80"]
+    count = len(served.rendered())
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    for mode in ("Grid", "Flicker", "Difference", "Loupe", "Swipe"):
+        page.get_by_role("button", name=mode, exact=True).or_(page.get_by_role("radio", name=mode, exact=True)).click()
+        expect(page.locator(".viewer")).to_have_attribute("data-mode", mode.lower())
+    stage = page.locator(".stage")
+    stage.focus()
+    for _ in range(10):
+        if fact(page, "zoom") == "4":
+            break
+        page.keyboard.press("+")
+        page.wait_for_timeout(200)  # The viewer draws, and says its zoom, with the next frame.
+    assert fact(page, "zoom") == "4"
+    page.wait_for_timeout(2500)  # The view has been reported by now.
+    assert not [url for url in fetched if url.endswith(".png")]
+    assert len(served.rendered()) == count
+
+    # Another variant is computed alone; the zoom stays.
+    add_variant(page, "webp-q41")
+    page.get_by_role("button", name="Compute 1 missing").click(timeout=TIMEOUT_MS)
+    expect(page.get_by_role("cell", name="5: webp-q41")).to_be_visible(timeout=TIMEOUT_MS)
+    assert served.rendered()[count:] == ["webp-q41"]
+    assert fact(page, "zoom") == "4"
+
+
+def test_a_link_opens_the_same_picks_and_view_elsewhere(new_page: Callable[..., Page], served: Served) -> None:
+    page = new_page()
+    open_computed(page, served, "&view=swipe~original~p2~8~0.3~0.6")
+    page.get_by_role("button", name="Link to this view").click()
+    code = page.get_by_test_id("stPopoverBody").locator("code")
+    expect(code).to_contain_text("view=swipe~original~p2~8~0.3~0.6")
+    link = code.inner_text().strip()
+    other = new_page()
+    other.goto(link)
+    expect(other.locator(".viewer")).to_have_attribute("data-right", "p2", timeout=TIMEOUT_MS)
+    for name in ("mode", "left", "right", "zoom", "x", "y"):
+        assert fact(other, name) == fact(page, name)
+    expect(other.get_by_text("marks the better one")).to_be_visible(timeout=TIMEOUT_MS)
+
+
+def test_one_click_jumps_to_the_worst_tile_and_keeps_the_mode(browser_page: Page, served: Served) -> None:
+    open_computed(browser_page, served, "&view=swipe~p1~p2~1~0.5~0.5")
+    browser_page.get_by_role("button", name="1: FLIP").click()
+    viewer = browser_page.locator(".viewer")
+    expect(viewer).to_have_attribute("data-zoom", "4", timeout=TIMEOUT_MS)
+    expect(viewer).to_have_attribute("data-left", "original")
+    assert fact(browser_page, "mode") == "swipe"
+    first = fact(browser_page, "x"), fact(browser_page, "y")
+    browser_page.get_by_role("button", name="2: FLIP").click()
+    expect(viewer).not_to_have_attribute("data-x", first[0], timeout=TIMEOUT_MS)
+
+
+def test_a_cached_variant_comes_back_at_a_click(browser_page: Page, served: Served) -> None:
+    open_computed(browser_page, served)
+    count = len(served.rendered())
+    # By place, not by role: the open list of the box hides the page from assistive technology.
+    cell = browser_page.get_by_test_id("stTable").first.get_by_text("webp-q80")
+    browser_page.get_by_role("button", name="Remove webp-q80").or_(
+        browser_page.locator('[data-baseweb="tag"]', has_text="webp-q80").get_by_role("presentation")
+    ).first.click()
+    expect(cell).to_have_count(0, timeout=TIMEOUT_MS)
+    started = time.perf_counter()
+    add_variant(browser_page, "webp-q80")
+    expect(cell).to_be_visible(timeout=TIMEOUT_MS)
+    print(f"\na cached variant was on screen {time.perf_counter() - started:.3f} s after it was picked")  # noqa: T201
+    assert len(served.rendered()) == count
+
+
+def test_without_the_internet_no_request_fails_or_leaves_the_machine(browser_page: Page, served: Served) -> None:
+    page = browser_page
+    hosts, failed = set(), []
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    page.context.route(
+        "**/*",
+        lambda route: route.continue_() if "127.0.0.1" in route.request.url else route.abort("internetdisconnected"),
+    )
+    open_computed(page, served)
+    page.get_by_text("Juxtapose preview").click()
+    expect(page.get_by_text("A lossy preview")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.locator("iframe")).to_have_count(0)
+    page.get_by_text("Figure for a paper").click()
+    page.get_by_role("button", name="Draw the figure").click(timeout=TIMEOUT_MS)
+    expect(page.get_by_role("button", name="Figure .pdf")).to_be_visible(timeout=TIMEOUT_MS)
+    page.wait_for_timeout(1000)
+    assert {host for host in hosts if host} == {"127.0.0.1"}
+    assert failed == []
+
+
+def test_the_zip_and_the_figure_s_pdf_come_down(browser_page: Page, served: Served) -> None:
+    page = browser_page
+    open_computed(page, served)
+    with page.expect_download(timeout=TIMEOUT_MS) as waiting:
+        page.get_by_role("button", name="Pictures and table as a zip").click()
+    with zipfile.ZipFile(io.BytesIO(waiting.value.path().read_bytes())) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        assert [picture["variant"] for picture in manifest["pictures"]] == [None, "jpeg-q10", "webp-q40", "webp-q80"]
+        assert archive.read(manifest["pictures"][0]["file"]) == png_bytes(frame(1, 640, 384))
+    page.get_by_text("Figure for a paper").click()
+    page.get_by_role("button", name="Draw the figure").click(timeout=TIMEOUT_MS)
+    expect(page.get_by_role("button", name="Figure .pdf")).to_be_visible(timeout=TIMEOUT_MS)
+    with page.expect_download(timeout=TIMEOUT_MS) as waiting:
+        page.get_by_role("button", name="Figure .pdf").click()
+    assert waiting.value.suggested_filename == "castle-figure.pdf"
+    assert waiting.value.path().read_bytes().startswith(b"%PDF-")
