@@ -25,7 +25,7 @@ screenshots: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.browser.screenshots
 
 $(VENV)/.made:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Synthcomp needs Python 3.10 or newer")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Synthcomp needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 

@@ -12,11 +12,10 @@ import json
 import os
 import socket
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.storage import artifacts_dir, write_text

@@ -19,7 +19,9 @@ def refuse(*arguments, **options):
 socket.getaddrinfo = refuse
 socket.create_connection = refuse
 connect = socket.socket.connect
-socket.socket.connect = lambda self, address: connect(self, address) if self.family == socket.AF_UNIX else refuse(address)
+def local_only(self, address):
+    return connect(self, address) if self.family == socket.AF_UNIX else refuse(address)
+socket.socket.connect = local_only
 """
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from synthcomp_core.images import resize
-from synthcomp_core.metrics import measure
 
 from synthcomp_core.codecs import parse_codec
 from synthcomp_core.errors import Cancelled, SynthcompError
+from synthcomp_core.images import resize
 from synthcomp_core.matching import match_bytes
+from synthcomp_core.metrics import measure
 from synthcomp_core.variants import Variant, coded_size, measure_rendering, render, result_row
 
 

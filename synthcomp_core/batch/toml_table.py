@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
-
-import tomllib
 
 from synthcomp_core.errors import PlanError
 

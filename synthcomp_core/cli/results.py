@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +29,7 @@ Decibels = Annotated[bool, typer.Option("--db", help="SSIM and MS-SSIM as -10 lo
 Dataset = Annotated[str | None, typer.Option(help="Only this data set.")]
 
 
-class ExportFormat(str, Enum):
+class ExportFormat(StrEnum):
     """What ``results export`` writes."""
 
     synthcomp = "synthcomp"

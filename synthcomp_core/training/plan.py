@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import fnmatch
+import tomllib
 import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from synthcomp_core.datasets import split_files
 from synthcomp_core.errors import PlanError

@@ -54,8 +54,10 @@ def test_render_writes_picture_bitstream_and_row(reference: Path, tmp_path: Path
     import csv
 
     status = main(
-        ["render", str(reference), str(tmp_path / "o.png"), "--variant", "webp-q70@x2-bicubic"]
-        + ["--bitstream", str(tmp_path / "o.webp"), "--csv", str(tmp_path / "o.csv")]
+        [
+            *("render", str(reference), str(tmp_path / "o.png"), "--variant", "webp-q70@x2-bicubic"),
+            *("--bitstream", str(tmp_path / "o.webp"), "--csv", str(tmp_path / "o.csv")),
+        ]
     )
     assert status == 0
     with (tmp_path / "o.csv").open(newline="") as file:
