@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,7 +146,9 @@ def test_workers_and_runner_may_be_killed_and_every_row_comes_once(
 def scheduler(tmp_path: Path) -> Iterator[str]:
     """A Dask scheduler and two workers as processes of their own, talking TCP on 127.0.0.1: its address."""
     python = [sys.executable, "-m"]
-    options = {"cwd": PROJECT_ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    # Their own environment names no artifacts: where these lie, the runner has to tell.
+    environment = {name: value for name, value in os.environ.items() if name != "SYNTHCOMP_ARTIFACTS"}
+    options = {"cwd": PROJECT_ROOT, "env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     address_file = tmp_path / "scheduler.json"
     processes = [
         subprocess.Popen(
@@ -169,13 +172,20 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
 
 
 def test_workers_of_a_scheduler_over_tcp_give_the_same_rows(
-    plan_path: Path, scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, artifacts: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan_path.write_text(plan_path.read_text().replace("{10..90..10}", "{20,80}").replace("{20..90..10}", "{50,60}"))
-    outcome = carry_out_plan(read_plan(plan_path), Workers(address=scheduler))
-    assert (outcome.total, outcome.carried_out, outcome.failed) == (32, 32, 0)
+    write_frames(tmp_path / "frames", 3, height=120, width=160)
+    learned = "renamed-for-this-test"
+    source = PROJECT_ROOT / "artifacts" / "snapshots" / "mbt2018-q4-mse-games.safetensors"
+    (artifacts / "snapshots").mkdir(parents=True)
+    shutil.copy(source, artifacts / "snapshots" / f"{learned}.safetensors")
+    path = tmp_path / "remote.toml"
+    path.write_text(f'variants = ["jpeg-q{{20,80}}", "{learned}"]\n[[datasets]]\nfolder = "frames"\n')
+    outcome = carry_out_plan(read_plan(path), Workers(address=scheduler))
+    assert (outcome.total, outcome.carried_out, outcome.failed) == (9, 9, 0)
     rows = table_rows(read_results(outcome.results))
-    expected = rows_on_the_spot(plan_path, tmp_path / "alone", monkeypatch)
+    assert {row.codec for row in rows} == {"jpeg", "mbt2018"}
+    expected = rows_on_the_spot(path, tmp_path / "alone", monkeypatch)
     assert [without_times(row) for row in rows] == [without_times(row) for row in expected]
     assert_whole(outcome.folder)
 
