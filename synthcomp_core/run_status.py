@@ -252,6 +252,7 @@ def _training(folder: Path) -> RunSummary:
     step, total = _last_step(log), own.total if own else _training_steps(folder)
     if (folder / DONE).is_file():
         state = FINISHED
+        total = total or step
     elif own is not None and own.state != RUNNING:
         state = own.state
     elif (own is not None and _gone(own)) or time.time() - updated > _SILENT_TRAINING_S:
