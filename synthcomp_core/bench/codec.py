@@ -172,7 +172,7 @@ def bench_codec(
 
 
 def float_code_length_bits(model: Any, z: np.ndarray | None, y: np.ndarray) -> float:
-    """Ideal code length in bits that CompressAI's float ``model`` gives decoded latents (integer units of 2^-12).
+    """Ideal code length in bits that CompressAI's float ``model`` gives decoded latents (integer units of 2^-16).
 
     The sum of -log2 of its likelihoods for z and y, with its context model fed the decoded y.
     """

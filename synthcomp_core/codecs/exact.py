@@ -1,17 +1,17 @@
 """Networks on integers: layers whose outputs are the same on every machine, whatever sums them in whatever order.
 
-Activations are integers in units of 2^-12, held in float64 and clamped to +-2^24 units (+-4096). Weights are integers
-of 16 bits times a power of two, 2^-k, one k a layer. A layer's sum of products is then a sum of integers times 2^-k; it
-is checked, against the weights at hand, to stay below 2^53 of them, so every partial sum is exact in float64 in any
-order, with or without fused multiply-add. What follows is one correctly rounded operation on each value: clamp, leaky
-slope 41/4096 (exact, see ``_MAX_WEIGHT_BITS``), round half to even.
+Activations are integers in units of 2^-16, held in float64 and clamped to +-2^28 units (+-4096). Weights are integers
+times a power of two, 2^-k, one k a layer: as large as exactness allows, 16 to 20 bits for trained models. A layer's sum
+of products is then a sum of integers times 2^-k, and k is such that, with the weights at hand, no sum can reach 2^53 of
+them: every partial sum is exact in float64 in any order, with or without fused multiply-add. What follows is one
+correctly rounded operation on each value after the other: clamp, round half to even, and for a leaky ReLU a product
+with 5243 / 2^19 (exact: 28 + 13 bits), rounded again.
 
 Only copies and matrix products are used, no library convolution: those may sum rounded fractions (Winograd, FFT).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -20,11 +20,11 @@ from torch import Tensor
 from synthcomp_core.codecs.scale_tables import UNIT
 from synthcomp_core.errors import SnapshotError
 
-LIMIT = float(1 << 24)  # Activations are clamped to +-LIMIT units.
-LEAKY_SLOPE = 41 / 4096  # 0.01 (CompressAI's LeakyReLU) as a dyadic fraction.
-_WEIGHT_MAGNITUDE_BITS = 15  # and a sign: 16 bits.
-# 24 bits of a clamped sum + 23 fractional bits + 6 bits of 41 = 53: the leaky product is exact.
-_MAX_WEIGHT_BITS = 23
+LIMIT = float(1 << 28)  # Activations are clamped to +-LIMIT units.
+LEAKY_SLOPE = 5243 / 2**19  # 0.01 (CompressAI's LeakyReLU) to 2e-7, as a dyadic fraction.
+_MAX_WEIGHT_BITS = 24  # Fractional bits: more than float32 weights have is of no use.
+_COARSE_BITS = 20
+_MIN_SIGNIFICANT_BITS = 10  # of a layer's largest weight
 _EXACT_BITS = 53  # float64 holds every integer up to 2^53.
 _ROWS_BYTES = 64 * 2**20  # Memory that the patches of one block of rows may take.
 
@@ -49,25 +49,28 @@ def exact_linear(weight: Tensor, bias: Tensor, name: str) -> ExactLinear:
     weight, bias = weight.detach().double().cpu(), bias.detach().double().cpu()
     if not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
         raise SnapshotError(f"The weights of {name} are not all finite numbers; train or import the model again.")
-    exponent = math.frexp(float(weight.abs().max()))[1]  # |w| < 2^exponent
-    bits = min(_WEIGHT_MAGNITUDE_BITS - exponent, _MAX_WEIGHT_BITS)
+    # k must be the same everywhere, so it follows from sums of integers as well: magnitudes rounded up to 2^-20.
+    coarse = float(torch.ceil(weight.abs() * 2.0**_COARSE_BITS).sum(dim=1).max())
+    coarse_bias = float(torch.ceil(bias.abs() * UNIT).max())
+    if max(coarse, coarse_bias) >= 2.0**_EXACT_BITS:
+        raise SnapshotError(f"The weights of {name} are too large for exact integer arithmetic.")
+    largest = (int(coarse) * int(LIMIT) >> _COARSE_BITS) + int(coarse_bias) + 1
+    bits = min(_MAX_WEIGHT_BITS, _EXACT_BITS - 1 - largest.bit_length())
     scale = 2.0**bits
     integers = torch.round(weight * scale)  # Scaling by a power of two and rounding are exact on every machine.
     bias_integers = torch.round(bias * UNIT * scale)
-    largest = float((integers.abs().sum(dim=1) * LIMIT + bias_integers.abs()).max())
-    if largest >= 2.0**_EXACT_BITS:
-        raise SnapshotError(
-            f"The weights of {name} are too large for exact integer arithmetic ({largest:.3g} >= 2^53)."
-        )
+    largest_sum = float((integers.abs().sum(dim=1) * LIMIT + bias_integers.abs()).max())
+    if largest_sum >= 2.0**_EXACT_BITS or 0 < float(weight.abs().max()) * scale < 2.0**_MIN_SIGNIFICANT_BITS:
+        raise SnapshotError(f"The weights of {name} are too large or too many for exact integer arithmetic.")
     return ExactLinear((integers / scale).t().contiguous(), bias_integers / scale)
 
 
 def settle(sums: Tensor, negative_slope: float | None) -> Tensor:
-    """Sums of products to activations, in place: clamp, leaky ReLU with ``negative_slope`` (None: no ReLU), round."""
-    sums.clamp_(-LIMIT, LIMIT)
+    """Sums of products to activations, in place: clamp, round, leaky ReLU with ``negative_slope`` (None: no ReLU)."""
+    sums.clamp_(-LIMIT, LIMIT).round_()
     if negative_slope is not None:
-        torch.nn.functional.leaky_relu_(sums, negative_slope)
-    return sums.round_()
+        torch.nn.functional.leaky_relu_(sums, negative_slope).round_()
+    return sums
 
 
 @dataclass(frozen=True)

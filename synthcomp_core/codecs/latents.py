@@ -14,13 +14,13 @@ from synthcomp_core.codecs.context import ContextModel, Exchange, context_model,
 from synthcomp_core.codecs.exact import LEAKY_SLOPE, LIMIT, ExactConvolution, exact_sequential
 from synthcomp_core.codecs.level_offsets import NO_LEVEL_OFFSETS, best_level_offsets, level_map
 from synthcomp_core.codecs.prior import IntegerPrior, read_prior
-from synthcomp_core.codecs.scale_tables import SYMBOL_LIMIT, UNIT, scale_tables
+from synthcomp_core.codecs.scale_tables import SCALE_STEP, SYMBOL_LIMIT, UNIT, scale_tables
 from synthcomp_core.codecs.symbols import SymbolDecoder, SymbolEncoder, Symbols, code_length_bits
 from synthcomp_core.progress import OnProgress
 
 _BLOCK_SYMBOLS = 1 << 16  # Symbols coded in one call where no context limits it.
 
-Units = NDArray[np.float64]  # Latents (rows, columns, channels): integers in units of 2^-12.
+Units = NDArray[np.float64]  # Latents (rows, columns, channels): integers in units of 2^-16.
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,8 @@ def _split(
     parameters: Units, channels: int, has_means: bool, level_of: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], Units]:
     """Levels (n, M) and means (n, M) units of parameters (n, M or 2 M): scales, then means."""
-    levels = level_of.take(parameters[:, :channels].astype(np.int64), mode="clip")
+    # Exact: SCALE_STEP is a power of two, and the conversion drops the fraction.
+    levels = level_of.take((parameters[:, :channels] * (1 / SCALE_STEP)).astype(np.int64), mode="clip")
     return levels, parameters[:, channels:] if has_means else np.zeros(levels.shape)
 
 

@@ -92,7 +92,7 @@ class LearnedCodec:
         return crop(image, container.width, container.height)
 
     def latents(self, bitstream: bytes, *, on_progress: OnProgress = silent) -> tuple[Units | None, Units]:
-        """The decoded z and y of a ``.scb``, (rows, columns, channels) in integer units of 2^-12; z may be absent."""
+        """The decoded z and y of a ``.scb``, (rows, columns, channels) in integer units of 2^-16; z may be absent."""
         return self._latents(self._own(bitstream), on_progress)
 
     def _encode(self, image: Image, detailed: bool, on_progress: OnProgress) -> Encoding:

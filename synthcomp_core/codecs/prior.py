@@ -24,7 +24,7 @@ _MEDIAN_LIMIT = 4096
 
 @dataclass(frozen=True)
 class IntegerPrior:
-    """One table a channel. Symbol q of channel c stands for the latent q 2^12 + medians[c] in units of 2^-12.
+    """One table a channel. Symbol q of channel c stands for the latent q 2^16 + medians[c] in units of 2^-16.
 
     medians: (channels,) int64 units. counts: per channel (n + 1,) int32 summing to 2^24 - (n + 1), the last the
     escape; entry i is the symbol offsets[c] + i.

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from synthcomp_core.errors import SynthcompError
 
-UNIT_BITS = 12  # Latents, means and scales are integers in units of 2^-12.
+UNIT_BITS = 16  # Latents, means and scales are integers in units of 2^-16.
 UNIT = 1 << UNIT_BITS
+SCALE_BITS = 12  # Scales are compared with thresholds in steps of 2^-12.
+SCALE_STEP = 1 << (UNIT_BITS - SCALE_BITS)  # in units
 PRECISION_BITS = 24  # of constriction's models: the counts of a table sum to 2^24.
 
 LEVELS = 256
@@ -42,8 +44,8 @@ TABLES_SHA256 = "4023a0fe5859bc7e353b7e7148afd7e9a6b107a2819ca44469be087ab013b26
 class ScaleTables:
     """The integer models of all levels.
 
-    thresholds: (LEVELS - 1,) ascending integers; level = how many of them are <= the scale in units of 2^-12.
-    level_of: (n,) uint8, the level of every scale from 0 to n - 1 units (beyond: the last).
+    thresholds: (LEVELS - 1,) ascending integers; level = how many of them are <= the scale in steps of 2^-12.
+    level_of: (n,) uint8, the level of every scale from 0 to n - 1 steps (beyond: the last).
     shifts: (LEVELS,) b, a bin holds 2^b symbols. widths: (LEVELS,) index into HALF_WIDTHS, non-decreasing.
     first_levels: (len(HALF_WIDTHS) + 1,) the first level of every width, then LEVELS.
     counts: one float32 array (levels of this width, 2 K + 2) per width. float32 holds them exactly; constriction
@@ -66,7 +68,7 @@ class ScaleTables:
 def scale_tables() -> ScaleTables:
     """The tables, computed once a process; SynthcompError when this machine's arithmetic gives other ones."""
     scales = _level_scales()
-    thresholds = np.rint(np.sqrt(scales[:-1] * scales[1:]) * UNIT).astype(np.int64)
+    thresholds = np.rint(np.sqrt(scales[:-1] * scales[1:]) * 2.0**SCALE_BITS).astype(np.int64)
     shifts = np.zeros(LEVELS, np.int64)
     for exponent in range(1, 5):
         shifts[scales > _WIDE_SCALE * 2 ** (exponent - 1)] = exponent
