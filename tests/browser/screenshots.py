@@ -31,7 +31,9 @@ def photograph_live(page: Page, url: str) -> None:
 
 def photograph_upscaling(page: Page, url: str) -> None:
     """FSR 1 against interpolation on a bundled frame."""
-    page.goto(f"{url}/upscaling?image=supertuxkart_lighthouse_0003.webp&fsr_modes=performance&fsr_against=rcan&fsr_against=bicubic")
+    page.goto(
+        f"{url}/upscaling?image=supertuxkart_lighthouse_0003.webp&fsr_modes=performance&fsr_against=rcan&fsr_against=bicubic"
+    )
     page.get_by_role("button", name="Run the benchmark").click(timeout=RENDER_TIMEOUT_MS)
     page.get_by_text("punish sharpening").wait_for(timeout=RENDER_TIMEOUT_MS)
     settled(page)
