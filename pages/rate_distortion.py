@@ -9,11 +9,11 @@ from synthcomp_core.ui.rd_view import (
     pick_view,
     show_bd_table,
     show_chart,
+    show_clicked,
     show_crossover,
     show_domain_gap,
     show_warnings,
 )
-from synthcomp_core.ui.text import plain
 
 enter_through_app()
 st.title("Rate-distortion", anchor=False)
@@ -28,8 +28,7 @@ curves = pick_curves(loaded, choice)
 if curves:
     clicked = show_chart(curves, choice)
     if clicked is not None:
-        variant, image = clicked
-        st.markdown(f"**{plain(variant)}**" + (f" on {plain(image)}" if image else " (mean over images)"))
+        show_clicked(*clicked)
     show_warnings(curves)
     show_bd_table(curves)
     show_crossover(curves)

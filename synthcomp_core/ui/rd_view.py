@@ -92,6 +92,13 @@ def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str] |
     return None
 
 
+def show_clicked(variant: str, image: str) -> None:
+    """Name the clicked point and offer it in Compare; image "" for a mean."""
+    st.markdown(f"**{plain(variant)}**" + (f" on {plain(image)}" if image else " (mean over images)"))
+    query = {"variant": variant, "computed": "1", **({"image": image} if image else {})}
+    st.page_link("pages/compare.py", label="Open in Compare", icon=":material/grid_view:", query_params=query)
+
+
 def show_warnings(curves: Sequence[RDCurve]) -> None:
     """List what is doubtful about the curves."""
     doubts = [f"{curve.name} on {curve.dataset}: {warning}" for curve in curves for warning in lint_curve(curve)]
