@@ -62,7 +62,8 @@ def exact_linear(weight: Tensor, bias: Tensor, name: str) -> ExactLinear:
     largest_sum = float((integers.abs().sum(dim=1) * LIMIT + bias_integers.abs()).max())
     if largest_sum >= 2.0**_EXACT_BITS or 0 < float(weight.abs().max()) * scale < 2.0**_MIN_SIGNIFICANT_BITS:
         raise SnapshotError(f"The weights of {name} are too large or too many for exact integer arithmetic.")
-    return ExactLinear((integers / scale).t().contiguous(), bias_integers / scale)
+    # Outputs lie in rows, seen transposed: matrix products of few rows are a quarter faster that way.
+    return ExactLinear((integers / scale).contiguous().t(), bias_integers / scale)
 
 
 def settle(sums: Tensor, negative_slope: float | None) -> Tensor:

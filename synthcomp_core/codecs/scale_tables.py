@@ -33,11 +33,11 @@ ESCAPE_OFFSET = 1 << (ESCAPE_BITS - 1)
 SYMBOL_LIMIT = ESCAPE_OFFSET - 1
 
 # Tables come in few widths, so that the symbols of many levels are coded in one call. From -K to K bins, and escape.
-HALF_WIDTHS = (2, 4, 8, 16, 32, 64, 104)
+HALF_WIDTHS = (4, 16, 40, 104)
 _TAIL_SIGMAS = 6.3  # 2 Q(6.3) < 2^-31: beyond it nothing is left of 2^24 counts.
 _WIDE_SCALE = 16.0  # Above it a bin holds 2^b symbols, told apart by b equally likely bits (cost under 0.001 bit).
 
-TABLES_SHA256 = "4023a0fe5859bc7e353b7e7148afd7e9a6b107a2819ca44469be087ab013b262"
+TABLES_SHA256 = "d8270f541cfbcbbef4d79c2c205020b498e3a813ad2f2970aa589fc7c8f8926d"
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class ScaleTables:
     level_of: (n,) uint8, the level of every scale from 0 to n - 1 steps (beyond: the last).
     shifts: (LEVELS,) b, a bin holds 2^b symbols. widths: (LEVELS,) index into HALF_WIDTHS, non-decreasing.
     first_levels: (len(HALF_WIDTHS) + 1,) the first level of every width, then LEVELS.
+    half_widths: (LEVELS,) int32 K of each level. boundaries: first_levels, then the first level with a shift.
     counts: one float32 array (levels of this width, 2 K + 2) per width. float32 holds them exactly; constriction
     rescales to (2^24 - n) / sum, which is 1 because they sum to 2^24 - n, and adds 1 to each: no rounding anywhere.
     bits: (sum of all table lengths,) float32, ideal code length of each bin (of one of its symbols, extra bits
@@ -56,8 +57,10 @@ class ScaleTables:
 
     thresholds: NDArray[np.int64]
     level_of: NDArray[np.uint8]
-    shifts: NDArray[np.int64]
+    shifts: NDArray[np.int32]
     widths: NDArray[np.int64]
+    half_widths: NDArray[np.int32]
+    boundaries: NDArray[np.int16]
     first_levels: NDArray[np.int64]
     counts: tuple[NDArray[np.float32], ...]
     bits: NDArray[np.float32]
@@ -90,7 +93,18 @@ def scale_tables() -> ScaleTables:
         )
     bits, starts = _code_lengths(counts, shifts, widths, first_levels)
     level_of = np.searchsorted(thresholds, np.arange(thresholds[-1] + 1), side="right").astype(np.uint8)
-    return ScaleTables(thresholds, level_of, shifts, widths, first_levels, counts, bits, starts)
+    return ScaleTables(
+        thresholds=thresholds,
+        level_of=level_of,
+        shifts=shifts.astype(np.int32),
+        widths=widths,
+        half_widths=np.array(HALF_WIDTHS, np.int32)[widths],
+        boundaries=np.append(first_levels, (shifts > 0).argmax()).astype(np.int16),
+        first_levels=first_levels,
+        counts=counts,
+        bits=bits,
+        starts=starts,
+    )
 
 
 def normalised_counts(masses: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from synthcomp_core.codecs.scale_tables import ESCAPE_BITS, ESCAPE_OFFSET, HALF_WIDTHS, scale_tables
+from synthcomp_core.codecs.scale_tables import ESCAPE_BITS, ESCAPE_OFFSET, scale_tables
 from synthcomp_core.errors import BitstreamError
 
 _TABLE = constriction.stream.model.Categorical(perfect=False)
@@ -29,28 +29,31 @@ class SymbolEncoder:
     def code_levels(self, levels: NDArray[np.uint8], symbols: Symbols) -> Symbols:
         """Append symbols (n,), each under the Gaussian of its level; the symbols themselves."""
         tables = self._tables
-        order, edges = _by_width(levels)
-        levels, ordered = levels[order], symbols[order]
-        shifts = tables.shifts[levels].astype(np.int32)
-        bins = (ordered + ((1 << shifts) >> 1)) >> shifts
-        escaped: list[Symbols] = []
-        for width, half_width in enumerate(HALF_WIDTHS):
+        order, levels, edges = _by_width(levels)
+        ordered = symbols[order]
+        half_widths = tables.half_widths[levels]
+        wide = edges[-1]  # From here on a bin holds several symbols.
+        indices = ordered + half_widths
+        if wide < len(levels):
+            shifts = tables.shifts[levels[wide:]]
+            offsets = ordered[wide:] + ((1 << shifts) >> 1)
+            indices[wide:] = (offsets >> shifts) + half_widths[wide:]
+        # One comparison for both ends: a negative index is a large unsigned one.
+        outside = indices.view(np.uint32) > (2 * half_widths).view(np.uint32)
+        any_outside = bool(outside.any())
+        if any_outside:
+            indices[outside] = 2 * half_widths[outside] + 1
+        for width, counts in enumerate(tables.counts):
             first, last = edges[width], edges[width + 1]
-            if first == last:
-                continue
-            indices = bins[first:last] + half_width
-            outside = (indices < 0) | (indices > 2 * half_width)
-            if outside.any():
-                indices[outside] = 2 * half_width + 1
-                escaped.append(ordered[first:last][outside])
-                shifts[first:last][outside] = 0
-            self._coder.encode(indices, _TABLE, tables.counts[width][levels[first:last] - tables.first_levels[width]])
-        wide = np.flatnonzero(shifts)
-        if wide.size:
-            sizes = 1 << shifts[wide]
-            self._coder.encode((ordered[wide] + (sizes >> 1)) & (sizes - 1), _EQUALLY_LIKELY, sizes)
-        if escaped:
-            self._encode_escapes(np.concatenate(escaped))
+            if first < last:
+                rows = counts[levels[first:last] - tables.first_levels[width]]
+                self._coder.encode(indices[first:last], _TABLE, rows)
+        if wide < len(levels):
+            inside = ~outside[wide:]
+            sizes = 1 << shifts[inside]
+            self._coder.encode(offsets[inside] & (sizes - 1), _EQUALLY_LIKELY, sizes)
+        if any_outside:
+            self._encode_escapes(ordered[outside])
         return symbols
 
     def code_table(self, counts: NDArray[np.int32], offset: int, symbols: Symbols) -> Symbols:
@@ -82,30 +85,23 @@ class SymbolDecoder:
     def code_levels(self, levels: NDArray[np.uint8]) -> Symbols:
         """The next symbols (n,), each under the Gaussian of its level; BitstreamError when the code is invalid."""
         tables = self._tables
-        order, edges = _by_width(levels)
-        levels = levels[order]
-        shifts = tables.shifts[levels].astype(np.int32)
-        ordered = np.empty(len(levels), np.int32)
-        escapes: list[NDArray[np.intp]] = []
-        for width, half_width in enumerate(HALF_WIDTHS):
+        order, levels, edges = _by_width(levels)
+        half_widths = tables.half_widths[levels]
+        wide = edges[-1]
+        indices = np.empty(len(levels), np.int32)
+        for width, counts in enumerate(tables.counts):
             first, last = edges[width], edges[width + 1]
-            if first == last:
-                continue
-            rows = tables.counts[width][levels[first:last] - tables.first_levels[width]]
-            indices = self._decode(_TABLE, rows)
-            outside = np.flatnonzero(indices == 2 * half_width + 1)
-            if outside.size:
-                escapes.append(first + outside)
-            ordered[first:last] = indices - half_width
-        if escapes:
-            shifts[np.concatenate(escapes)] = 0
-        wide = np.flatnonzero(shifts)
-        if wide.size:
-            sizes = 1 << shifts[wide]
-            ordered[wide] = ordered[wide] * sizes - (sizes >> 1) + self._decode(_EQUALLY_LIKELY, sizes)
-        if escapes:
-            positions = np.concatenate(escapes)
-            ordered[positions] = self._decode_escapes(len(positions))
+            if first < last:
+                rows = counts[levels[first:last] - tables.first_levels[width]]
+                indices[first:last] = self._decode(_TABLE, rows)
+        ordered = indices - half_widths
+        outside = ordered > half_widths
+        if wide < len(levels):
+            inside = wide + np.flatnonzero(~outside[wide:])
+            sizes = 1 << tables.shifts[levels[inside]]
+            ordered[inside] = ordered[inside] * sizes - (sizes >> 1) + self._decode(_EQUALLY_LIKELY, sizes)
+        if outside.any():
+            ordered[outside] = self._decode_escapes(int(outside.sum()))
         symbols = np.empty_like(ordered)
         symbols[order] = ordered
         return symbols
@@ -135,20 +131,19 @@ class SymbolDecoder:
 def code_length_bits(levels: NDArray[np.uint8], symbols: Symbols) -> NDArray[np.float32]:
     """Ideal code length in bits of each symbol under the integer table of its level; any shape."""
     tables = scale_tables()
-    half_widths = np.array(HALF_WIDTHS)[tables.widths].astype(np.int32)[levels]
-    shifts = tables.shifts.astype(np.int32)[levels]
+    half_widths = tables.half_widths[levels]
+    shifts = tables.shifts[levels]
     bins = (symbols + ((1 << shifts) >> 1)) >> shifts
-    bins[np.abs(bins) > half_widths] = ESCAPE_OFFSET
-    bins = np.minimum(bins, half_widths + 1)
+    bins = np.where(np.abs(bins) > half_widths, half_widths + 1, bins)
     return tables.bits[tables.starts[levels] + bins]
 
 
-def _by_width(levels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], list[int]]:
-    """The order that sorts symbols by level, and where each table width begins in it (and the end)."""
+def _by_width(levels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.uint8], list[int]]:
+    """The order that sorts symbols by level, the sorted levels, and where in them each table width begins, and the
+    levels of several symbols a bin."""
     order = np.argsort(levels, kind="stable")
-    histogram = np.bincount(levels, minlength=256)
-    edges = np.concatenate(([0], np.cumsum(histogram)))[scale_tables().first_levels]
-    return order, edges.tolist()
+    ordered = levels[order]
+    return order, ordered, ordered.searchsorted(scale_tables().boundaries).tolist()
 
 
 def _concrete(counts: NDArray[np.int32]) -> Any:
