@@ -268,7 +268,7 @@ class _Builder:
         for number, line in enumerate(lines):
             shown = shorten(line, caption_width, self.style)
             self._centred(shown, left + box_size[0] / 2, bottom + self.gap / 2 + number * self.line)
-        self._centred("original", x + crops_width / 2, bottom + self.gap / 2)
+        self._centred("original", x + crops_width / 2, y - self.gap / 2)
         return overview, math.ceil(bottom + self.gap / 2 + len(lines) * self.line)
 
     def _headings(self, top: int) -> int:

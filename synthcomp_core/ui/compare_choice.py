@@ -71,11 +71,10 @@ def complain_about_all(key: str, options: list[str]) -> None:
 
 
 def keep_among(key: str, options: list[str]) -> None:
-    """Forget a remembered choice that is no option any more; call it before the widget is drawn."""
+    """Go back to the default where a remembered choice is no option any more; call it before the widget is drawn."""
     held = st.session_state.get(key)
-    if isinstance(held, list):
-        st.session_state[key] = [value for value in held if value in options]
-    elif held is not None and held not in options:
+    values = held if isinstance(held, list) else [held]
+    if held is not None and any(value not in options for value in values):
         del st.session_state[key]
 
 

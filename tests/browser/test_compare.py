@@ -21,7 +21,7 @@ from tests.pages.conftest import frame
 pytestmark = pytest.mark.browser
 
 HARNESS = Path(__file__).parent / "compare_harness.py"
-TIMEOUT_MS = 180_000
+TIMEOUT_MS = 60_000
 PICKS = "image=castle.png&variant=jpeg-q10&variant=webp-q40&variant=webp-q80"
 
 
@@ -60,8 +60,16 @@ def fact(page: Page, name: str) -> str:
 
 def add_variant(page: Page, name: str) -> None:
     box = page.get_by_role("combobox", name="Other variants")
+    box.scroll_into_view_if_needed()
+    box.click()
+    page.wait_for_timeout(500)  # A page still scrolling closes the list, and forgets what was typed.
     box.fill(name)
+    expect(page.get_by_role("option", name=name)).to_be_visible()
     box.press("Enter")
+    expect(box).to_have_value("")
+    # The open list hides the page from the roles that tests go by.
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
 
 
 def test_modes_pairs_and_zoom_cost_no_rendering_and_survive(browser_page: Page, served: Served) -> None:
@@ -72,7 +80,7 @@ def test_modes_pairs_and_zoom_cost_no_rendering_and_survive(browser_page: Page, 
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(request.url))
     for mode in ("Grid", "Flicker", "Difference", "Loupe", "Swipe"):
-        page.get_by_role("button", name=mode, exact=True).or_(page.get_by_role("radio", name=mode, exact=True)).click()
+        page.locator(".viewer").get_by_text(mode, exact=True).click()
         expect(page.locator(".viewer")).to_have_attribute("data-mode", mode.lower())
     stage = page.locator(".stage")
     stage.focus()
@@ -83,13 +91,13 @@ def test_modes_pairs_and_zoom_cost_no_rendering_and_survive(browser_page: Page, 
         page.wait_for_timeout(200)  # The viewer draws, and says its zoom, with the next frame.
     assert fact(page, "zoom") == "4"
     page.wait_for_timeout(2500)  # The view has been reported by now.
-    assert not [url for url in fetched if url.endswith(".png")]
+    assert not [url for url in fetched if "/media/" in url and url.endswith(".png")]
     assert len(served.rendered()) == count
 
     # Another variant is computed alone; the zoom stays.
     add_variant(page, "webp-q41")
     page.get_by_role("button", name="Compute 1 missing").click(timeout=TIMEOUT_MS)
-    expect(page.get_by_role("cell", name="5: webp-q41")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.get_by_role("rowheader", name="5: webp-q41")).to_be_visible(timeout=TIMEOUT_MS)
     assert served.rendered()[count:] == ["webp-q41"]
     assert fact(page, "zoom") == "4"
 
@@ -130,8 +138,10 @@ def test_a_cached_variant_comes_back_at_a_click(browser_page: Page, served: Serv
         browser_page.locator('[data-baseweb="tag"]', has_text="webp-q80").get_by_role("presentation")
     ).first.click()
     expect(cell).to_have_count(0, timeout=TIMEOUT_MS)
+    box = browser_page.get_by_role("combobox", name="Other variants")
+    box.fill("webp-q80")
     started = time.perf_counter()
-    add_variant(browser_page, "webp-q80")
+    box.press("Enter")
     expect(cell).to_be_visible(timeout=TIMEOUT_MS)
     print(f"\na cached variant was on screen {time.perf_counter() - started:.3f} s after it was picked")  # noqa: T201
     assert len(served.rendered()) == count
