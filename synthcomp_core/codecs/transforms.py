@@ -22,6 +22,7 @@ Layer = Callable[[Tensor], Tensor]
 PRECISIONS = ("auto", "float32", "bfloat16")
 LATENT_STRIDE = 16  # pixels a side of one latent position
 _GDN_BLOCK = 512  # positions
+_PIXEL_ROWS = 16
 _STRIP_PIXELS = 4_500_000  # A strip takes about 500 bytes a pixel at N = 192 in float32.
 _GDN_PEDESTAL = 2.0**-36  # CompressAI's NonNegativeParametrizer: reparam_offset 2^-18, squared.
 _GDN_BETA_MIN = 1e-6
@@ -211,33 +212,44 @@ class _Builder:
         return lambda x: functional.conv_transpose2d(x.to(weight.dtype), weight, bias, **options).to(self.dtype)
 
     def to_pixels(self, weight: Tensor, bias: Tensor) -> Layer:
-        """The last sub-pixel convolution, giving 8-bit levels, in float32.
+        """The last sub-pixel convolution, giving 8-bit levels, in float32, a few rows at a time.
 
         bfloat16 holds levels from 128 on as whole numbers only; rounding them once more biases the picture.
         """
         placed = self.placed(weight * 255, fine=True)
         placed_bias = self.placed(bias * 255, fine=True)
-        return lambda x: functional.pixel_shuffle(functional.conv2d(x.float(), placed, placed_bias, padding=1), 2)
+
+        def layer(x: Tensor) -> Tensor:
+            height = x.shape[2]
+            block = _PIXEL_ROWS if x.device.type == "cpu" else height
+            strips = []
+            for top in range(0, height, block):
+                first, last = max(0, top - 1), min(height, top + block + 1)
+                strip = functional.conv2d(x[:, :, first:last].float(), placed, placed_bias, padding=1)
+                strips.append(strip[:, :, top - first : top - first + block])
+            return functional.pixel_shuffle(torch.cat(strips, dim=2), 2)
+
+        return layer
 
     def gdn(self, name: str, *, inverse: bool = False) -> Layer:
         """GDN (Balle 2016): x / sqrt(beta + gamma x^2); inverse: x sqrt(beta + gamma x^2).
 
-        In blocks of positions that stay in a core's cache. The inverse is computed in float32 whatever the precision: a
-        gamma of 8 bits shifts whole pictures by up to 0.15 levels (0.03 dB), while analysis does not notice.
+        In blocks of positions that stay in a core's cache. The inverse takes roots and products in float32 whatever the
+        precision: with all in bfloat16 frames lost 0.04 dB, so less than 0.01.
         """
-        beta = self.placed(_nonnegative(self.tensors[f"{name}.beta"], _GDN_BETA_MIN), fine=inverse)
-        gamma = self.placed(_nonnegative(self.tensors[f"{name}.gamma"], 0.0).t().contiguous(), fine=inverse)
-        root = torch.sqrt_ if inverse else torch.rsqrt_
+        beta = self.placed(_nonnegative(self.tensors[f"{name}.beta"], _GDN_BETA_MIN))
+        gamma = self.placed(_nonnegative(self.tensors[f"{name}.gamma"], 0.0).t().contiguous())
 
         def layer(x: Tensor) -> Tensor:
             positions = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])  # A view, as x is channels last.
             block = _GDN_BLOCK if x.device.type == "cpu" else len(positions)
             for start in range(0, len(positions), block):
                 part = positions[start : start + block]
-                values = part.to(gamma.dtype)
-                norm = root(torch.addmm(beta, values * values, gamma))
-                torch.mul(norm, values, out=norm)
-                part.copy_(norm)
+                norm = torch.addmm(beta, part * part, gamma)
+                if inverse:
+                    part.copy_(norm.float().sqrt_().mul_(part.float()))
+                else:
+                    part.mul_(norm.rsqrt_())
             return x
 
         return layer
