@@ -43,7 +43,7 @@ class IsoQuantity:
 ISO_QUANTITIES: dict[str, IsoQuantity] = {
     quantity.name: quantity
     for quantity in (
-        IsoQuantity(BYTES, "bytes", 0.02, relative=True, decimals=0, unit=" bytes"),
+        IsoQuantity(BYTES, "size", 0.02, relative=True, decimals=0, unit=" bytes"),
         IsoQuantity("psnr_rgb", "PSNR", 0.05, decimals=2, unit=" dB"),
         IsoQuantity("msssim_rgb", "MS-SSIM", 0.0005),
         IsoQuantity("flip", "FLIP", 0.001, higher_with_quality=False),

@@ -123,7 +123,7 @@ def test_the_iso_lock_matches_bytes_or_says_why_not(page: AppTest, renders: list
         num_bytes = int(strip(page)[name]["bytes"].strip("* ◀").replace(",", ""))
         within = abs(num_bytes - target) <= 0.02 * target
         label = {"jpeg": "JPEG", "jpeg2000": "JPEG 2000"}[family]
-        assert any(f"{family}-q" in text and "holds bytes" in text for text in captions) == within
+        assert any(f"{family}-q" in text and "holds size" in text for text in captions) == within
         assert any(text.startswith(f"{label}'s whole qualities are too coarse") for text in captions) == (not within)
     count = len(renders)
     page.run()
