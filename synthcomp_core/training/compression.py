@@ -11,6 +11,7 @@ from torch.nn import functional
 from synthcomp_core.errors import PlanError
 from synthcomp_core.torchvision_import import ensure_torchvision
 from synthcomp_core.training.gain import search_gain
+from synthcomp_core.training.gdn import use_blocked_gdn
 from synthcomp_core.training.grow import grow_latents
 from synthcomp_core.training.latents import draw_noise, quantised_forward, train_forward
 from synthcomp_core.training.loader import PatchSampler, PixelCache, to_tensor, validation_crops
@@ -61,7 +62,7 @@ class CompressionTask:
     def build(self, start: dict[str, Tensor] | None) -> tuple[nn.Module, str]:
         """The model to train, from ``start`` when given, and a note on how the start was fitted to the plan."""
         plan = self.plan
-        net = new_model(plan.architecture, plan.N, plan.M)
+        net = use_blocked_gdn(new_model(plan.architecture, plan.N, plan.M))
         if start is None:
             return CompressionStep(net, self.loss, plan.surrogate), "from random weights"
         # Parameters only: the constants among the buffers do not survive float16 (a likelihood floor of 1e-9 is 0).

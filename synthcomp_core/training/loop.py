@@ -110,7 +110,7 @@ class Trainer:
         for parameter in slow:
             parameter.requires_grad_(False)
         parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.Adam(parameters, lr=plan.lr)
+        optimizer = torch.optim.Adam(parameters, lr=plan.lr, fused=True)
         self.raw = module
         wrapped = torch.compile(module) if compile_module else module
         self.module, self.optimizer = fabric.setup(wrapped, optimizer)

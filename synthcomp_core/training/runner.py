@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from synthcomp_core.allocator import keep_freed_memory
 from synthcomp_core.errors import PlanError
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.snapshots import SnapshotCard, load_snapshot, read_checkpoint, snapshot_path
@@ -84,6 +85,8 @@ def launch(device: DevicePlan) -> Any:
     accelerator = device.accelerator
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    if accelerator == "cpu":
+        keep_freed_memory()
     several = device.devices * device.nodes > 1
     fabric = Fabric(
         accelerator=accelerator,

@@ -5,11 +5,11 @@ re-associated (no fastmath), and kernels release the interpreter lock, so that b
 Source of the algorithm: ffx_fsr1.h v1.20210629 and ffx_a.h (AMD, MIT licence).
 """
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
+
+from synthcomp_core.compiled import compiled
 
 MARGIN = 2  # EASU's taps reach from 1 before to 2 after the texel f, and f itself lies from -1 to size - 1.
 
@@ -23,48 +23,36 @@ _RCAS_LIMIT = np.float32(-(0.25 - 1.0 / 16.0))
 _255 = np.float32(255.0)
 
 
-def _compile(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """numba.njit with the machine code kept on disk where a cache folder is writable."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        try:
-            return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
-        except RuntimeError:  # numba found no writable cache folder: compile anew in every process
-            return numba.njit(nogil=True, error_model="numpy", **options)(function)
-
-    return decorate
-
-
-@_compile()
+@compiled()
 def _low_reciprocal(value: Any) -> Any:
     """APrxLoRcpF1."""
     return np.int32(np.int32(0x7EF07EBB) - np.float32(value).view(np.int32)).view(np.float32)
 
 
-@_compile()
+@compiled()
 def _medium_reciprocal(value: Any) -> Any:
     """APrxMedRcpF1: the bit trick and one Newton step."""
     first = np.int32(np.int32(0x7EF19FFF) - np.float32(value).view(np.int32)).view(np.float32)
     return first * (-first * value + _TWO)
 
 
-@_compile()
+@compiled()
 def _low_inverse_root(value: Any) -> Any:
     """APrxLoRsqF1; the value is not negative, so that the shift may be arithmetic."""
     return np.int32(np.int32(0x5F347D74) - (np.float32(value).view(np.int32) >> np.int32(1))).view(np.float32)
 
 
-@_compile()
+@compiled()
 def _lower(a: Any, b: Any) -> Any:
     return a if a < b else b
 
 
-@_compile()
+@compiled()
 def _higher(a: Any, b: Any) -> Any:
     return a if a > b else b
 
 
-@_compile()
+@compiled()
 def prepare_rows(image: Any, planes: Any, slopes: Any, start: int, stop: int) -> None:
     """Rows start..stop of the padded picture: its colour planes in [0, 1] and the slopes at every texel.
 
@@ -100,7 +88,7 @@ def prepare_rows(image: Any, planes: Any, slopes: Any, start: int, stop: int) ->
             slopes[y, x, 3] = edge_y * edge_y
 
 
-@_compile()
+@compiled()
 def _tap(dx: Any, dy: Any, dir_x: Any, dir_y: Any, len_x: Any, len_y: Any, lobe: Any, clip: Any) -> Any:
     """The weight of the texel at (dx, dy) from the output position (FsrEasuTapF)."""
     along = (dx * dir_x + dy * dir_y) * len_x
@@ -112,7 +100,7 @@ def _tap(dx: Any, dy: Any, dir_x: Any, dir_y: Any, len_x: Any, len_y: Any, lobe:
     return base * (window * window)
 
 
-@_compile()
+@compiled()
 def easu_rows(
     planes: Any, slopes: Any, columns: Any, offsets: Any, ratio: Any, origin: Any, start: int, out: Any
 ) -> None:
@@ -188,7 +176,7 @@ def easu_rows(
                 out[j, i, c] = _lower(highest, _higher(lowest, colour * total))
 
 
-@_compile()
+@compiled()
 def _lobe(north: Any, west: Any, centre: Any, east: Any, south: Any) -> Any:
     """How far one channel may be sharpened before it clips: negative, 0 for not at all."""
     lowest = _lower(_lower(north, west), _lower(east, south))
@@ -201,7 +189,7 @@ def _lobe(north: Any, west: Any, centre: Any, east: Any, south: Any) -> Any:
     return _higher(to_black, to_white)
 
 
-@_compile()
+@compiled()
 def rcas_rows(picture: Any, start: int, sharpness: Any, out: Any) -> None:
     """RCAS for the rows start, start + 1, ... of ``picture`` that fill ``out``; both (rows, W, 3) float32.
 
@@ -231,7 +219,7 @@ def rcas_rows(picture: Any, start: int, sharpness: Any, out: Any) -> None:
                 out[j, x, c] = (lobe * (above[x, c] + west + below[x, c] + east) + row[x, c]) * scale
 
 
-@_compile()
+@compiled()
 def round_rows(picture: Any, out: Any) -> None:
     """``picture``, float32, as uint8: floor(clip(value, 0, 1) * 255 + 0.5)."""
     for y in range(picture.shape[0]):
