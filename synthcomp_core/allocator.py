@@ -19,4 +19,5 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     settings = ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, _LARGEST), (_M_TOP_PAD, _PAD))
-    return all([mallopt(key, value) == 1 for key, value in settings])
+    results = [mallopt(key, value) for key, value in settings]
+    return all(result == 1 for result in results)

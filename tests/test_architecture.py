@@ -15,7 +15,7 @@ CORE = PROJECT_ROOT / "synthcomp_core"
 HEAVY = {"torch", "torchvision", "compressai", "spandrel", "lightning_fabric", "dask", "distributed"}
 # Lower layers come first; a module may import from its own layer and those before it.
 LAYERS = [
-    {"errors", "progress", "storage", "torchvision_import"},
+    {"errors", "progress", "storage", "torchvision_import", "allocator", "compiled"},
     {"images", "image_files", "image_headers"},
     {"snapshots", "archives", "datasets"},
     {"codecs", "upscalers", "metrics", "results", "results_formats", "training"},
@@ -24,7 +24,7 @@ LAYERS = [
         *("curves", "rd", "charts", "rd_figure", "rd_export", "export"),
         *("figure_layout", "figure_request", "figures", "figure_cells", "kept", "run_status", "run_charts", "batch"),
     },
-    {"ui", "cli", "bench"},
+    {"ui", "cli", "bench", "warm_up"},
 ]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -127,7 +128,7 @@ def _shares(count: int, threads: int) -> list[tuple[int, int]]:
     """The latents of a step in whole tiles of 4, as (first, last) for each of up to ``threads`` threads."""
     tiles = -(-count // ROWS)
     edges = [tiles * index // min(threads, tiles) * ROWS for index in range(min(threads, tiles) + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _buffers(model: ContextModel, most: int) -> tuple[NDArray[np.float64], ...]:

@@ -20,12 +20,14 @@ def _layer(x: Any, first: int, last: int, weight: Any, bias: Any, sums: Any, lea
     """Rows ``first`` to ``last`` (a multiple of 4 of them) of sums = settle(bias + x weight).
 
     x: (n, >= inputs); weight: (panels, inputs, 8) float32; sums: (n, panels * 8). bias: (panels * 8,), or empty where
-    the sums already begin with theirs. Settled as exact.settle does: clamped, rounded half to even, leaky ReLU, rounded.
+    the sums already begin with theirs. Settled as exact.settle does: clamped, rounded half to even, leaky ReLU,
+    rounded.
     """
     inputs = weight.shape[1]
     if len(bias):
         for row in range(first, last):
-            sums[row] = bias
+            for column in range(len(bias)):
+                sums[row, column] = bias[column]
     for panel in range(weight.shape[0]):
         for row in range(first, last, ROWS):
             exact_tile(
@@ -34,12 +36,11 @@ def _layer(x: Any, first: int, last: int, weight: Any, bias: Any, sums: Any, lea
                 sums, row * sums.shape[1] + panel * EXACT_WIDTH, sums.shape[1],
             )  # fmt: skip
     for row in range(first, last):
-        line = sums[row]
-        for column in range(len(line)):
-            value = np.rint(min(max(line[column], -LIMIT), LIMIT))
+        for column in range(sums.shape[1]):
+            value = np.rint(min(max(sums[row, column], -LIMIT), LIMIT))
             if leaky:
                 value = value if value > 0.0 else np.rint(value * LEAKY_SLOPE)
-            line[column] = value
+            sums[row, column] = value
 
 
 @compiled()
@@ -52,6 +53,8 @@ def step_parameters(
     step lies at row ``row`` + i, column ``column`` - 3 i (unpadded); those from ``count`` on fill up the last tile.
     hyper: (H, W, outputs), the hyper part of the second layer's sums. layers: four pairs of weight panels and bias;
     buffers: the neighbours and the four layers' outputs, each (latents, width).
+
+    Plain loops throughout: numba takes seconds to compile an assignment of slices.
     """
     neighbours, context, hidden, deeper, parameters = buffers
     channels, outputs = canvas.shape[2], hyper.shape[2]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from synthcomp_core.codecs import winograd
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.images import Image
 
@@ -128,6 +129,8 @@ class _Builder:
 
     def google(self) -> tuple[list[Layer], list[Layer]]:
         """g_a, g_s of bmshj2018 and mbt2018: four strided 5x5 convolutions with (inverse) GDN between."""
+        if self.device.type == "cpu" and self.dtype == torch.float32 and winograd.fits(self.tensors):
+            return self.google_by_winograd()
         g_a: list[Layer] = [self.convolution("g_a.0", stride=2, scale=1 / 255)]
         g_s: list[Layer] = []
         for index in (1, 3, 5):
@@ -135,6 +138,24 @@ class _Builder:
             g_a += [self.gdn(f"g_a.{index}"), self.convolution(f"g_a.{index + 1}", stride=2, fine=index == 5)]
             g_s += [self.deconvolution(f"g_s.{index - 1}", fine=index == 1), self.gdn(f"g_s.{index}", inverse=True)]
         return g_a, [*g_s, self.to_pixels(*_subpixel(self.tensors["g_s.6.weight"], self.tensors["g_s.6.bias"]))]
+
+    def google_by_winograd(self) -> tuple[list[Layer], list[Layer]]:
+        """The same layers by compiled kernels, which take half the time of general ones in float32."""
+
+        def weights(name: str) -> tuple[Tensor, Tensor]:
+            return self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
+
+        gdn = {
+            name: winograd.Gdn(*self.gdn_parameters(f"{name}"))
+            for name in (f"{side}.{index}" for side in ("g_a", "g_s") for index in (1, 3, 5))
+        }
+        none = winograd.Gdn()
+        g_a = [winograd.from_pixels(*weights("g_a.0"), gdn["g_a.1"])]
+        g_a += [
+            winograd.convolution(*weights(f"g_a.{index}"), gdn.get(f"g_a.{index + 1}", none)) for index in (2, 4, 6)
+        ]
+        g_s = [winograd.deconvolution(*weights(f"g_s.{index}"), gdn[f"g_s.{index + 1}"]) for index in (0, 2, 4)]
+        return g_a, [*g_s, winograd.to_pixels(*_subpixel(*weights("g_s.6")))]
 
     def cheng(self, attention: bool) -> tuple[list[Layer], list[Layer]]:
         """g_a, g_s of cheng2020: residual blocks of 3x3 convolutions, sub-pixel upsampling, attention if asked."""
@@ -237,8 +258,8 @@ class _Builder:
         In blocks of positions that stay in a core's cache. The inverse takes roots and products in float32 whatever the
         precision: with all in bfloat16 frames lost 0.04 dB, so less than 0.01.
         """
-        beta = self.placed(_nonnegative(self.tensors[f"{name}.beta"], _GDN_BETA_MIN))
-        gamma = self.placed(_nonnegative(self.tensors[f"{name}.gamma"], 0.0).t().contiguous())
+        beta, gamma = self.gdn_parameters(name)
+        beta, gamma = self.placed(beta), self.placed(gamma.t().contiguous())
 
         def layer(x: Tensor) -> Tensor:
             positions = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])  # A view, as x is channels last.
@@ -253,6 +274,11 @@ class _Builder:
             return x
 
         return layer
+
+    def gdn_parameters(self, name: str) -> tuple[Tensor, Tensor]:
+        """beta (C,) and gamma (C, C) of a GDN, all at least 0."""
+        beta = _nonnegative(self.tensors[f"{name}.beta"], _GDN_BETA_MIN)
+        return beta, _nonnegative(self.tensors[f"{name}.gamma"], 0.0)
 
     def placed(self, tensor: Tensor, fine: bool = False) -> Tensor:
         tensor = tensor.to(self.device, torch.float32 if fine else self.dtype)
