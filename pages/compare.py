@@ -7,6 +7,7 @@ from synthcomp_core.ui.compare_export import show_copy_anything
 from synthcomp_core.ui.compare_juxtapose import show_preview
 from synthcomp_core.ui.compare_run import comparison_so_far, compute_missing, forget_failures
 from synthcomp_core.ui.compare_view import (
+    FIGURE_KEY,
     find_worst,
     known_view,
     pick_shown,
@@ -47,7 +48,7 @@ if comparison.results:
     show_numbers(shown, others)
     extra = tuple(compared.variant for compared in comparison.results if compared.variant not in choice.matrix)
     worst = find_worst(picked, shown)
-    show_figure_panel(picked, extra, key="compare", view=known_view, axes=choice.axes, worst=worst)
+    show_figure_panel(picked, extra, key=FIGURE_KEY, view=known_view, axes=choice.axes, worst=worst)
     show_copy_anything(picked, comparison.results)
     show_preview(picked, shown)
 elif not comparison.missing:

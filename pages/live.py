@@ -3,6 +3,7 @@
 import streamlit as st
 
 from synthcomp_core.ui.entry import enter_through_app
+from synthcomp_core.ui.figure_panel import crops_on_picture, show_figure_panel, take_crops
 from synthcomp_core.ui.image_picker import pick_image
 from synthcomp_core.ui.live_run import apply_matched_quality, can_match, last_result, match_side, render_sides
 from synthcomp_core.ui.metric_strip import show_metric_strip
@@ -42,7 +43,13 @@ if picked is not None:
             picture, side_overlays = side_pictures(side.side, side.rendered)
             pictures.append(picture)
             overlays.extend(side_overlays)
-    show_viewer(pictures, overlays=overlays, key="live_viewer")
+    show_viewer(
+        pictures,
+        overlays=overlays,
+        key="live_viewer",
+        crops=crops_on_picture(picked, "live"),
+        on_crops=lambda crops: take_crops(crops, "live"),
+    )
 
 match_clicked = None
 if shown is not None:
@@ -60,6 +67,8 @@ if shown is not None:
                 match_label = f"Match {side.side}'s bytes to {other.side}"
                 if st.button(match_label, key=f"match_{side.side}", icon=":material/balance:", help=MATCH_HELP):
                     match_clicked = (side, other)
+    if rows:
+        show_figure_panel(shown.picked, [side.variant for side in shown.sides if side.rendered is not None], key="live")
 
 opened_by_link = "rendered" in st.query_params and result is None
 if picked is not None and (submitted or opened_by_link):

@@ -10,9 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from synthcomp_core.export import cell_text, table_columns
+from synthcomp_core.figures import Crop
 from synthcomp_core.results import ResultRow
 from synthcomp_core.ui.compare_choice import complain_about_all, keep_among
 from synthcomp_core.ui.compare_run import Compared, Comparison
+from synthcomp_core.ui.figure_panel import crops_on_picture, take_crops
 from synthcomp_core.ui.image_picker import PickedImage
 from synthcomp_core.ui.metric_strip import show_metric_strip
 from synthcomp_core.ui.text import plain
@@ -20,7 +22,8 @@ from synthcomp_core.ui.viewer import DEFAULT_URL_PARAM, MAX_PICTURES, Picture, V
 from synthcomp_core.worst_tiles import TILE_SIDE, WorstTile, worst_of_means
 
 VIEWER_HEIGHT = 720
-_VIEW, _KNOWN = "compare_view", "compare_known_view"
+FIGURE_KEY = "compare"
+_VIEW, _KNOWN, _PICKED = "compare_view", "compare_known_view", "compare_picked_now"
 _ORIGINALS = 1  # Pictures in the viewer before the first variant.
 _TILE_ZOOM = 4.0
 ORIGINAL = "original"
@@ -53,6 +56,8 @@ def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> None:
     Pictures are called by their place, so that the pair on screen survives another λ or image. A fragment, so that a
     view come to rest, which the viewer reports, runs nothing but this, and does not stop a computation.
     """
+    if st.session_state.pop(_PICKED, False):
+        st.rerun(scope="app")  # The figure panel, which takes the crops, lies outside of the fragment.
     height, width = picked.image.shape[:2]
     pictures = [Picture(ORIGINAL, f"Original · {picked.name}", picked.png, width, height, f"{width}x{height}", None)]
     overlays: list[Picture] = []
@@ -77,6 +82,8 @@ def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> None:
         height=VIEWER_HEIGHT,
         state=st.session_state.get(_VIEW),
         on_state_change=_nothing_more,
+        crops=crops_on_picture(picked, FIGURE_KEY),
+        on_crops=_take_crops,
     )
     with st.popover("Link to this view", icon=":material/link:"):
         st.code(current_link(known_view()), language=None, wrap_lines=True)
@@ -85,6 +92,11 @@ def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> None:
 
 def _nothing_more() -> None:
     """The fragment's rerun takes the view over; there is nothing else to do when it changes."""
+
+
+def _take_crops(crops: Sequence[Crop]) -> None:
+    take_crops(crops, FIGURE_KEY)
+    st.session_state[_PICKED] = True
 
 
 def known_view() -> ViewState:

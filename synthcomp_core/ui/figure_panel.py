@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from synthcomp_core.figure_request import (
     latex_figure,
     requested_variants,
 )
-from synthcomp_core.figures import Crop, FigureCell, FigureContent, content_layout, draw_figure
+from synthcomp_core.figures import MAX_CROPS, Crop, FigureCell, FigureContent, content_layout, draw_figure
 from synthcomp_core.images import read_image
 from synthcomp_core.matrix import MatrixAxes
 from synthcomp_core.storage import PROJECT_ROOT
@@ -27,7 +28,7 @@ from synthcomp_core.ui.image_picker import PickedImage
 from synthcomp_core.ui.rendered import Rendered, render_for_page
 from synthcomp_core.ui.stages import stages
 from synthcomp_core.ui.text import plain
-from synthcomp_core.ui.viewer import ViewState
+from synthcomp_core.ui.viewer import ViewState, linked_view
 from synthcomp_core.variants import Variant
 from synthcomp_core.worst_tiles import WorstTile
 
@@ -50,16 +51,20 @@ def show_figure_panel(
     variants: Sequence[Variant],
     *,
     key: str,
-    view: Callable[[], ViewState],
+    view: Callable[[], ViewState] | None = None,
     axes: MatrixAxes | None = None,
     worst: Sequence[WorstTile] = (),
 ) -> None:
     """Draw the panel; ``key`` keeps the widgets of several pages apart.
 
-    variants: beside the matrix, or alone. view: gives the viewer's view, whose centre the crop button takes. worst:
-    tiles, of which the first is where the crop starts. Variants that are not in the cache are computed when the figure
-    is drawn.
+    variants: beside the matrix, or alone. view: gives the viewer's view, whose centre the crop button takes; without
+    it, the one in the URL. worst: tiles, of which the first is where the crop starts. Variants that are not in the
+    cache are computed when the figure is drawn. A crop picked on the picture opens the panel.
     """
+    picked_now = st.session_state.pop(f"{key}_crops_picked", None)
+    if picked_now is not None:
+        st.session_state[f"{key}_crops"] = st.session_state[f"{key}_crops_kept"] = picked_now
+        st.session_state[f"{key}_figure"] = True
     with st.expander("Figure for a paper", icon=":material/article:", key=f"{key}_figure", on_change="rerun") as box:
         if not box.open:
             return
@@ -78,7 +83,32 @@ def show_figure_panel(
             _show_drawn(picked, drawn, key)
 
 
-def _pick_crops(picked: PickedImage, key: str, view: Callable[[], ViewState], worst: Sequence[WorstTile]) -> str:
+def crops_on_picture(picked: PickedImage, key: str) -> tuple[Crop, ...]:
+    """The panel's crops that lie in the image, for the viewer to outline; known before the panel is drawn."""
+    crops = []
+    for text in _crops_text(key).split()[:MAX_CROPS]:
+        with suppress(SynthcompError):
+            crop = Crop.parse(text)
+            crop.of(picked.image)
+            crops.append(crop)
+    return tuple(crops)
+
+
+def take_crops(crops: Sequence[Crop], key: str) -> None:
+    """Hand the crops picked on the picture to the panel, which has them from when it is drawn next."""
+    st.session_state[f"{key}_crops_picked"] = " ".join(map(str, crops))
+
+
+def _crops_text(key: str) -> str:
+    """The panel's crops as text: just picked, else as they stand in its field, else as they last did, else linked."""
+    for name in (f"{key}_crops_picked", f"{key}_crops", f"{key}_crops_kept"):
+        held = st.session_state.get(name)
+        if held is not None:
+            return str(held)
+    return st.query_params.get(f"{key}_crops", "")
+
+
+def _pick_crops(picked: PickedImage, key: str, view: Callable[[], ViewState] | None, worst: Sequence[WorstTile]) -> str:
     height, width = picked.image.shape[:2]
     side = min(_CROP_SIDE, width, height)
     start = worst[0].centre if worst else (width / 2, height / 2)
@@ -87,16 +117,20 @@ def _pick_crops(picked: PickedImage, key: str, view: Callable[[], ViewState], wo
     side = int(
         at_side.selectbox("Side of a crop", _SIDES, index=_SIDES.index(_CROP_SIDE), key=side_key, bind="query-params")
     )
+    kept_key = f"{key}_crops_kept"
+    if text_key not in st.session_state and st.session_state.get(kept_key):
+        st.session_state[text_key] = st.session_state[kept_key]  # The field is forgotten while the panel is closed.
     text = at_crops.text_input(
         "Crops (x,y,width,height; several with spaces between)",
         placeholder=str(crop_around(start, side, (width, height))),
         key=text_key,
         bind="query-params",
-        help="Empty: where the pictures differ most.",
+        help="Pick them in the viewer (its key c, then drag). Empty: where the pictures differ most.",
     )
+    st.session_state[kept_key] = text
 
     def add() -> None:
-        now = view()
+        now = (view() if view is not None else linked_view()) or ViewState()
         crop = crop_around((now.x * width, now.y * height), side, (width, height))
         st.session_state[text_key] = f"{st.session_state.get(text_key) or ''} {crop}".strip()
 

@@ -29,11 +29,13 @@ from synthcomp_core.images import png_bytes
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.progress import span
 from synthcomp_core.rd import metric_label
+from synthcomp_core.ui.figure_panel import crops_on_picture, show_figure_panel, take_crops
 from synthcomp_core.ui.image_picker import PickedImage, complain_about_url
 from synthcomp_core.ui.stages import stages
 from synthcomp_core.ui.text import plain
-from synthcomp_core.ui.viewer import Picture, show_viewer
+from synthcomp_core.ui.viewer import MAX_PICTURES, Picture, show_viewer
 from synthcomp_core.upscalers import FSR_MODES, list_upscalers
+from synthcomp_core.variants import Variant
 
 ANY_IMAGE, SAMPLES_FOLDER = "any image", "FSR samples"
 SOURCES = [ANY_IMAGE, SAMPLES_FOLDER]
@@ -205,7 +207,7 @@ def show_charts(result: FsrResult) -> None:
 
 
 def show_pictures(result: FsrResult) -> None:
-    """The viewer: native and every method at a chosen mode."""
+    """The viewer, native and every method at a chosen mode, and the figure of the same."""
     if result.picked is None or result.settings is None:
         return
     scales = [f"{scale:g}" for scale in result.settings.scales]
@@ -220,6 +222,7 @@ def show_pictures(result: FsrResult) -> None:
     picked = result.picked
     height, width = picked.image.shape[:2]
     pictures = [Picture("native", f"Native · {picked.name}", picked.png, width, height)]
+    variants: list[Variant] = []
     at_scale = [row for row in result.table.rows if row.treatment.scale == scale]
     for upscaler_id, row in zip(result.settings.upscaler_ids, at_scale, strict=True):
         if row.error is not None:
@@ -234,7 +237,15 @@ def show_pictures(result: FsrResult) -> None:
                 detail=f"x{scale:g}, {row.metrics.psnr_rgb:.2f} dB",
             )
         )
-    show_viewer(pictures[:9], key="fsr_viewer")
+        variants.append(Variant("none", scale, upscaler_id))
+    show_viewer(
+        pictures[:MAX_PICTURES],
+        key="fsr_viewer",
+        crops=crops_on_picture(picked, "fsr"),
+        on_crops=lambda crops: take_crops(crops, "fsr"),
+    )
+    if variants:
+        show_figure_panel(picked, variants, key="fsr")
 
 
 @st.cache_data(show_spinner="Upscaling for the viewer", max_entries=32)

@@ -10,6 +10,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.running import CHROMIUM_FLAGS, CHROMIUM_NAMES, chromium_path, running_app
+from tests.browser.viewing import Viewer
+
+VIEWER_HARNESS = Path(__file__).parent / "viewer_harness.py"
 
 
 class StartApp(Protocol):
@@ -66,3 +69,20 @@ def start_app() -> Iterator[StartApp]:
             return started[name]
 
         yield start
+
+
+@pytest.fixture
+def open_viewer(start_app: StartApp, new_page: Callable[..., Page]) -> Callable[..., Viewer]:
+    """Opens the harness with a query and page options, and waits for its pictures."""
+    address = start_app(VIEWER_HARNESS)
+
+    def open_page(query: str = "what=known", **options: object) -> Viewer:
+        page = new_page(**options)
+        page.goto(f"{address}/?{query}")
+        page.locator(".viewer[data-ready]").wait_for(timeout=30_000)
+        viewer = Viewer(page)
+        page.evaluate("document.fonts.ready")
+        viewer.settle()
+        return viewer
+
+    return open_page

@@ -184,3 +184,44 @@ def test_the_zip_and_the_figure_s_pdf_come_down(browser_page: Page, served: Serv
         page.get_by_role("button", name="Figure .pdf").click()
     assert waiting.value.suggested_filename == "castle-figure.pdf"
     assert waiting.value.path().read_bytes().startswith(b"%PDF-")
+
+
+def test_a_crop_picked_on_the_picture_stands_in_the_figure_panel_and_costs_no_rendering(
+    browser_page: Page, served: Served
+) -> None:
+    page = browser_page
+    open_computed(page, served, "&view=swipe~original~p1~2~0.5~0.5")
+    count = len(served.rendered())
+    page.wait_for_timeout(2500)
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    page.locator(".stage").focus()  # It may scroll: measure after it.
+    box = page.locator(".stage canvas").bounding_box()
+    assert box is not None
+    left, top = box["x"] + round(box["width"] / 2 - 640), box["y"] + round(box["height"] / 2 - 384)
+    page.keyboard.press("c")
+    # The top left pixel of the crop, and the last within it.
+    page.mouse.move(left + 2 * 200 + 1, top + 2 * 150 + 1)
+    page.mouse.down()
+    page.mouse.move(left + 2 * 327 + 1, top + 2 * 245 + 1, steps=6)
+    page.mouse.up()
+    field = page.get_by_role("textbox", name="Crops (x,y,width,height")
+    expect(field).to_have_value("200,150,128,96", timeout=TIMEOUT_MS)
+    expect(page.locator(".viewer")).to_have_attribute("data-crops", "200,150,128,96")
+    # It survives a rerun, the closing of the panel, and stands in the figure's command.
+    page.get_by_text("Figure for a paper").click()
+    expect(field).to_have_count(0, timeout=TIMEOUT_MS)
+    page.get_by_role("button", name="1: FLIP").click()
+    page.get_by_text("Figure for a paper").click()
+    expect(field).to_have_value("200,150,128,96", timeout=TIMEOUT_MS)
+    page.wait_for_timeout(1500)
+    assert not [url for url in fetched if "/media/" in url and url.endswith(".png")]
+    page.get_by_role("button", name="Draw the figure").click(timeout=TIMEOUT_MS)
+    expect(page.get_by_test_id("stCode").filter(has_text="synthcomp_core figure").first).to_contain_text(
+        "--crop 200,150,128,96", timeout=TIMEOUT_MS
+    )
+    assert len(served.rendered()) == count
+    # What is written in the field is outlined on the picture.
+    field.fill("10,20,64,64 200,150,128,96")
+    field.press("Enter")
+    expect(page.locator(".viewer")).to_have_attribute("data-crops", "10,20,64,64 200,150,128,96", timeout=TIMEOUT_MS)

@@ -1,93 +1,19 @@
 """The viewer in a real browser: exact pixels, zoom and pan without the server, keys, links, accessibility."""
 
-import io
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import StartApp
 from tests.browser.viewer_harness import known_pixels, landscape
+from tests.browser.viewing import Viewer
 
 pytestmark = pytest.mark.browser
 
-HARNESS = Path(__file__).parent / "viewer_harness.py"
 LABEL_HEIGHT = 40  # CSS pixels at the top of a pane that a label may cover
 DIVIDER_HALF = 14  # CSS pixels on each side of the divider that its handle may cover
-
-
-@dataclass
-class Viewer:
-    """A page with the viewer in it, and what the tests read and do there."""
-
-    page: Page
-
-    def fact(self, name: str) -> str:
-        return self.page.locator(".viewer").get_attribute(f"data-{name}") or ""
-
-    def facts(self) -> dict[str, str]:
-        return {name: self.fact(name) for name in ("mode", "left", "right", "zoom", "x", "y")}
-
-    def wait_for(self, **facts: str) -> None:
-        for name, value in facts.items():
-            expect(self.page.locator(".viewer")).to_have_attribute(f"data-{name}", value)
-
-    def press(self, *keys: str) -> None:
-        self.page.locator(".stage").focus()
-        for key in keys:
-            self.page.keyboard.press(key)
-        self.settle()
-
-    def settle(self) -> None:
-        """Two frames: the one that a change asked for has been drawn."""
-        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-    def box(self) -> dict[str, float]:
-        box = self.page.locator(".stage canvas").bounding_box()
-        assert box is not None
-        return {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
-
-    def point(self, fx: float, fy: float) -> tuple[float, float]:
-        box = self.box()
-        return box["x"] + fx * box["width"], box["y"] + fy * box["height"]
-
-    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        self.page.mouse.move(*start)
-        self.page.mouse.down()
-        self.page.mouse.move(*end, steps=8)
-        self.page.mouse.up()
-        self.settle()
-
-    def pixels(self) -> np.ndarray:
-        """What the canvas area of the screen shows, (H, W, 3), in device pixels; the pointer out of the way."""
-        self.settle()
-        shot = self.page.screenshot(clip=self.box())  # type: ignore[arg-type]
-        return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
-
-    def divider_position(self) -> int:
-        return int(self.page.locator(".divider").get_attribute("aria-valuenow") or -1)
-
-
-@pytest.fixture
-def open_viewer(start_app: StartApp, new_page: Callable[..., Page]) -> Callable[..., Viewer]:
-    """Opens the harness with a query and page options, and waits for its pictures."""
-    address = start_app(HARNESS)
-
-    def open_page(query: str = "what=known", **options: object) -> Viewer:
-        page = new_page(**options)
-        page.goto(f"{address}/?{query}")
-        page.locator(".viewer[data-ready]").wait_for(timeout=30_000)
-        viewer = Viewer(page)
-        page.evaluate("document.fonts.ready")
-        viewer.settle()
-        return viewer
-
-    return open_page
 
 
 def on_screen(picture: np.ndarray, zoom: int, width: int, height: int, x: float = 0.5, y: float = 0.5) -> np.ndarray:

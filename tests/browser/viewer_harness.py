@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from synthcomp_core.figures import Crop
 from synthcomp_core.ui.viewer import Picture, ViewState, show_viewer
 
 
@@ -67,6 +68,10 @@ def pictures_of(what: str, variant: int) -> tuple[list[Picture], list[Picture]]:
     return shown, [*maps, picture("bits-a", "Bit map", heat[:, ::-1].astype(np.uint8), "", "a")]
 
 
+def _keep(crops: tuple[Crop, ...]) -> None:
+    st.session_state["crops"] = crops
+
+
 def main() -> None:
     st.set_page_config(page_title="Viewer", layout="wide")
     what = st.query_params.get("what", "frame")
@@ -78,13 +83,17 @@ def main() -> None:
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
     pictures, overlays = pictures_of(what, int(variant))
     report = st.query_params.get("report") is not None
+    picks = st.query_params.get("crops") is not None
     state = show_viewer(
         pictures,
         key="viewer",
         overlays=overlays,
         state=ViewState("single", "original", "", 16, 0.0, 0.0) if jump else None,
         on_state_change=(lambda: None) if report else None,
+        crops=st.session_state.get("crops", ()),
+        on_crops=_keep if picks else None,
     )
+    st.text("Crops: " + " ".join(map(str, st.session_state.get("crops", ()))))
     st.text(f"Runs: {st.session_state['runs']}")
     st.text(f"Known view: {state}")
 

@@ -2,11 +2,13 @@
 
 Pictures travel as PNG files through Streamlit's media endpoint, one URL per content, so that a rerun with the same
 pictures costs neither a download nor a decode. Sliding, zooming and panning happen in the browser alone; the view is
-kept in the page's URL (`?view=`), which a link carries to another browser.
+kept in the page's URL (`?view=`), which a link carries to another browser. Crops for a
+figure are picked on the pictures.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,15 +18,27 @@ from streamlit import runtime
 from streamlit.components.v2.types import ComponentRenderer
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.figures import CROP_COLOURS, MAX_CROPS, Crop
 from synthcomp_core.ui.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
 
-__all__ = ["DEFAULT_URL_PARAM", "MAX_PICTURES", "MODES", "Picture", "ViewState", "show_viewer"]
+__all__ = ["DEFAULT_URL_PARAM", "MAX_PICTURES", "MODES", "Picture", "ViewState", "linked_view", "show_viewer"]
 
 MAX_PICTURES = 9  # one number key each
 
 _FOLDER = Path(__file__).parent
 # One ES module in pieces: Components v2 takes a single script, and the pieces share its scope.
-_SCRIPTS = ("geometry.js", "rasters.js", "scene.js", "drawing.js", "controls.js", "readout.js", "input.js", "viewer.js")
+_SCRIPTS = (
+    "geometry.js",
+    "rasters.js",
+    "scene.js",
+    "drawing.js",
+    "controls.js",
+    "readout.js",
+    "crop.js",
+    "input.js",
+    "viewer.js",
+)
 
 
 @dataclass(frozen=True)
@@ -54,12 +68,18 @@ def show_viewer(
     state: ViewState | None = None,
     on_state_change: Callable[[], None] | None = None,
     url_param: str | None = DEFAULT_URL_PARAM,
+    crops: Sequence[Crop] = (),
+    on_crops: Callable[[tuple[Crop, ...]], None] | None = None,
 ) -> ViewState:
     """Show 1 to 9 pictures; the first is the reference, at whose size all others are drawn.
 
     `height` is that of the whole viewer in CSS pixels, toolbar included. `state` is where it opens; a later call with
     another `state` moves the viewer there (for example to the worst tile), the same one leaves it alone. A view in the
     URL parameter `url_param` wins over `state` when the page opens; None keeps the view out of the URL.
+
+    `crops` are outlined on every picture, in pixels of the reference and in the colours of a figure. With `on_crops`
+    the viewer offers to pick them: as a widget's callback, it is called with all that there shall be before the rerun
+    in which one was added or taken away.
 
     Returns the view as far as the server knows it. Without `on_state_change` the viewer never calls back, and that is
     the view in the URL of the last rerun; with it, the view is reported once it has rested for a second.
@@ -75,15 +95,39 @@ def show_viewer(
         "state": str(state) if state else None,
         "url_param": url_param,
         "report": on_state_change is not None,
+        "crops": [str(crop) for crop in crops],
+        "crop_colours": CROP_COLOURS,
+        "pick_crops": on_crops is not None,
     }
-    result = _component()(key=key, data=data, on_view_change=on_state_change)
+
+    def on_crops_change() -> None:
+        picked = st.session_state[key].get("crops")
+        if on_crops is not None and isinstance(picked, str):
+            on_crops(_parsed_crops(picked))
+
+    result = _component()(
+        key=key, data=data, on_view_change=on_state_change, on_crops_change=on_crops_change if on_crops else None
+    )
 
     reported = result.get("view") if on_state_change else None
-    linked = st.query_params.get(url_param) if url_param and get_script_run_ctx(suppress_warning=True) else None
-    for text in (reported, linked):
-        if isinstance(text, str) and (known := ViewState.parse(text)):
-            return known
-    return state or ViewState()
+    known = ViewState.parse(reported) if isinstance(reported, str) else None
+    return known or linked_view(url_param) or state or ViewState()
+
+
+def linked_view(url_param: str | None = DEFAULT_URL_PARAM) -> ViewState | None:
+    """The view in the page's URL at the last rerun, None where there is none."""
+    if not url_param or get_script_run_ctx(suppress_warning=True) is None:
+        return None
+    return ViewState.parse(st.query_params.get(url_param, ""))
+
+
+def _parsed_crops(text: str) -> tuple[Crop, ...]:
+    """The crops that the browser sent; what is none is left out, for a browser may send anything."""
+    crops = []
+    for part in text.split():
+        with suppress(SynthcompError):
+            crops.append(Crop.parse(part))
+    return tuple(crops[:MAX_CROPS])
 
 
 def _check(pictures: Sequence[Picture], overlays: Sequence[Picture]) -> None:

@@ -11,6 +11,7 @@ const ICONS = {
   level: "M1.5 8h13M4 2.5v3h8v-3zM4 10.5v3h8v-3z",
   play: "M5 3l8 5-8 5z",
   pause: "M5 3v10M11 3v10",
+  crop: "M4.5 1v10.5H15M1 4.5h10.5V15",
   full: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
   help: "M5.5 6a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8M8 12.6v.4",
 };
@@ -38,6 +39,9 @@ const KEYS = [
   ["Arrows, drag", "Move the picture (with Shift: by one pixel)"],
   ["m", "Next overlay: none, difference, maps"],
   ["Page Up, Page Down", "Raise or lower the gain"],
+  ["c", "Crop for a figure, where the page draws any: drag a rectangle (with Shift: a square)"],
+  ["C", "Crop what is on screen"],
+  ["Backspace", "Take the last crop away"],
   ["w", "Whole screen"],
   ["?", "This list"],
 ];
@@ -127,6 +131,7 @@ function buildControls(root, viewer) {
   c.zoomOut = iconButton("minus", "Zoom out (−)", () => viewer.step(-1));
   c.zoom = choice("Zoom", (zoom) => viewer.setZoom(Number(zoom)));
   c.zoomIn = iconButton("plus", "Zoom in (+)", () => viewer.step(1));
+  c.crop = iconButton("crop", "Crop for a figure (c)", () => viewer.crop.toggle());
   c.full = iconButton("full", "Whole screen (w)", () => viewer.toggleFullScreen());
   c.help = iconButton("help", "Keys (?)", () => viewer.toggleHelp());
 
@@ -140,7 +145,7 @@ function buildControls(root, viewer) {
     "div",
     { class: "toolbar" },
     // Two rows whatever the mode, so that the pictures keep their size when it changes.
-    element("div", { class: "row" }, c.modeGroup, spring(), zoom, group("Viewer", c.full, c.help)),
+    element("div", { class: "row" }, c.modeGroup, spring(), zoom, group("Viewer", c.crop, c.full, c.help)),
     element("div", { class: "row" }, pair, spring(), options),
   );
   c.zoom.field.classList.add("bare");
@@ -221,6 +226,7 @@ function syncControls(c, viewer, view) {
   setOptions(c.zoom.select, zooms, String(view.zoom));
   setText(c.pictureSize, `${scene.size.width} × ${scene.size.height}`);
   syncDivider(c, view, mode, left, right);
+  viewer.crop.sync(c);
   c.loupes.hidden = mode !== "loupe";
 }
 

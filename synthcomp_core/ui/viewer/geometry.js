@@ -41,6 +41,12 @@ const short = (value, digits) => String(Number(value.toFixed(digits)));
 const escapeField = (text) =>
   text.replace(/[%~]/g, (c) => "%" + c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0"));
 
+// Streamlit compares the URL with what its server writes, character by character, and takes a difference for a new page.
+const encodeLikePython = (text) =>
+  encodeURIComponent(text)
+    .replace(/%20/g, "+")
+    .replace(/[!'()*]/g, (c) => "%" + c.charCodeAt(0).toString(16).toUpperCase());
+
 function unescapeField(text) {
   try {
     return decodeURIComponent(text);
@@ -149,6 +155,20 @@ function centreKeeping(point, zoom, view, pane, size) {
     x: along(now.x, point.x - pane.x - pane.w / 2, size.width),
     y: along(now.y, point.y - pane.y - pane.h / 2, size.height),
   };
+}
+
+/** The crop from one point of the picture to another, both pixels included; points beside it count as its nearest. */
+function cropBetween(from, to, size, square) {
+  const pixel = (value, length) => clamp(Math.floor(value), 0, length - 1);
+  const room = (at, d, length) => (d < 0 ? at : length - 1 - at);
+  const [x, y] = [pixel(from.x, size.width), pixel(from.y, size.height)];
+  let [dx, dy] = [pixel(to.x, size.width) - x, pixel(to.y, size.height) - y];
+  if (square) {
+    const wanted = Math.max(Math.abs(dx), Math.abs(dy));
+    const side = Math.min(wanted, room(x, dx, size.width), room(y, dy, size.height));
+    [dx, dy] = [dx < 0 ? -side : side, dy < 0 ? -side : side];
+  }
+  return { x: Math.min(x, x + dx), y: Math.min(y, y + dy), w: Math.abs(dx) + 1, h: Math.abs(dy) + 1 };
 }
 
 /** Equal whole-pixel panes for so many pictures, in the columns that show each of them largest. */

@@ -46,15 +46,19 @@ function listenToPointers(viewer, stage) {
     stage.setPointerCapture(event.pointerId);
     down.set(event.pointerId, viewer.pointOf(event));
     if (down.size === 2) pinch = { ...spread(), zoom: viewer.zoom() };
+    if (viewer.crop.active && down.size === 1) viewer.crop.begin(viewer.pointOf(event));
+    else if (viewer.crop.start) viewer.crop.cancel(); // two fingers zoom
     stage.classList.add("dragging");
   });
   stage.addEventListener("pointermove", (event) => {
     const point = viewer.pointOf(event);
+    viewer.crop.hush();
     viewer.setPointer(event.target.closest(".divider") ? null : point);
     const before = down.get(event.pointerId);
     if (!before) return;
     down.set(event.pointerId, point);
-    if (down.size === 1) viewer.panBy(point.x - before.x, point.y - before.y);
+    if (viewer.crop.start) viewer.crop.move(point, event.shiftKey);
+    else if (down.size === 1) viewer.panBy(point.x - before.x, point.y - before.y);
     else if (pinch && down.size === 2) {
       const now = spread();
       viewer.panBy(now.x - pinch.x, now.y - pinch.y);
@@ -65,6 +69,8 @@ function listenToPointers(viewer, stage) {
   const up = (event) => {
     down.delete(event.pointerId);
     if (down.size < 2) pinch = null;
+    if (event.type === "pointerup") viewer.crop.end();
+    else viewer.crop.cancel();
     if (down.size === 0) stage.classList.remove("dragging");
   };
   stage.addEventListener("pointerup", up);
@@ -157,7 +163,9 @@ function onKey(viewer, event) {
   if (tag === "SELECT" || tag === "INPUT") return; // they use letters and arrows themselves
   if (tag === "BUTTON" && (event.key === " " || event.key === "Enter")) return;
   const picture = /^[1-9]$/.test(event.key) ? viewer.scene.pictures[Number(event.key) - 1] : null;
-  const action = picture ? () => viewer.showAlone(picture) : KEY_ACTIONS[event.key];
+  const action = picture
+    ? () => viewer.showAlone(picture)
+    : (viewer.crop.keyAction(event.key) ?? KEY_ACTIONS[event.key]);
   if (!action) return;
   event.preventDefault();
   event.stopPropagation(); // Streamlit has keys of its own

@@ -7,8 +7,11 @@ function readOut(viewer) {
   const { x: fx, y: fy } = viewer.pointer ? fractionsAt(viewer, pane) : effective(viewer.view, pane, viewer.scene.size);
   const outside = fx < 0 || fy < 0 || fx >= 1 || fy >= 1 || !(viewer.pointer && inside(pane.clip, viewer.pointer));
   const raster = viewer.scene.raster(pane.picture);
-  swatch.hidden = rgb.hidden = outside || !raster;
-  if (rgb.hidden) {
+  const said = viewer.crop.says();
+  swatch.hidden = rgb.hidden = outside || !raster || said !== "";
+  if (said) {
+    setText(where, said);
+  } else if (rgb.hidden) {
     const atCentre = !viewer.pointer && !loupes.hidden;
     setText(where, atCentre ? "Loupe at the centre; point at a pixel to read it" : "Point at a pixel to read it");
   } else {

@@ -5,12 +5,6 @@ const URL_DELAY_MS = 250;
 const REPORT_DELAY_MS = 1000;
 const WATCH_MS = 1000;
 
-// Streamlit compares the URL with what its server writes, character by character, and takes a difference for a new page.
-const encodeLikePython = (text) =>
-  encodeURIComponent(text)
-    .replace(/%20/g, "+")
-    .replace(/[!'()*]/g, (c) => "%" + c.charCodeAt(0).toString(16).toUpperCase());
-
 // The browser knows best how many device pixels an element got, except where a device is only emulated.
 const wholePixels = (computed, given) => (Math.abs(given - computed) < 1 ? given : Math.max(1, Math.round(computed)));
 
@@ -35,6 +29,7 @@ class Viewer {
     this.pathname = window.location.pathname;
     this.linked = null; // the view as it should stand in the URL; null: leave the URL alone
     this.timers = {};
+    this.crop = new CropTool(this);
     this.controls = buildControls(root, this);
     this.controls.message.textContent = "Loading…";
     listen(this);
@@ -60,6 +55,7 @@ class Viewer {
     this.urlParam = data.url_param;
     this.report = data.report ? component.setStateValue : null;
     this.root.style.setProperty("--height", `${data.height}px`);
+    this.crop.update(component);
     if (data.state !== this.sent) {
       this.sent = data.state;
       const view = parseView(data.state);
@@ -335,6 +331,7 @@ class Viewer {
     const panes = this.panes(canvas.width, canvas.height);
     const onReady = () => this.changed();
     const sentences = panes.map((pane) => drawPane(this.context, this.scene, view, pane, onReady));
+    for (const pane of panes) this.crop.draw(this.context, pane, this.view, this.scene.size, this.ratio);
     const focused = this.root.getRootNode().activeElement;
     syncControls(this.controls, this, this.scene.settled(this.view));
     // The keys must go on working when the mode takes the focused control away.
@@ -370,12 +367,14 @@ class Viewer {
       x: short(this.view.x, 6),
       y: short(this.view.y, 6),
       decodes: String(decodes.count),
+      crops: this.crop.crops.map(cropText).join(" "),
     };
     for (const [name, value] of Object.entries(facts)) if (dataset[name] !== value) dataset[name] = value;
     const names = { single: left.label, loupe: left.label, grid: `${this.scene.pictures.length} pictures` };
     const what = names[mode] ?? `${left.label} and ${right.label}`;
     const zoom = this.view.zoom ? zoomName(this.view.zoom) : "fit";
-    setText(this.controls.live, this.peek ? this.scene.pictures[0].label : `${mode}: ${what}, zoom ${zoom}`);
+    const view = this.peek ? this.scene.pictures[0].label : `${mode}: ${what}, zoom ${zoom}`;
+    if (!this.crop.draft) setText(this.controls.live, this.crop.says() || view);
   }
 }
 
