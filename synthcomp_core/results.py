@@ -192,6 +192,13 @@ def parse_results(content: bytes, *, name: str) -> pd.DataFrame:
     Text columns are categories, number columns float64; missing = NaN. A last line torn in the middle (a writer at
     work, or killed) is left out. ResultsError naming file, row (the header is row 1), column and value otherwise.
     """
+    table = unchecked_table(content, name=name)
+    check_table(table, name=name)
+    return table
+
+
+def unchecked_table(content: bytes, *, name: str) -> pd.DataFrame:
+    """As :func:`parse_results`, but keys and ranges are left to :func:`check_table`."""
     import pyarrow as pa
     from pyarrow import compute
     from pyarrow import csv as arrow_csv
@@ -214,10 +221,9 @@ def parse_results(content: bytes, *, name: str) -> pd.DataFrame:
         # An empty cell is null; what is NaN here was written out as such.
         if column in wanted and compute.any(compute.is_nan(arrow[column])).as_py():
             raise _first_error(content, header, name, None)
-    table = arrow.to_pandas().reindex(columns=list(COLUMNS))
+    table = arrow.to_pandas(split_blocks=True).reindex(columns=list(COLUMNS))  # Columns are not copied together.
     for column in OPTIONAL_COLUMNS:
         table[column] = table[column].astype("float64")
-    check_table(table, name=name)
     return table
 
 

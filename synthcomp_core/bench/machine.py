@@ -40,8 +40,13 @@ def reset_peak_memory() -> bool:
 
 def peak_memory_bytes() -> int | None:
     """Peak resident memory of this process since the last reset, in bytes; None where it is not known."""
+    return process_peak_bytes("self")
+
+
+def process_peak_bytes(process: int | str) -> int | None:
+    """Peak resident memory of the process with this number, in bytes; None where it is not known."""
     try:
-        status = (_PROC / "status").read_text()
+        status = Path(f"/proc/{process}/status").read_text()
     except OSError:
         return None
     for line in status.splitlines():

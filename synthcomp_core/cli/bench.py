@@ -170,3 +170,25 @@ def batch(
     else:
         print_record(result)
         output.print(f"{workers} workers: {result.ratio:.2f}x as fast as one", highlight=False)
+
+
+@bench_app.command()
+def results(
+    rows: Annotated[
+        int, typer.Option(min=2000, help="Rows of the made-up table: images x 2,000 variants.")
+    ] = 1_000_000,
+    json: AsJson = False,
+) -> None:
+    """A long results table from its file to its chart, stage by stage, and the memory that takes; against pandas.
+
+    Example: python -m synthcomp_core bench results --rows 1000000
+    """
+    from synthcomp_core.bench.results import bench_results
+
+    with progress_bar("bench results") as on_progress:
+        result = bench_results(rows=rows, on_progress=on_progress)
+    if json:
+        print_json(result)
+    else:
+        print_record(result)
+        output.print(result.sentence(), highlight=False, soft_wrap=True)

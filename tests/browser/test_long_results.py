@@ -1,0 +1,83 @@
+"""The rate-distortion page with a table of a million rows: from picking it to its chart, and on to the other charts.
+
+``pytest tests/browser/test_long_results.py -s`` prints the seconds and the server's memory.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from synthcomp_core.bench.machine import process_peak_bytes
+from synthcomp_core.bench.results import VARIANTS, write_long_results
+from tests.browser.conftest import StartApp
+from tests.conftest import PROJECT_ROOT
+
+pytestmark = pytest.mark.browser
+
+ROWS, CURVES = 1_000_000, 20
+TIMEOUT_MS = 180_000
+# Seconds of the server's processor, all threads together, until the first chart: wall time of a machine at rest would
+# be less. Generous, against a chart that takes ten times as long as it should.
+MOST_CPU_S = 12.0
+
+
+def server_process(address: str) -> psutil.Process:
+    """The Streamlit server that listens at the address."""
+    port = address.rpartition(":")[2]
+    (server,) = [child for child in psutil.Process().children(recursive=True) if port in child.cmdline()]
+    return server
+
+
+def cpu_s(server: psutil.Process) -> float:
+    times = server.cpu_times()
+    return times.user + times.system
+
+
+def title_of_chart(page: Page) -> str:
+    return page.locator(".js-plotly-plot").first.evaluate("plot => plot.layout.title.subtitle.text")
+
+
+def test_a_million_rows_are_drawn_and_stay_usable(browser_page: Page, start_app: StartApp, tmp_path: Path) -> None:
+    page, artifacts = browser_page, tmp_path / "artifacts"
+    long, short = artifacts / "runs" / "million" / "results.csv", artifacts / "runs" / "short" / "results.csv"
+    for path, rows in ((long, ROWS), (short, VARIANTS)):
+        path.parent.mkdir(parents=True)
+        write_long_results(path, rows)
+    address = start_app(PROJECT_ROOT / "app.py", {"SYNTHCOMP_ARTIFACTS": str(artifacts)})
+    server = server_process(address)
+    # What the first table of a server costs, imports above all, is not the million rows'.
+    page.goto(f"{address}/rate_distortion?results=runs%2Fshort")
+    page.wait_for_selector(".js-plotly-plot .scatterlayer", timeout=TIMEOUT_MS)
+    expect(page.get_by_role("heading", name="Crossover")).to_be_visible(timeout=TIMEOUT_MS)
+
+    before_cpu_s, started = cpu_s(server), time.perf_counter()
+    page.goto(f"{address}/rate_distortion?results=runs%2Fmillion")
+    page.wait_for_function(
+        "() => document.querySelector('.js-plotly-plot')?.layout?.title?.text.includes('500 images')",
+        timeout=TIMEOUT_MS,
+    )
+    wall_s, used_s = time.perf_counter() - started, cpu_s(server) - before_cpu_s
+    peak = process_peak_bytes(server.pid)
+    memory = "" if peak is None else f", {peak / 2**20:,.0f} MiB at the server's peak"
+    sys.stdout.write(f"\nfirst chart of {ROWS:,} rows: {wall_s:.1f} s, {used_s:.1f} s of the processor{memory}\n")
+    assert page.locator(".js-plotly-plot").first.evaluate("plot => plot.data.length") == CURVES
+    assert used_s < MOST_CPU_S
+    expect(page.get_by_text("fewer bits than jpeg")).to_be_visible(timeout=TIMEOUT_MS)
+
+    # The other charts show an even choice and say so; another metric takes the table as it is.
+    for button, note in (("scatter", "20,000 of 1,000,000 shown"), ("per image", "20 of 500 shown")):
+        started = time.perf_counter()
+        page.get_by_test_id("stButtonGroup").get_by_text(button, exact=True).click()
+        page.wait_for_function(
+            "note => document.querySelector('.js-plotly-plot')?.layout?.title?.subtitle?.text.includes(note)",
+            arg=note,
+            timeout=TIMEOUT_MS,
+        )
+        sys.stdout.write(f"{button}: {time.perf_counter() - started:.1f} s\n")
+        assert note in title_of_chart(page)
