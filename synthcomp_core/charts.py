@@ -46,6 +46,7 @@ _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "tria
 _RATE_TITLE = "Rate [bit per pixel]"
 MAX_IMAGES = 200  # More lines than this say nothing, and a browser draws them slowly.
 MAX_MARKERS = 20_000
+MAX_LINE_POINTS = 40_000  # Of all lines together: each point carries its hover text to the browser.
 _NORMAL_95 = 1.96
 
 
@@ -111,11 +112,16 @@ def rd_chart(
 
 
 def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Figure:
-    """A thin line an image and curve; of more than MAX_IMAGES images an even choice, which the title says."""
+    """A thin line an image and curve; of many images an even choice, which the title says.
+
+    Many are more than MAX_IMAGES, or more than MAX_LINE_POINTS points.
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
     most = max((len(curve.images) for curve in curves), default=0)
+    points_an_image = max(1, sum(len(curve.points) for curve in curves))
+    drawn = max(1, min(MAX_IMAGES, MAX_LINE_POINTS // points_an_image))
     symbols = _symbols(curves)
     for curve in [curve for curve in curves if curve.points]:
         # One trace a curve, its lines parted by gaps: a trace an image would be slow to draw.
@@ -123,7 +129,7 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
         y: list[float] = []
         places: list[tuple[str, str]] = []
         texts: list[str] = []
-        for column in _even_choice(len(curve.images), MAX_IMAGES):
+        for column in _even_choice(len(curve.images), drawn):
             measured = np.flatnonzero(np.isfinite(curve.values[:, column]))
             for row in measured[np.argsort(curve.rates[measured, column], kind="stable")]:
                 point, image = curve.points[row], curve.images[column]
@@ -150,7 +156,7 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    note = "a line an image" if most <= MAX_IMAGES else f"a line an image, {MAX_IMAGES} of {most} shown"
+    note = "a line an image" if most <= drawn else f"a line an image, {drawn} of {most} shown"
     _lay_out(figure, curves, log_rate, note)
     return figure
 

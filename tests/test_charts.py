@@ -239,3 +239,12 @@ def test_an_unknown_chart_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SynthcompError, match=r"chart\.gif: charts are written as"):
         write_rd_chart(tmp_path / "chart.gif", curves())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_of_many_points_are_drawn_for_fewer_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = curves(10)
+    an_image = sum(len(curve.points) for curve in shown)
+    monkeypatch.setattr(charts, "MAX_LINE_POINTS", 5 * an_image + 1)
+    figure = charts.image_curves_chart(shown)
+    assert sum(int(np.isfinite(trace.y).sum()) for trace in figure.data) == 5 * an_image
+    assert figure.layout.title.subtitle.text == "a line an image, 5 of 10 shown"

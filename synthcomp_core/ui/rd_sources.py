@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.results_formats import LoadedResults, load_results, reference_files
@@ -14,6 +14,7 @@ from synthcomp_core.ui.text import plain
 
 THESIS = "thesis_compression_sr_results.csv"
 _MAX_KEPT = 16
+_UPLOAD_MB = 512  # A table of a million rows is some 300 MB.
 
 
 def result_files() -> dict[str, Path]:
@@ -38,7 +39,7 @@ def pick_results() -> list[LoadedResults]:
         "Results", list(files), default=default, key="results", bind="query-params", help="Bundled tables and runs."
     )
     uploads = right.file_uploader(
-        "Add your own", type=["csv", "json"], accept_multiple_files=True, key="rd_uploads",
+        "Add your own", type=["csv", "json"], accept_multiple_files=True, key="rd_uploads", max_upload_size=_UPLOAD_MB,
         help="A results CSV, the thesis CSV, CompressAI's JSON or codec-compare's JSON.",
     )  # fmt: skip
     loaded = []
@@ -49,9 +50,8 @@ def pick_results() -> list[LoadedResults]:
         except (SynthcompError, OSError) as error:
             st.error(plain(str(error)))
     for upload in uploads or []:
-        content = upload.getvalue()
         try:
-            loaded.append(_load_upload(upload.name, hashlib.sha256(content).hexdigest(), content))
+            loaded.append(_load_upload(upload.name, upload.file_id, upload))
         except SynthcompError as error:
             st.error(plain(str(error)))
     for results in loaded:
@@ -67,5 +67,5 @@ def _load_file(path: str, modified_ns: int, size: int) -> LoadedResults:
 
 
 @st.cache_resource(show_spinner="Reading results", max_entries=_MAX_KEPT)
-def _load_upload(name: str, sha256: str, _content: bytes) -> LoadedResults:
-    return load_results(_content, name=name)
+def _load_upload(name: str, file_id: str, _upload: UploadedFile) -> LoadedResults:
+    return load_results(_upload.getvalue(), name=name)

@@ -11,7 +11,7 @@ import streamlit as st
 from synthcomp_core.charts import domain_gap_chart, image_curves_chart, mode_bar, rd_chart, scatter_chart
 from synthcomp_core.curves import DECIBEL_METRICS, RDCurve, lint_curve
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.rd import METHODS, bd_table, crossover, curves_of, domain_gap
+from synthcomp_core.rd import METHODS, BDResult, bd_per_image, bd_table, crossover, curves_of, domain_gap, find_curve
 from synthcomp_core.rd_export import HEADINGS, bd_csv, bd_latex, bd_markdown, bd_rows
 from synthcomp_core.results_formats import LoadedResults
 from synthcomp_core.ui.image_picker import complain_about_url
@@ -19,7 +19,10 @@ from synthcomp_core.ui.text import plain
 
 MEANS, PER_IMAGE, SCATTER = "means", "per image", "scatter"
 VIEWS = [MEANS, PER_IMAGE, SCATTER]
-_BOOTSTRAP = 500
+CAMERA = ["SVG", "PNG"]
+_MAX_KEPT = 16
+_FEWEST_DRAWS, _MOST_DRAWS = 100, 500
+_ALL_DRAWS = 4000  # Over all curves together: each takes most of a millisecond.
 
 
 @dataclass(frozen=True)
@@ -73,17 +76,23 @@ def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str] |
         references = [curve for curve in curves if not any(curve is one for one in own)]
         figure = rd_chart(own, references=references, log_rate=choice.log_rate, bands=choice.bands)
     figure.update_layout(height=560)
-    clicked = st.plotly_chart(
-        figure, key="rd_chart", on_select="rerun", selection_mode="points", config=mode_bar("rate-distortion")
-    )
-    st.download_button(
+    chart = st.container()
+    at_html, at_camera = st.columns([1, 3], vertical_alignment="bottom")
+    complain_about_url("camera", CAMERA)
+    camera = at_camera.segmented_control(
+        "The camera in the chart's mode bar saves", CAMERA, default=CAMERA[0], required=True, key="camera",
+        bind="query-params",
+    )  # fmt: skip
+    config = mode_bar("rate-distortion", str(camera).lower())
+    clicked = chart.plotly_chart(figure, key="rd_chart", on_select="rerun", selection_mode="points", config=config)
+    at_html.download_button(
         "Chart as HTML",
         lambda: figure.to_html(include_plotlyjs=True),
         "rate-distortion.html",
         "text/html",
         on_click="ignore",
         icon=":material/download:",
-        help="Stands alone and works offline. PNG and SVG: the camera in the chart's mode bar.",
+        help="Stands alone and works offline.",
     )
     points = clicked.selection.points if clicked else []
     if points and points[0].get("customdata"):
@@ -121,7 +130,8 @@ def show_bd_table(curves: Sequence[RDCurve]) -> None:
     preferred = next((name for name in ("jpeg", "JPEG") if name in names), names[0])
     anchor = left.selectbox("Anchor", names, index=names.index(preferred), key="anchor", bind="query-params")
     method = right.selectbox("Interpolation", list(METHODS), key="method", bind="query-params")
-    results = bd_table(curves, str(anchor), method=str(method), bootstrap=_BOOTSTRAP)
+    draws = max(_FEWEST_DRAWS, min(_MOST_DRAWS, _ALL_DRAWS // len(curves)))
+    _, results = _bd_table(tuple(curves), str(anchor), str(method), draws)
     frame = pd.DataFrame(bd_rows(results), columns=list(HEADINGS)).sort_values("BD-rate [%]", na_position="last")
     numbers = {heading: st.column_config.NumberColumn(format="%.2f") for heading in HEADINGS[2:7]}
     st.dataframe(
@@ -132,7 +142,7 @@ def show_bd_table(curves: Sequence[RDCurve]) -> None:
     )
     st.caption(
         f"Negative: fewer bits than {plain(str(anchor))} for the same {plain(METRICS[curves[0].metric].label)}. "
-        f"Interval: 95 % of {_BOOTSTRAP} resamplings of the images."
+        f"Interval: 95 % of {draws} resamplings of the images."
     )
     csv, markdown, latex = st.columns(3)
     for place, kind, text, suffix in (
@@ -142,6 +152,39 @@ def show_bd_table(curves: Sequence[RDCurve]) -> None:
     ):
         place.download_button(
             f"Table as {kind}", text, f"bd-rate.{suffix}", "text/plain", on_click="ignore", icon=":material/download:"
+        )
+    _show_bd_of_images(curves, str(anchor), str(method))
+
+
+def _show_bd_of_images(curves: Sequence[RDCurve], anchor: str, method: str) -> None:
+    """BD-rate of one curve on every single image, where images are known."""
+    names = list(dict.fromkeys(curve.name for curve in curves if curve.name != anchor and not curve.published))
+    if not names or find_curve(curves, anchor).published:
+        return
+    complain_about_url("single", names)
+    chosen = st.selectbox(
+        "BD-rate on single images", names, index=None, key="single", bind="query-params", placeholder="Pick a curve"
+    )
+    if chosen is None:
+        return
+    rows = []
+    for dataset in dict.fromkeys(curve.dataset for curve in curves):
+        base, test = _find(curves, anchor, dataset), _find(curves, chosen, dataset)
+        if base is not None and test is not None:
+            _, percents = _bd_per_image(base, test, method)
+            rows += [(image, dataset, percent) for image, percent in percents.items()]
+    frame = pd.DataFrame(rows, columns=["image", "data set", "BD-rate [%]"]).astype({"BD-rate [%]": "float64"})
+    st.dataframe(
+        frame.sort_values("BD-rate [%]", na_position="last").style.map(_coloured, subset=["BD-rate [%]"]),
+        column_config={"BD-rate [%]": st.column_config.NumberColumn(format="%.2f")},
+        hide_index=True,
+        key="bd_images",
+    )
+    known = frame["BD-rate [%]"].dropna()
+    if len(known):
+        st.caption(
+            f"{plain(chosen)} against {plain(anchor)}: {known.median():+.1f} % in the median of {len(known)} images, "
+            f"from {known.min():+.1f} to {known.max():+.1f} %."
         )
 
 
@@ -189,10 +232,22 @@ def _coloured(rate_percent: float) -> str:
     return f"background-color: rgba({colour},{min(abs(rate_percent) / 100, 1) * 0.45:.2f})"
 
 
-# Tables are told apart by identity: hashing a million rows costs more than the curves. The entry holds its tables, so
-# that no other object can take over their identity while it lives.
-@st.cache_resource(show_spinner="Drawing curves", max_entries=32, hash_funcs={LoadedResults: id})
+# Tables and curves are told apart by identity: hashing a million rows costs more than the curves. An entry holds what
+# it was made of, so that no other object can take over an identity while it lives.
+@st.cache_resource(show_spinner="Drawing curves", max_entries=_MAX_KEPT, hash_funcs={LoadedResults: id})
 def _curves(
     loaded: tuple[LoadedResults, ...], metric: str, decibels: bool
 ) -> tuple[tuple[LoadedResults, ...], list[RDCurve]]:
     return loaded, curves_of(loaded, metric, decibels=decibels)
+
+
+@st.cache_resource(show_spinner="Computing BD-rates", max_entries=_MAX_KEPT, hash_funcs={RDCurve: id})
+def _bd_table(
+    curves: tuple[RDCurve, ...], anchor: str, method: str, draws: int
+) -> tuple[tuple[RDCurve, ...], list[BDResult]]:
+    return curves, bd_table(curves, anchor, method=method, bootstrap=draws)
+
+
+@st.cache_resource(show_spinner="Computing BD-rates", max_entries=_MAX_KEPT, hash_funcs={RDCurve: id})
+def _bd_per_image(base: RDCurve, test: RDCurve, method: str) -> tuple[tuple[RDCurve, RDCurve], dict[str, float | None]]:
+    return (base, test), bd_per_image(base, test, method=method)

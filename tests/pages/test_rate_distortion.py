@@ -68,20 +68,63 @@ def test_axes_are_labelled_with_units(page: AppTest) -> None:
     assert "dB" in layout["yaxis"]["title"]["text"]
 
 
-def test_an_uploaded_table_of_ours_is_drawn_and_garbage_gives_one_sentence(page: AppTest) -> None:
-    rows = [
+def own_rows() -> list[ResultRow]:
+    """Two codecs, the second at half the rate of the first on i0.png, and at 0.8 of it on i1.png and i2.png."""
+    return [
         ResultRow(
             dataset="d",
             image=f"i{image}.png",
-            variant=f"jpeg-q{quality}",
-            codec="jpeg",
+            variant=f"{codec}-q{quality}",
+            codec=codec,
             quality=quality,
-            bpp=quality / 50,
+            bpp=quality / 50 * (1 if codec == "jpeg" else 0.5 if image == 0 else 0.8),
             psnr_rgb=25 + quality / 10 + image,
         )
         for image in range(3)
+        for codec in ("jpeg", "webp")
         for quality in (20, 40, 60, 80)
     ]
+
+
+def test_bd_rates_of_single_images_are_listed(page: AppTest) -> None:
+    app = pick(page)
+    app.file_uploader[0].set_value([("mine.csv", rows_to_csv(own_rows()).encode(), "text/csv")]).run()
+    app.selectbox(key="single").set_value("webp").run()
+    assert not app.exception
+    table = app.dataframe[1].value
+    assert dict(zip(table["image"], table["BD-rate [%]"].round(6), strict=True)) == {
+        "i0.png": -50.0, "i1.png": -20.0, "i2.png": -20.0,
+    }  # fmt: skip
+    assert any("-20.0 % in the median of 3 images, from -50.0 to -20.0 %" in caption.value for caption in app.caption)
+
+
+def test_bd_rates_are_kept_until_curves_anchor_or_method_change(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    from synthcomp_core.ui import rd_view
+
+    computed = []
+    original = rd_view.bd_table
+    monkeypatch.setattr(
+        rd_view, "bd_table", lambda *values, **more: computed.append(values) or original(*values, **more)
+    )
+    app = pick(page)
+    app.file_uploader[0].set_value([("mine.csv", rows_to_csv(own_rows()).encode(), "text/csv")]).run()
+    app.toggle(key="log_rate").set_value(True).run()
+    assert len(computed) == 1
+    app.selectbox(key="anchor").set_value("webp").run()
+    assert len(computed) == 2
+    assert not app.exception
+
+
+def test_the_camera_of_the_mode_bar_saves_svg_or_png(page: AppTest) -> None:
+    app = pick(page, THESIS)
+    for wanted in ("SVG", "PNG"):
+        app.get_by_key("camera").set_value(wanted).run() if wanted == "PNG" else None
+        config = json.loads(app.get("plotly_chart")[0].proto.config)
+        assert config["toImageButtonOptions"]["format"] == wanted.lower()
+
+
+def test_an_uploaded_table_of_ours_is_drawn_and_garbage_gives_one_sentence(page: AppTest) -> None:
+    rows = [row for row in own_rows() if row.codec == "jpeg"]
     app = pick(page)
     app.file_uploader[0].set_value(
         [("mine.csv", rows_to_csv(rows).encode(), "text/csv"), ("bad.csv", b"a,b\n1,2\n", "text/csv")]
