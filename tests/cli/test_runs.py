@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
+from synthcomp_core.batch.plan import read_plan
 from synthcomp_core.cli import main
-from synthcomp_core.images import read_image
-from synthcomp_core.results import read_results, table_rows
+from synthcomp_core.images import crop, list_images, read_image, write_png
+from synthcomp_core.results import METRIC_COLUMNS, read_results, table_rows
 from tests.batch.conftest import OnTheSpot, on_the_spot, without_times, write_frames
+from tests.conftest import PROJECT_ROOT
 
 __all__ = ["on_the_spot"]
 
@@ -47,6 +50,47 @@ def test_run_writes_what_render_writes_for_each_image_and_variant(
 
     assert main(["run", str(plan), "--workers", "1"]) == 0
     assert "0 of 4 tasks carried out, 4 already there" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_bundled_plan_s_rows_equal_encode_decode_and_measure_one_by_one(
+    tmp_path: Path, on_the_spot: OnTheSpot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The bundled plan as it is, all its variants and metrics, on the middle of the first bundled frame.
+    text = (PROJECT_ROOT / "artifacts" / "plans" / "bundled.toml").read_text()
+    assert '"../samples"' in text
+    path, frame = tmp_path / "bundled.toml", tmp_path / "frames" / "middle.png"
+    path.write_text(text.replace("../samples", "frames"))
+    write_png(crop(read_image(list_images(PROJECT_ROOT / "artifacts" / "samples")[0]).image, 192, 176), frame)
+    assert main(["run", str(path), "--workers", "1", "--folder", str(tmp_path / "run")]) == 0
+    rows = table_rows(read_results(tmp_path / "run" / "results.csv"))
+    assert [row.variant for row in rows] == [str(variant) for variant in read_plan(path).variants]
+    assert len(rows) == 12
+    for row in rows:
+        kept = tmp_path / "run" / "renderings" / "samples" / row.variant / "middle.png"
+        if row.scale is None:
+            # The rate that `encode` prints, the picture that `decode` writes, the figures that `measure` prints.
+            capsys.readouterr()
+            assert main(["encode", str(frame), str(tmp_path / "b"), "--codec", row.variant]) == 0
+            assert f"{row.num_bytes:,} bytes, {row.bpp:.4f} bpp" in capsys.readouterr().out
+            assert main(["decode", str(tmp_path / "b"), str(tmp_path / "o.png")]) == 0
+        else:
+            arguments = ["--variant", row.variant, "--bitstream", str(tmp_path / "b"), "--csv", str(tmp_path / "r.csv")]
+            assert main(["render", str(frame), str(tmp_path / "o.png"), *arguments]) == 0
+            (alone,) = table_rows(read_results(tmp_path / "r.csv"))
+            assert without_times(row) == without_times(dataclasses.replace(alone, dataset="samples"))
+        assert (read_image(kept).image == read_image(tmp_path / "o.png").image).all()
+        bitstreams = tmp_path / "run" / "bitstreams" / "samples" / row.variant
+        assert next(bitstreams.glob("middle.*")).read_bytes() == (tmp_path / "b").read_bytes()
+        capsys.readouterr()
+        assert main(["measure", str(frame), str(tmp_path / "o.png"), "--json"]) == 0
+        measured = json.loads(capsys.readouterr().out)
+        for metric in METRIC_COLUMNS:
+            assert getattr(row, metric) == measured.get(metric), (row.variant, metric)
+
+    on_the_spot.submitted.clear()
+    assert main(["run", str(path), "--workers", "1", "--folder", str(tmp_path / "run")]) == 0
+    assert "0 of 12 tasks carried out, 12 already there" in " ".join(capsys.readouterr().out.split())
+    assert on_the_spot.submitted == []
 
 
 def test_dry_run_says_what_it_would_take_and_writes_nothing(
