@@ -1,0 +1,86 @@
+"""The figure panel beside Compare's: on Live for the two sides, on Upscaling for the methods at one scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import DEFAULT_TIMEOUT_S
+from tests.upscalers.random_rcan import save_random_rcan
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click()
+    app.run()
+    assert not app.exception and not app.error
+    return app
+
+
+def command(app: AppTest) -> str:
+    return next(code.value for code in app.code if "synthcomp_core figure" in code.value)
+
+
+def test_live_draws_both_sides_with_the_crop_picked(app: AppTest) -> None:
+    app.query_params["a_codec"], app.query_params["a_quality"] = "jpeg", "30"
+    app.query_params["b_codec"], app.query_params["b_quality"] = "webp", "60"
+    app.run()
+    press(app, "Render both")
+    app.session_state["live_crops_picked"] = "20,30,64,48"  # As the viewer's callback leaves it.
+    app.run()
+    assert app.text_input(key="live_crops").value == "20,30,64,48"
+    press(app, "Draw the figure")
+    assert "--variant jpeg-q30 --variant webp-q60 --crop 20,30,64,48" in command(app)
+
+
+def test_upscaling_draws_every_method_at_the_scale_in_the_viewer(app: AppTest, small_artifacts: Path) -> None:
+    save_random_rcan("rcan-x2-games", scale=2)
+    app.switch_page("pages/upscaling.py")
+    app.query_params["fsr_modes"] = ["performance"]
+    app.query_params["fsr_against"] = ["bicubic"]
+    app.run()
+    press(app, "Run the benchmark")
+    app.session_state["fsr_figure"] = True
+    app.run()
+    press(app, "Draw the figure")
+    for method in ("fsr1_off", "fsr1_s0.2", "bicubic"):
+        assert f"--variant none@x2-{method}" in command(app)
+
+
+def crops_kept() -> None:
+    import numpy as np
+    import streamlit as st
+
+    from synthcomp_core.ui.figure_panel import crops_on_picture, show_figure_panel
+    from synthcomp_core.ui.image_picker import PickedImage
+
+    picked = PickedImage("upload", "a.png", np.zeros((176, 200, 3), np.uint8), b"", None)
+    st.text(" ".join(map(str, crops_on_picture(picked, "here"))))
+    show_figure_panel(picked, [], key="here")
+
+
+def test_crops_survive_the_closing_of_the_panel_and_only_those_in_the_image_are_outlined() -> None:
+    app = AppTest.from_function(crops_kept, default_timeout=DEFAULT_TIMEOUT_S)
+    app.session_state["here_crops_picked"] = "1,2,30,40"
+    app.run()
+    assert not app.exception
+    assert app.text_input(key="here_crops").value == app.text[0].value == "1,2,30,40"
+    app.session_state["here_figure"] = False
+    app.run()
+    app.run()
+    assert not app.text_input
+    assert app.text[0].value == "1,2,30,40"
+    app.session_state["here_figure"] = True
+    app.run()
+    assert app.text_input(key="here_crops").value == "1,2,30,40"
+    app.text_input(key="here_crops").set_value("nonsense 0,0,8,8 190,0,20,20").run()
+    assert app.text[0].value == "0,0,8,8"
+    app.text_input(key="here_crops").set_value("").run()
+    assert app.text[0].value == ""
+
+
+def test_a_link_s_crops_are_outlined_before_the_panel_is_opened() -> None:
+    app = AppTest.from_function(crops_kept, default_timeout=DEFAULT_TIMEOUT_S)
+    app.query_params["here_crops"] = "5,6,20,20"
+    app.run()
+    assert app.text[0].value == "5,6,20,20"
