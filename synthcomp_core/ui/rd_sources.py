@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -14,7 +15,7 @@ from synthcomp_core.ui.text import plain
 
 THESIS = "thesis_compression_sr_results.csv"
 _MAX_KEPT = 16
-_UPLOAD_MB = 512  # A table of a million rows is some 300 MB.
+_UPLOAD_MB = 400  # A table of a million rows is some 300 MB.
 
 
 def result_files() -> dict[str, Path]:
@@ -54,10 +55,18 @@ def pick_results() -> list[LoadedResults]:
             loaded.append(_load_upload(upload.name, upload.file_id, upload))
         except SynthcompError as error:
             st.error(plain(str(error)))
+    _show_notes(loaded)
+    return loaded
+
+
+def _show_notes(loaded: Sequence[LoadedResults]) -> None:
+    """What reading changed, each note once with the files it is about."""
+    files: dict[str, list[str]] = {}
     for results in loaded:
         for note in results.notes:
-            st.caption(plain(f"{results.name}: {note}"))
-    return loaded
+            files.setdefault(note, []).append(results.name)
+    if files:
+        st.caption("  \n".join(plain(f"{', '.join(names)}: {note}") for note, names in files.items()))
 
 
 # A table of a million rows is shared, not copied at every rerun: the page only reads it.

@@ -110,12 +110,17 @@ def show_clicked(variant: str, image: str) -> None:
 
 def show_warnings(curves: Sequence[RDCurve]) -> None:
     """List what is doubtful about the curves."""
-    doubts = [f"{curve.name} on {curve.dataset}: {warning}" for curve in curves for warning in lint_curve(curve)]
-    if doubts:
-        with st.expander(f"{len(doubts)} warning{'s' * (len(doubts) != 1)} about these curves", expanded=True):
-            # A curve that is not monotone is the gravest: first.
-            ordered = sorted(doubts, key=lambda doubt: "not monotone" not in doubt)
-            st.markdown("\n".join(f"- {plain(doubt)}" for doubt in ordered))
+    about: dict[str, list[str]] = {}
+    several = len({curve.dataset for curve in curves}) > 1
+    for curve in curves:
+        for warning in lint_curve(curve):
+            about.setdefault(warning, []).append(f"{curve.name} on {curve.dataset}" if several else curve.name)
+    if about:
+        # A curve that is not monotone is the gravest: first.
+        ordered = sorted(about, key=lambda warning: "not monotone" not in warning)
+        with st.expander(f"{len(about)} warning{'s' * (len(about) != 1)} about these curves", expanded=True):
+            lines = [f"{', '.join(about[warning])}: {warning}" for warning in ordered]
+            st.markdown("\n".join(f"- {plain(line)}" for line in lines))
 
 
 def show_bd_table(curves: Sequence[RDCurve]) -> None:
@@ -133,6 +138,9 @@ def show_bd_table(curves: Sequence[RDCurve]) -> None:
     draws = max(_FEWEST_DRAWS, min(_MOST_DRAWS, _ALL_DRAWS // len(curves)))
     _, results = _bd_table(tuple(curves), str(anchor), str(method), draws)
     frame = pd.DataFrame(bd_rows(results), columns=list(HEADINGS)).sort_values("BD-rate [%]", na_position="last")
+    frame["images"] = frame["images"].replace(0, None)  # Published means are over images that nobody lists.
+    empty = [name for name in (*HEADINGS[3:5], "images") if frame[name].isna().all()]
+    frame = frame.drop(columns=empty)
     numbers = {heading: st.column_config.NumberColumn(format="%.2f") for heading in HEADINGS[2:7]}
     st.dataframe(
         frame.style.map(_coloured, subset=["BD-rate [%]"]),
@@ -140,10 +148,9 @@ def show_bd_table(curves: Sequence[RDCurve]) -> None:
         hide_index=True,
         key="bd_table",
     )
-    st.caption(
-        f"Negative: fewer bits than {plain(str(anchor))} for the same {plain(METRICS[curves[0].metric].label)}. "
-        f"Interval: 95 % of {draws} resamplings of the images."
-    )
+    interval = "" if HEADINGS[3] in empty else f" Interval: 95 % of {draws} resamplings of the images."
+    label = plain(METRICS[curves[0].metric].label)
+    st.caption(f"Negative: fewer bits than {plain(str(anchor))} for the same {label}.{interval}")
     csv, markdown, latex = st.columns(3)
     for place, kind, text, suffix in (
         (csv, "CSV", bd_csv(results), "csv"),
@@ -196,7 +203,9 @@ def show_crossover(curves: Sequence[RDCurve]) -> None:
     st.subheader("Crossover", anchor=False)
     complain_about_url("first", names)
     complain_about_url("second", names)
-    scaled = next((curve.name for curve in curves if curve.scale is not None), names[0])
+    # By default the question of the house: what is scaled, against the same codec at full resolution.
+    upscaled = [curve.name for curve in curves if curve.scale is not None] or names[:1]
+    scaled = next((name for name in upscaled if name.partition("@")[0] in names), upscaled[0])
     partner = scaled.partition("@")[0]
     left, right = st.columns(2)
     first = left.selectbox("Curve", names, index=names.index(scaled), key="first", bind="query-params")

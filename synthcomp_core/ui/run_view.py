@@ -186,7 +186,7 @@ def _show_settings(run: RunSummary) -> None:
     with at_plan:
         st.subheader("Plan", anchor=False)
         if plan:
-            st.code(plan, language="toml")
+            st.code(plan, language="toml", wrap_lines=True)
         else:
             st.caption("This run recorded no plan.")
     with at_environment:
