@@ -195,23 +195,28 @@ def bd(anchor: RDCurve, test: RDCurve, *, method: str = "akima", bootstrap: int 
 
 
 def _interval(anchor: RDCurve, test: RDCurve, method: str, bootstrap: int, seed: int) -> tuple[float, float] | None:
-    """The interval of the BD-rate over images drawn with replacement; None under two images measured at all points."""
+    """The interval of the BD-rate over images drawn with replacement; None under two images that both curves have.
+
+    A point's mean is over those drawn images that were measured at it, as the point itself is.
+    """
     if anchor.dataset != test.dataset or anchor.published or test.published:
         return None
-    columns = []
-    for curve in (anchor, test):
-        complete = np.isfinite(curve.values).all(axis=0)
-        columns.append({image: index for index, image in enumerate(curve.images) if complete[index]})
-    shared = [image for image in columns[0] if image in columns[1]]
+    held = set(test.images)
+    shared = [image for image in anchor.images if image in held]
     if len(shared) < 2:
         return None
     counts = np.random.default_rng(seed).multinomial(len(shared), np.full(len(shared), 1 / len(shared)), bootstrap)
     means = []
-    for curve, index in zip((anchor, test), columns, strict=True):
+    for curve in (anchor, test):
+        index = {image: column for column, image in enumerate(curve.images)}
         chosen = [index[image] for image in shared]
-        sign = 1 if curve.higher_is_better else -1
-        weights = counts / len(shared)
-        means.append((weights @ curve.rates[:, chosen].T, sign * (weights @ curve.values[:, chosen].T)))
+        rates, values = curve.rates[:, chosen], curve.values[:, chosen]
+        finite = np.isfinite(values)
+        with np.errstate(invalid="ignore"):  # A point that no drawn image has becomes NaN, which is left out.
+            number = (counts @ finite.T).astype(np.float64)
+            rates = (counts @ np.where(finite, rates, 0).T) / number
+            values = (counts @ np.where(finite, values, 0).T) / number
+        means.append((rates, values if curve.higher_is_better else -values))
     drawn = [
         _bd_rate(_rising(means[0][0][draw], means[0][1][draw]), _rising(means[1][0][draw], means[1][1][draw]), method)
         for draw in range(bootstrap)

@@ -107,6 +107,36 @@ def test_bd_rates_of_single_images_are_listed(page: AppTest) -> None:
     assert any("-20.0 % in the median of 3 images, from -50.0 to -20.0 %" in caption.value for caption in app.caption)
 
 
+def test_crossover_and_domain_gap_are_answered_in_a_sentence(page: AppTest) -> None:
+    # Half resolution begins 3 dB ahead and rises by 3 dB a doubling, not 5; training on photos costs a quarter more.
+    kinds = (("games", "", 1.0, 0.0, 5.0), ("photos", "", 1.25, 0.0, 5.0), ("games", "@x2-rcan", 1.0, 3.0, 3.0))
+    rows = [
+        ResultRow(
+            dataset="screens",
+            image="a.png",
+            variant=f"mbt2018-q{quality}-mse-{trained}{scaling}",
+            codec="mbt2018",
+            quality=quality,
+            distortion="mse",
+            trained_on=trained,
+            scale=2.0 if scaling else None,
+            upscaler="rcan" if scaling else None,
+            bpp=0.1 * 2**quality * factor,
+            psnr_rgb=30 + ahead + gain * quality,
+        )
+        for trained, scaling, factor, ahead, gain in kinds
+        for quality in range(5)
+    ]
+    app = pick(page)
+    app.file_uploader[0].set_value([("mine.csv", rows_to_csv(rows).encode(), "text/csv")]).run()
+    assert not app.exception
+    shown = " ".join(markdown.value.replace("\\", "") for markdown in app.markdown)
+    # 33 + 3 q meets 30 + 5 q at q = 1.5, which is 0.1 * 2 ** 1.5 bits a pixel.
+    assert "Below 0.283 bpp mbt2018-mse-games@x2-rcan is better, above it mbt2018-mse-games" in shown
+    assert "On screens, mbt2018-mse trained on photos needs 25.0 % more bits than trained on games." in shown
+    assert len(app.get("plotly_chart")) == 2
+
+
 def test_bd_rates_are_kept_until_curves_anchor_or_method_change(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     from synthcomp_core.ui import rd_view
 
