@@ -11,6 +11,7 @@ from tests.browser.running import CHROMIUM_FLAGS, chromium_path, running_app
 
 FOLDER = PROJECT_ROOT / "artifacts" / "screenshots"
 RENDER_TIMEOUT_MS = 180_000
+MATRIX_TIMEOUT_MS = 900_000  # four learned variants of a frame and a matched one
 
 
 def settled(page: Page) -> None:
@@ -27,6 +28,19 @@ def photograph_live(page: Page, url: str) -> None:
     page.get_by_text("marks the better one").wait_for(timeout=RENDER_TIMEOUT_MS)
     settled(page)
     page.screenshot(path=str(FOLDER / "live.png"))
+
+
+def photograph_compare(page: Page, url: str) -> None:
+    """A bundled frame through two distortions, without and with super-resolution, and WebP of the same size."""
+    picks = "image=torcs_forza_0002.webp&quality=4&trained_on=games&scaling=full&scaling=x2-rcan&classical=webp"
+    crop = "compare_crops=560,560,240,160"
+    page.goto(f"{url}/compare?{picks}&{crop}&view=grid~original~p1~2~0.36~0.6")
+    page.get_by_role("button", name="Compute 5 missing").click(timeout=RENDER_TIMEOUT_MS)
+    page.get_by_text("marks the better one").wait_for(timeout=MATRIX_TIMEOUT_MS)
+    page.get_by_role("button", name="Everything is computed").wait_for(timeout=MATRIX_TIMEOUT_MS)
+    settled(page)
+    page.locator(".viewer").scroll_into_view_if_needed()
+    page.screenshot(path=str(FOLDER / "compare.png"))
 
 
 def photograph_upscaling(page: Page, url: str) -> None:
@@ -58,7 +72,7 @@ def main() -> None:
         raise SystemExit("No Chromium found: install Debian's chromium package.")
     with running_app(PROJECT_ROOT / "app.py", dict(os.environ)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
-        for photograph in (photograph_live, photograph_upscaling, photograph_rate_distortion):
+        for photograph in (photograph_live, photograph_compare, photograph_upscaling, photograph_rate_distortion):
             page = browser.new_page(viewport={"width": 1440, "height": 1400})
             photograph(page, url)
             page.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import time
+import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from synthcomp_core.images import png_bytes, write_png
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.browser
 
 HARNESS = Path(__file__).parent / "compare_harness.py"
 TIMEOUT_MS = 60_000
+CACHED_WITHIN_S = 0.5
 PICKS = "image=castle.png&variant=jpeg-q10&variant=webp-q40&variant=webp-q80"
 
 
@@ -140,11 +142,26 @@ def test_a_cached_variant_comes_back_at_a_click(browser_page: Page, served: Serv
     expect(cell).to_have_count(0, timeout=TIMEOUT_MS)
     box = browser_page.get_by_role("combobox", name="Other variants")
     box.fill("webp-q80")
-    started = time.perf_counter()
+    # The browser's own clock, from the key to the frame after the viewer has taken the picture in.
+    browser_page.locator(".viewer").evaluate(
+        """viewer => {
+            addEventListener("keydown", () => (window.pickedAt = performance.now()), { capture: true, once: true });
+            const watch = new MutationObserver(() => {
+                if (viewer.dataset.ready.split(" ").length < 4) return;
+                watch.disconnect();
+                requestAnimationFrame(() => requestAnimationFrame(() => (window.shownAt = performance.now())));
+            });
+            watch.observe(viewer, { attributeFilter: ["data-ready"] });
+        }"""
+    )
     box.press("Enter")
     expect(cell).to_be_visible(timeout=TIMEOUT_MS)
-    print(f"\na cached variant was on screen {time.perf_counter() - started:.3f} s after it was picked")  # noqa: T201
+    browser_page.wait_for_function("window.shownAt", timeout=TIMEOUT_MS)
+    took_s = browser_page.evaluate("window.shownAt - window.pickedAt") / 1000
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    print(f"\na cached variant was on screen {took_s:.3f} s after it was picked (load a core: {load:.1f})")  # noqa: T201
     assert len(served.rendered()) == count
+    assert took_s < CACHED_WITHIN_S or load > 1, "on a machine with a core to spare"
 
 
 def test_without_the_internet_no_request_fails_or_leaves_the_machine(browser_page: Page, served: Served) -> None:
@@ -225,3 +242,17 @@ def test_a_crop_picked_on_the_picture_stands_in_the_figure_panel_and_costs_no_re
     field.fill("10,20,64,64 200,150,128,96")
     field.press("Enter")
     expect(page.locator(".viewer")).to_have_attribute("data-crops", "10,20,64,64 200,150,128,96", timeout=TIMEOUT_MS)
+
+
+def test_axe_finds_no_serious_fault_on_the_whole_page(browser_page: Page, served: Served) -> None:
+    page = browser_page
+    open_computed(page, served)
+    page.get_by_text("Figure for a paper").click()
+    expect(page.get_by_role("button", name="Draw the figure")).to_be_visible(timeout=TIMEOUT_MS)
+    # What a rerun is about to replace is faded, which is no lack of contrast.
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')")
+    page.wait_for_timeout(1500)
+    results = Axe().run(page).response
+    assert results["passes"], "axe looked at nothing"
+    serious = [fault for fault in results["violations"] if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in serious] == []
