@@ -37,7 +37,7 @@ from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.snapshots import SnapshotCard, find_by_fingerprint, find_snapshot, load_snapshot
 
 _PADDING = 64  # pixels: z has one position per 64 x 64
-_CACHED_CODECS = 4
+_CACHED_CODECS = 12  # a matrix of qualities, distortions and training sets
 _load_lock = threading.Lock()
 
 
