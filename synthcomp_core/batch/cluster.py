@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from synthcomp_core.storage import PROJECT_ROOT, artifacts_dir
 
 if TYPE_CHECKING:
     from dask_jobqueue import SLURMCluster
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 _CONNECT_S = 15
 _WORKER_BYTES = 3 * 2**30  # A learned codec of official size on a 1080p image, with room to spare.
@@ -100,7 +100,7 @@ def _local_cluster(share: LocalShare) -> Iterator[Any]:
         try:
             yield cluster
         finally:
-            cluster.close()
+            _close(cluster)
             # Dask sets the workers' variables in this process too, before it starts them.
             for name, value in before.items():
                 if value is None:
@@ -151,7 +151,16 @@ def _connected(target: Any) -> Iterator[Client]:
     try:
         yield client
     finally:
-        client.close()
+        _close(client)
+
+
+def _close(held: Client | LocalCluster) -> None:
+    """Close a client or a local cluster; on a machine too busy to answer in time, the workers end with this process.
+
+    All rows are written by then: a slow goodbye must not make a finished run look failed.
+    """
+    with suppress(TimeoutError):
+        held.close()
 
 
 def _settle_all(client: Client, settings: WorkerSettings) -> None:

@@ -39,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_ERROR
     except OSError as error:
         # A full disk, a missing folder, a file without permission: the system's own words name the path.
-        errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        errors.print(
+            f"Error: {str(error) or type(error).__name__}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         return EXIT_ERROR
     except (KeyboardInterrupt, Cancelled):
         errors.print("Interrupted.", style="yellow")

@@ -196,6 +196,27 @@ def test_no_scheduler_is_one_sentence(plan_path: Path, monkeypatch: pytest.Monke
         carry_out_plan(read_plan(plan_path), Workers(address="tcp://127.0.0.1:9"))
 
 
+def test_workers_that_do_not_say_goodbye_in_time_leave_a_finished_run_finished(
+    tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distributed import Client
+
+    write_frames(tmp_path / "frames", 1)
+    path = tmp_path / "slow.toml"
+    path.write_text('variants = ["jpeg-q30"]\nmetrics = ["psnr_rgb"]\n[[datasets]]\nfolder = "frames"\n')
+    closed, close = [], Client.close
+
+    def closed_too_late(client: Client, *values: object, **options: object) -> None:
+        close(client, *values, **options)
+        closed.append(client)
+        raise TimeoutError
+
+    monkeypatch.setattr(Client, "close", closed_too_late)
+    outcome = carry_out_plan(read_plan(path), Workers(count=1))
+    assert closed
+    assert (outcome.carried_out, outcome.failed, outcome.interrupted) == (1, 0, False)
+
+
 @pytest.mark.parametrize(
     ("workers", "processes", "threads"),
     [
