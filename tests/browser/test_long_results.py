@@ -45,6 +45,7 @@ def title_of_chart(page: Page) -> str:
 
 def test_a_million_rows_are_drawn_and_stay_usable(browser_page: Page, start_app: StartApp, tmp_path: Path) -> None:
     page, artifacts = browser_page, tmp_path / "artifacts"
+    page.set_default_timeout(TIMEOUT_MS)  # Navigation too: a busy machine is slow to start a page.
     long, short = artifacts / "runs" / "million" / "results.csv", artifacts / "runs" / "short" / "results.csv"
     for path, rows in ((long, ROWS), (short, VARIANTS)):
         path.parent.mkdir(parents=True)
@@ -68,9 +69,8 @@ def test_a_million_rows_are_drawn_and_stay_usable(browser_page: Page, start_app:
     sys.stdout.write(f"\nfirst chart of {ROWS:,} rows: {wall_s:.1f} s, {used_s:.1f} s of the processor{memory}\n")
     assert page.locator(".js-plotly-plot").first.evaluate("plot => plot.data.length") == CURVES
     assert used_s < MOST_CPU_S
-    expect(page.get_by_text("fewer bits than jpeg")).to_be_visible(timeout=TIMEOUT_MS)
 
-    # The other charts show an even choice and say so; another metric takes the table as it is.
+    # While BD-rates are still computed, the other charts can be asked for; they show an even choice and say so.
     for button, note in (("scatter", "20,000 of 1,000,000 shown"), ("per image", "20 of 500 shown")):
         started = time.perf_counter()
         page.get_by_test_id("stButtonGroup").get_by_text(button, exact=True).click()
