@@ -20,11 +20,11 @@ def show_copy_anything(picked: PickedImage, results: Sequence[Compared]) -> None
     commands = [command_for(compared.rendered, picked) for compared in results]
     st.subheader("Take it away", anchor=False)
     command, csv, markdown, latex = st.tabs(["Commands", "CSV", "Markdown", "LaTeX"])
-    command.code("\n".join(commands), language="bash", wrap_lines=True)
+    command.code("\n".join(commands), language=None, wrap_lines=True)
     csv.code(csv_table(rows), language=None)
-    markdown.code(markdown_table(rows), language="markdown")
+    markdown.code(markdown_table(rows), language=None)
     caption = f"{picked.name}, {picked.image.shape[1]} × {picked.image.shape[0]}: rate and fidelity."
-    latex.code(latex_table(rows, caption=caption, label=stem), language="latex")
+    latex.code(latex_table(rows, caption=caption, label=stem), language=None)
     at_csv, at_zip = st.columns(2)
     at_csv.download_button(
         "Table as CSV",

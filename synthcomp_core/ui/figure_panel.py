@@ -15,6 +15,7 @@ from synthcomp_core.export import safe_name
 from synthcomp_core.figure_layout import FONTS, WIDTHS_IN, FigureStyle
 from synthcomp_core.figure_request import (
     FigureRequest,
+    figure_caption,
     figure_command,
     figure_content,
     latex_figure,
@@ -207,7 +208,7 @@ def _cell(rendered: Rendered, style: FigureStyle) -> FigureCell:
 def _show_drawn(picked: PickedImage, drawn: _Drawn, key: str) -> None:
     for note in drawn.notes:
         st.caption(plain(note))
-    st.image(drawn.png, output_format="PNG")
+    st.image(drawn.png, output_format="PNG", alt=figure_caption(drawn.content, drawn.request))
     latex = latex_figure(drawn.content, drawn.request, _file_name(picked, "pdf"))
     downloads: list[tuple[str, bytes | Callable[[], bytes], str]] = [
         ("png", drawn.png, "image/png"),
@@ -226,8 +227,8 @@ def _show_drawn(picked: PickedImage, drawn: _Drawn, key: str) -> None:
             icon=":material/download:",
             width="stretch",
         )
-    st.code(figure_command(drawn.request, [_file_name(picked, "pdf")]), language="bash", wrap_lines=True)
-    st.code(latex, language="latex", wrap_lines=True)
+    st.code(figure_command(drawn.request, [_file_name(picked, "pdf")]), language=None, wrap_lines=True)
+    st.code(latex, language=None, wrap_lines=True)
 
 
 def _drawer(picked: PickedImage, drawn: _Drawn, file_format: str) -> Callable[[], bytes]:

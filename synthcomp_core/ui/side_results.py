@@ -94,4 +94,4 @@ def show_side(side: str, rendered: Rendered, picked: PickedImage) -> None:
         f"Row {side}", rows_to_csv([row]), f"{name}.csv", "text/csv", key=f"row_{side}", on_click="ignore",
         icon=":material/table:", width="stretch",
     )  # fmt: skip
-    st.code(command_for(rendered, picked), language="bash", wrap_lines=True)
+    st.code(command_for(rendered, picked), language=None, wrap_lines=True)
