@@ -33,8 +33,8 @@ def photograph_live(page: Page, url: str) -> None:
 def photograph_compare(page: Page, url: str) -> None:
     """A bundled frame through two distortions, without and with super-resolution, and WebP of the same size."""
     picks = "image=torcs_forza_0002.webp&quality=4&trained_on=games&scaling=full&scaling=x2-rcan&classical=webp"
-    crop = "compare_crops=560,560,240,160"
-    page.goto(f"{url}/compare?{picks}&{crop}&view=grid~original~p1~2~0.36~0.6")
+    crop = "compare_crops=870,410,150,112"
+    page.goto(f"{url}/compare?{picks}&{crop}&view=grid~original~p1~2~0.49~0.44")
     page.get_by_role("button", name="Compute 5 missing").click(timeout=RENDER_TIMEOUT_MS)
     page.get_by_text("marks the better one").wait_for(timeout=MATRIX_TIMEOUT_MS)
     page.get_by_role("button", name="Everything is computed").wait_for(timeout=MATRIX_TIMEOUT_MS)
