@@ -13,16 +13,20 @@ from synthcomp_core.torchvision_import import ensure_torchvision
 from synthcomp_core.training.gain import search_gain
 from synthcomp_core.training.gdn import use_blocked_gdn
 from synthcomp_core.training.grow import grow_latents
-from synthcomp_core.training.latents import draw_noise, quantised_forward, train_forward
+from synthcomp_core.training.latents import Noise, draw_noise, quantised_forward, train_forward
+from synthcomp_core.training.linear_start import linear_start
 from synthcomp_core.training.loader import PatchSampler, PixelCache, to_tensor, validation_crops
 from synthcomp_core.training.loop import Validation
 from synthcomp_core.training.losses import RateDistortionLoss
+from synthcomp_core.training.plan import KLT_START
 
 if TYPE_CHECKING:
     from synthcomp_core.training.plan import ModelPlan
 
 VALIDATION_SIDE = 256
 GAIN_CROPS_PER_IMAGE = 1
+KLT_PATCHES = 512
+TRANSFORMS = ("net.g_a.", "net.g_s.")
 # Parts of a state dict that are computed from the weights, not trained.
 TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
 
@@ -36,12 +40,14 @@ class CompressionStep(nn.Module):
         self.loss = loss
         self.surrogate = surrogate
 
-    def forward(self, x: Tensor, noise_y: Tensor, noise_z: Tensor) -> Tensor:
-        """(loss, bpp, distortion) of a batch, (3,) float32."""
-        from synthcomp_core.training.latents import Noise
-
-        result = train_forward(self.net, x, Noise(noise_y, noise_z), surrogate=self.surrogate)
+    def forward(self, x: Tensor, noise_y: Tensor, noise_z: Tensor, entropy_only: Tensor) -> Tensor:
+        """(loss, bpp, distortion) of a batch, (3,) float32; of the entropy model's steps (bpp, bpp, 0)."""
+        alone = bool(entropy_only)
+        noise = Noise(noise_y, noise_z)
+        result = train_forward(self.net, x, noise, surrogate=self.surrogate, entropy_only=alone)
         bpp = result.bits_per_pixel()
+        if alone:
+            return torch.stack((bpp, bpp, torch.zeros_like(bpp)))
         distortion = self.loss.distort(result.x_hat, x)
         return torch.stack((bpp + self.loss.lmbda * distortion, bpp, distortion))
 
@@ -63,6 +69,9 @@ class CompressionTask:
         """The model to train, from ``start`` when given, and a note on how the start was fitted to the plan."""
         plan = self.plan
         net = use_blocked_gdn(new_model(plan.architecture, plan.N, plan.M))
+        if start is None and plan.init == KLT_START:
+            linear_start(net, self._patches(), plan.lambda_value)
+            return CompressionStep(net, self.loss, plan.surrogate), "from a cascaded KLT of the training images"
         if start is None:
             return CompressionStep(net, self.loss, plan.surrogate), "from random weights"
         # Parameters only: the constants among the buffers do not survive float16 (a likelihood floor of 1e-9 is 0).
@@ -88,6 +97,11 @@ class CompressionTask:
             note += f", latents times {gain:.3g} (loss {loss:.3f})"
         return CompressionStep(net, self.loss, plan.surrogate), note
 
+    def _patches(self) -> Tensor:
+        """What the closed forms are worked out from, (KLT_PATCHES, 3, P, P) in [0, 1]."""
+        steps = range(-(-KLT_PATCHES // self.plan.batch))
+        return torch.cat([to_tensor(self.sampler.patches(step)) for step in steps])
+
     def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor, ...]:
         """Patches and noise of one step for one of ``world`` processes."""
         plan = self.plan
@@ -95,12 +109,25 @@ class CompressionTask:
         noise = draw_noise(_Channels(plan.N, plan.M), plan.batch, plan.patch, plan.patch, generator)
         share = slice(rank * plan.batch // world, (rank + 1) * plan.batch // world)
         patches = self.sampler.patches(step, rank=rank, world=world)
-        return to_tensor(patches), noise.y[share], noise.z[share]
+        return to_tensor(patches), noise.y[share], noise.z[share], torch.tensor(step < plan.entropy_steps)
 
     def auxiliary(self, module: nn.Module) -> tuple[list[nn.Parameter], Any] | None:
         """The quantiles and their loss: they only track the learnt density, outside the gradient of the rate."""
         bottleneck: Any = module.net.entropy_bottleneck  # type: ignore[union-attr]
         return [bottleneck.quantiles], bottleneck.loss
+
+    def groups(self, module: nn.Module) -> list[list[nn.Parameter]]:
+        """The entropy model's parameters, and the transforms'."""
+        named = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
+        transforms = [parameter for name, parameter in named if name.startswith(TRANSFORMS)]
+        return [[parameter for name, parameter in named if not name.startswith(TRANSFORMS)], transforms]
+
+    def factors(self, step: int) -> tuple[float, ...]:
+        """The learning rate of each group relative to the plan's; the transforms' warms up when they join."""
+        plan = self.plan
+        joined = step - plan.entropy_steps
+        warm = min(1.0, (joined + 1) / plan.warmup) if plan.entropy_steps else 1.0
+        return 1.0, plan.transform_rate * warm
 
     def settle(self, module: nn.Module) -> None:
         """Put the quantiles where the learnt density has them (CompressAI's bisection; needs no data)."""

@@ -58,13 +58,17 @@ def draw_noise(model: Any, batch: int, height: int, width: int, generator: torch
     return Noise(y, z)
 
 
-def train_forward(model: nn.Module, x: Tensor, noise: Noise, *, surrogate: str = "mixed") -> Forward:
+def train_forward(
+    model: nn.Module, x: Tensor, noise: Noise, *, surrogate: str = "mixed", entropy_only: bool = False
+) -> Forward:
     """Differentiable pass over x (B, 3, H, W) in [0, 1], H and W multiples of 64.
 
     Convolutions run in the precision of the surrounding autocast; latents, likelihoods and bits in float32.
+    entropy_only: no gradient reaches g_a, and g_s is left out: x_hat is x.
     """
     net: Any = model
-    y = net.g_a(x)
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not entropy_only):
+        y = net.g_a(x)
     z = net.h_a(y).float()
     y = y.float()
     z_noisy = z + noise.z
@@ -76,6 +80,8 @@ def train_forward(model: nn.Module, x: Tensor, noise: Noise, *, surrogate: str =
     y_noisy = y + noise.y
     scales, means = _entropy_parameters(net, net.h_s(z_hat), net.context_prediction(y_noisy))
     bits_y = _bits(_gaussian_likelihood(net.gaussian_conditional, y_noisy, scales, means))
+    if entropy_only:
+        return Forward(x, bits_y, bits_z)
     y_hat = y_noisy
     if surrogate == "mixed":
         y_hat = y + (torch.round(y - means) + means - y).detach()

@@ -60,6 +60,8 @@ class Task(Protocol):
     def build(self, start: dict[str, Tensor] | None) -> tuple[nn.Module, str]: ...
     def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor, ...]: ...
     def auxiliary(self, module: nn.Module) -> tuple[list[nn.Parameter], Any] | None: ...
+    def groups(self, module: nn.Module) -> list[list[nn.Parameter]]: ...
+    def factors(self, step: int) -> tuple[float, ...]: ...
     def settle(self, module: nn.Module) -> None: ...
     def validate(self, module: nn.Module) -> Validation: ...
     def state_dict(self, module: nn.Module) -> dict[str, Tensor]: ...
@@ -109,8 +111,8 @@ class Trainer:
         # Outside the wrapper's gradient exchange: every process computes the same step for them, without data.
         for parameter in slow:
             parameter.requires_grad_(False)
-        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.Adam(parameters, lr=plan.lr, fused=True)
+        groups = [{"params": group} for group in task.groups(module)]
+        optimizer = torch.optim.Adam(groups, lr=plan.lr, fused=True)
         self.raw = module
         wrapped = torch.compile(module) if compile_module else module
         self.module, self.optimizer = fabric.setup(wrapped, optimizer)
@@ -159,8 +161,8 @@ class Trainer:
     def _advance(self) -> Tensor:
         plan, fabric = self.task.plan, self.fabric
         rate = learning_rate(plan, self.step) * 0.5**self.cuts
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for group, factor in zip(self.optimizer.param_groups, self.task.factors(self.step), strict=True):
+            group["lr"] = rate * factor
         batch = self.task.batch(self.step, rank=fabric.global_rank, world=fabric.world_size)
         parts = self.module(*(tensor.to(fabric.device) for tensor in batch))
         values = parts.detach()

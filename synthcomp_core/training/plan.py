@@ -22,6 +22,7 @@ from synthcomp_core.training.generated import write_images
 TASKS = ("compression", "super-resolution")
 DISTORTIONS = ("mse", "ms-ssim")
 QUALITIES = range(1, 9)
+KLT_START = "klt"
 MSSSIM_MIN_PATCH = 161  # Five scales of an 11-wide window; losses.MSSSIM_MIN_SIDE, without importing torch.
 _CHOICES = {
     "task": TASKS,
@@ -68,10 +69,13 @@ class DevicePlan:
 class ModelPlan:
     """One model. lr falls from ``lr`` to ``lr_final`` after ``warmup`` steps; batch counts all processes together.
 
-    init: the id of another model (of this plan, or a snapshot at hand), or a checkpoint file relative to the plan.
+    init: the id of another model (of this plan, or a snapshot at hand), a checkpoint file relative to the plan, or
+    "klt" (linear_start.py). entropy_steps: first steps in which only the entropy model is trained. transform_rate:
+    the learning rate of g_a and g_s as a multiple of ``lr``.
     gain: start by rescaling the latents of ``init`` for this lambda (gain.py). ema: decay of the averaged weights
-    that are validated and kept. channels, groups, blocks, reduction, scale: of an RCAN; behind: codec ids that its
-    input has gone through, with equal shares beside the share ``clean`` of uncoded input.
+    that are validated and kept. ship: false for a model that only others of the plan begin with. channels, groups,
+    blocks, reduction, scale: of an RCAN; behind: codec ids that its input has gone through, with equal shares beside
+    the share ``clean`` of uncoded input.
     """
 
     id: str
@@ -93,6 +97,8 @@ class ModelPlan:
     lr_final: float = 5e-6
     lr_quantiles: float = 1e-3
     warmup: int = 100
+    entropy_steps: int = 0
+    transform_rate: float = 1.0
     schedule: str = "cosine"
     patience: int = 10
     clip: float = 1.0
@@ -108,6 +114,7 @@ class ModelPlan:
     reduction: int = 8
     behind: tuple[str, ...] = ()
     clean: float = 0.25
+    ship: bool = True
     notes: str | None = None
 
     @property
@@ -213,7 +220,7 @@ def _check_model(plan: TrainingPlan, model: ModelPlan, where: str) -> None:
     for key in ("steps", "N", "M", "patch", "batch", "validate_every", "checkpoint_every", "validation_crops"):
         if getattr(model, key) < 1:
             raise refuse(key, f"is {getattr(model, key)}; expected at least 1.")
-    for key in ("lr", "lr_final", "lr_quantiles", "clip"):
+    for key in ("lr", "lr_final", "lr_quantiles", "clip", "transform_rate"):
         if getattr(model, key) <= 0:
             raise refuse(key, f"is {getattr(model, key)}; expected a number above 0.")
     if not 0 <= model.ema < 1:
@@ -231,6 +238,12 @@ def _check_model(plan: TrainingPlan, model: ModelPlan, where: str) -> None:
             raise refuse("patch", f"is {model.patch}; expected a multiple of 64.")
         if model.distortion == "ms-ssim" and model.patch < MSSSIM_MIN_PATCH:
             raise refuse("patch", f"is {model.patch}; MS-SSIM needs at least 192.")
+        if model.init == KLT_START and model.distortion != "mse":
+            raise refuse("init", "is 'klt', whose step size is worked out for `distortion` mse only.")
+        if model.entropy_steps < 0:
+            raise refuse("entropy_steps", f"is {model.entropy_steps}; expected 0 or more.")
+        if model.entropy_steps and plan.device.devices * plan.device.nodes > 1:
+            raise refuse("entropy_steps", f"is {model.entropy_steps}; it needs a single process.")
     elif model.architecture != "rcan":
         raise refuse("architecture", f"is {model.architecture!r}; super-resolution trains 'rcan'.")
     elif model.scale not in (2, 3, 4):

@@ -18,7 +18,7 @@ from synthcomp_core.snapshots import SnapshotCard, load_snapshot, read_checkpoin
 from synthcomp_core.storage import artifacts_dir, atomic_path, write_text
 from synthcomp_core.training.loader import open_cache
 from synthcomp_core.training.loop import Task, Trained, Trainer
-from synthcomp_core.training.plan import DevicePlan, ModelPlan, TrainingPlan
+from synthcomp_core.training.plan import KLT_START, DevicePlan, ModelPlan, TrainingPlan
 
 FINAL, DONE = "final.safetensors", "done.json"
 
@@ -140,7 +140,7 @@ def make_task(plan: TrainingPlan, model: ModelPlan) -> Task:
 
 def starting_weights(plan: TrainingPlan, model: ModelPlan) -> dict[str, Tensor] | None:
     """The weights that ``init`` names: a model of the plan, a checkpoint beside the plan, or a snapshot."""
-    if model.init is None:
+    if model.init in (None, KLT_START):
         return None
     for other in plan.models:
         final = run_folder(plan, other) / FINAL
@@ -187,7 +187,7 @@ def export(plan: TrainingPlan, model: ModelPlan, trained: Trained, origin: str, 
 
 
 def _import(model: ModelPlan, state: dict[str, Tensor], known: dict[str, Any]) -> SnapshotCard | None:
-    if os.environ.get("SYNTHCOMP_NO_SNAPSHOT"):
+    if not model.ship or os.environ.get("SYNTHCOMP_NO_SNAPSHOT"):
         return None
     if model.task == "compression":
         from synthcomp_core.codecs.checkpoints import import_codec

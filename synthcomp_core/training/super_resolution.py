@@ -102,6 +102,14 @@ class SuperResolutionTask:
         """None: an upscaler has no entropy model."""
         return None
 
+    def groups(self, module: nn.Module) -> list[list[nn.Parameter]]:
+        """All parameters that are trained, at one rate."""
+        return [[parameter for parameter in module.parameters() if parameter.requires_grad]]
+
+    def factors(self, step: int) -> tuple[float, ...]:
+        """The learning rate of each group, relative to the plan's."""
+        return (1.0,)
+
     def settle(self, module: nn.Module) -> None:
         """Nothing to settle."""
 

@@ -58,6 +58,14 @@ def test_a_good_plan_is_read_with_its_defaults(plan: Path) -> None:
         ("quality = 4", 'quality = 4\ndistortion = "ms-ssim"', ["model[1].patch", "192"]),
         ("patch = 64", "patch = 50", ["model[1].patch", "multiple of 64"]),
         ("patch = 64", "patch = 256", ["data.frames.folder", "0.png", "256x192", "256"]),
+        ("patch = 64", "entropy_steps = -1", ["model[1].entropy_steps", "0 or more"]),
+        ("patch = 64", "transform_rate = 0", ["model[1].transform_rate", "above 0"]),
+        ("patch = 64", "patch = 192\ninit = 'klt'\ndistortion = 'ms-ssim'", ["model[1].init", "mse"]),
+        (
+            "[data.frames]",
+            "[device]\ndevices = 2\n[defaults]\nentropy_steps = 5\n[data.frames]",
+            ["entropy_steps", "single"],
+        ),
         ("patch = 64", "lr = -1.0", ["model[1].lr", "above 0"]),
         ('id = "a-codec"', 'id = "A Codec"', ["model[1].id"]),
         ('data = "frames"', 'data = "photos"', ["model[1].data", "frames"]),
@@ -95,6 +103,6 @@ def test_the_smoke_plan_is_good(artifacts: Path) -> None:
 
 
 def test_the_compact_plan_names_all_fourteen_snapshots(shared: Path) -> None:
-    ids = {model.id for model in read_plan(PROJECT_ROOT / "artifacts/plans/compact.toml").models}
+    ids = {model.id for model in read_plan(PROJECT_ROOT / "artifacts/plans/compact.toml").models if model.ship}
     codecs = {f"mbt2018-q{q}-{d}-{t}" for q in (4, 6, 8) for d in ("mse", "msssim") for t in ("games", "photos")}
     assert ids == codecs | {"rcan-x2-games", "rcan-x2-games-coded"}
