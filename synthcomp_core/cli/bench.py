@@ -127,11 +127,11 @@ def recipe(
     seconds: Annotated[float, typer.Option(help="CPU seconds for each candidate.")] = 60.0,
     csv: Annotated[Path | None, typer.Option(help="Where to write the points; artifacts/results/recipes.csv.")] = None,
 ) -> None:
-    """Training recipes compared: each candidate gets the same CPU time from the same start.
+    """Training recipes compared: each candidate gets the same CPU time on the same data; a table and a chart.
 
-    Example: python -m synthcomp_core bench recipe artifacts/plans/compact.toml mbt2018-q6-mse-games --seconds 90
+    Example: python -m synthcomp_core bench recipe artifacts/plans/recipes.toml mbt2018-q6 --seconds 60
     """
-    from synthcomp_core.bench.recipe import compare, write_points
+    from synthcomp_core.bench.recipe import compare, write_chart, write_points
     from synthcomp_core.training.plan import read_plan
 
     checked = read_plan(plan)
@@ -148,7 +148,9 @@ def recipe(
             f"{point.psnr:.2f}",
         )
     output.print(table)
-    output.print(f"written to {write_points(points, csv)}", highlight=False, soft_wrap=True)
+    path = write_points(points, csv)
+    chart = write_chart(points, path.with_suffix(".png"))
+    output.print(f"written to {path} and {chart.name}", highlight=False, soft_wrap=True)
 
 
 @bench_app.command()
