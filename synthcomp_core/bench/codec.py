@@ -115,7 +115,7 @@ def bench_codec(
     reference, name = _picture(image, size)
     card, tensors = _weights(architecture, quality, snapshot)
     device = torch.device("cpu")
-    codec = codec_from_tensors(card, tensors, device=device, dtype=best_dtype(precision, device))
+    codec = codec_from_tensors(card, tensors, device=device, dtype=best_dtype(precision))
     model = model_from_tensors(card, tensors)
     model.update(force=True)
     peer = _CompressaiRun(model, reference, decoded=reference) if against else None

@@ -145,14 +145,14 @@ class LearnedCodec:
 def load_codec(snapshot_id: str, *, precision: str = "auto", device: str | None = None) -> LearnedCodec:
     """The codec of a snapshot; the last few are kept.
 
-    precision: of the transforms, "auto" (bfloat16 where the hardware multiplies it), "float32" or "bfloat16".
+    precision: of the transforms, "auto" (float32), "float32" or "bfloat16".
     device: of the transforms, "cpu", "cuda", ...; None takes a GPU when there is one. SnapshotError when the snapshot
     is missing, damaged or no codec.
     """
     if precision not in PRECISIONS:
         raise SynthcompError(f"Unknown precision {precision!r}: use one of {', '.join(PRECISIONS)}.")
     placed = _device(device)
-    dtype = best_dtype(precision, placed)
+    dtype = best_dtype(precision)
     card = find_snapshot(snapshot_id)
     with _load_lock:  # Two threads must not load the same snapshot twice.
         return _load(snapshot_id, card.sha256, placed, dtype)

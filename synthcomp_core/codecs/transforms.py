@@ -42,13 +42,12 @@ class Transforms:
     dtype: torch.dtype
 
 
-def best_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The number format for "auto", "float32" or "bfloat16": auto takes bfloat16 where the hardware multiplies it."""
-    if precision == "auto":
-        if device.type == "cuda":
-            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return torch.bfloat16 if native and torch.backends.mkldnn.enabled else torch.float32
+def best_dtype(precision: str) -> torch.dtype:
+    """The number format for "auto", "float32" or "bfloat16".
+
+    auto is float32: bfloat16 costs the bundled models, whose channels are as unlike in size as the frequencies of a
+    picture, 0.02 to 0.1 dB, and the compiled float32 kernels are fast.
+    """
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 

@@ -123,7 +123,9 @@ def test_the_same_latents_give_compressais_picture(codec: LearnedCodec) -> None:
     assert abs(psnr(image, codec.decode(bitstream)) - psnr(image, expected)) < 0.001
 
 
-def test_bfloat16_synthesis_costs_under_two_hundredths_of_a_decibel(codec: LearnedCodec) -> None:
+def test_bfloat16_synthesis_costs_under_a_twentieth_of_a_decibel_and_must_be_asked_for(
+    codec: LearnedCodec,
+) -> None:
     """On one bitstream, whose precision is no part of the format. (Encoders of other precision quantise otherwise.)"""
     fast = load_codec(SNAPSHOT, precision="bfloat16", device="cpu")
     losses = []
@@ -135,7 +137,8 @@ def test_bfloat16_synthesis_costs_under_two_hundredths_of_a_decibel(codec: Learn
         losses.append(psnr(image, exact) - psnr(image, rough))
         assert np.abs(exact.astype(int) - rough).max() <= 3
         assert psnr(image, fast.decode(fast.encode(image))) > psnr(image, exact) - 0.5
-    assert abs(np.mean(losses)) < 0.02
+    assert abs(np.mean(losses)) < 0.05
+    assert np.array_equal(load_codec(SNAPSHOT, precision="auto", device="cpu").decode(bitstream), exact)
 
 
 def test_two_threads_get_the_bytes_and_pictures_of_one(codec: LearnedCodec) -> None:
