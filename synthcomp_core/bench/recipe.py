@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from synthcomp_core.training.plan import ModelPlan, TrainingPlan
 
 CALIBRATION_STEPS = 4
+FAR_OFF = 3  # Times the least loss: such a line would leave the others no room in the chart.
 VALIDATIONS = 2  # Points of each candidate's curve, the last at its end.
 
 
@@ -130,21 +131,25 @@ def write_points(points: list[RecipePoint], path: Path | None = None) -> Path:
 
 
 def write_chart(points: list[RecipePoint], path: Path) -> Path:
-    """Draw validation loss against CPU time, a line a recipe, as a PNG."""
+    """Draw validation loss against CPU time as a PNG, a line a recipe; what is far off goes into the legend only."""
     from matplotlib.figure import Figure
 
     from synthcomp_core.storage import atomic_path
 
-    figure = Figure(figsize=(7, 4), dpi=150, layout="constrained")
+    figure = Figure(figsize=(9, 4), dpi=150, layout="constrained")
     axes = figure.add_subplot()
+    least = min(point.loss for point in points)
     for name in dict.fromkeys(point.recipe for point in points):
         own = [point for point in points if point.recipe == name]
-        axes.plot([point.cpu_s for point in own], [point.loss for point in own], marker="o", label=name)
-    axes.set_yscale("log")
+        losses = [point.loss for point in own]
+        if min(losses) > FAR_OFF * least:
+            axes.plot([], [], label=f"{name} (down to {min(losses):.3g})")
+        else:
+            axes.plot([point.cpu_s for point in own], losses, marker="o", label=name)
     axes.set_xlabel("CPU time in seconds")
     axes.set_ylabel("validation loss (real quantised latents)")
     axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, loc="outside right upper")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
     return path
