@@ -52,7 +52,7 @@ def test_a_click_on_a_point_offers_that_variant_on_that_image_in_compare(
         ResultRow("mine", image, variant=f"webp-q{quality}", codec="webp", quality=quality, bpp=rate, psnr_rgb=psnr)
         for quality, rate, psnr in ((20, 0.3, 30.0), (40, 0.6, 33.0), (60, 0.9, 35.0), (80, 1.4, 38.0))
     ]
-    page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion?chart=scatter")
+    page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion?chart=scatter&results={THESIS}")
     upload = {"name": "mine.csv", "mimeType": "text/csv", "buffer": rows_to_csv(rows).encode()}
     page.locator("input[type=file]").set_input_files(upload, timeout=90_000)
     # Where the point of webp-q60 on that image is on screen.
