@@ -217,12 +217,12 @@ def test_a_note_tells_of_scales_that_amd_does_not_support(
 
 
 PEAK = """
-import resource
+from tests.peak import peak_bytes
 import numpy as np
 from synthcomp_core.upscalers.fsr1 import Fsr1
 image = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
 assert Fsr1().upscale(image, (3840, 2160)).shape == (2160, 3840, 3)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(peak_bytes())
 """
 
 

@@ -263,14 +263,14 @@ def test_an_absurd_size_is_refused() -> None:
 
 
 PEAK = """
-import resource
+from tests.peak import peak_bytes
 import numpy as np
 from synthcomp_core.upscalers.neural import build_upscaler
 from tests.upscalers.networks import random_rcan
 upscaler = build_upscaler(random_rcan(2, 3, 32).state_dict(), precision="auto")
 image = np.random.default_rng(0).integers(0, 256, (540, 960, 3), dtype=np.uint8)
 assert upscaler.upscale(image, (1920, 1080)).shape == (1080, 1920, 3)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(peak_bytes())
 """
 
 
