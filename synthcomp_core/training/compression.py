@@ -98,7 +98,7 @@ class CompressionTask:
         return CompressionStep(net, self.loss, plan.surrogate), note
 
     def _patches(self) -> Tensor:
-        """What the closed forms are worked out from, (KLT_PATCHES, 3, P, P) in [0, 1]."""
+        """What the KLT is worked out from, (KLT_PATCHES, 3, P, P) in [0, 1]."""
         steps = range(-(-KLT_PATCHES // self.plan.batch))
         return torch.cat([to_tensor(self.sampler.patches(step)) for step in steps])
 

@@ -240,10 +240,14 @@ def _check_model(plan: TrainingPlan, model: ModelPlan, where: str) -> None:
             raise refuse("patch", f"is {model.patch}; MS-SSIM needs at least 192.")
         if model.init == KLT_START and model.distortion != "mse":
             raise refuse("init", "is 'klt', whose step size is worked out for `distortion` mse only.")
+        if model.init == KLT_START and model.gain:
+            raise refuse("gain", "is true; a model that begins as 'klt' has the step of its lambda already.")
         if model.entropy_steps < 0:
             raise refuse("entropy_steps", f"is {model.entropy_steps}; expected 0 or more.")
         if model.entropy_steps and plan.device.devices * plan.device.nodes > 1:
             raise refuse("entropy_steps", f"is {model.entropy_steps}; it needs a single process.")
+    elif model.init == KLT_START:
+        raise refuse("init", "is 'klt', which only a compression model can begin with.")
     elif model.architecture != "rcan":
         raise refuse("architecture", f"is {model.architecture!r}; super-resolution trains 'rcan'.")
     elif model.scale not in (2, 3, 4):

@@ -13,6 +13,7 @@ from synthcomp_core.snapshots import read_card, snapshot_path
 from synthcomp_core.training.compression import new_model
 from synthcomp_core.training.latents import draw_noise, train_forward
 from synthcomp_core.training.linear_start import STEP, linear_start
+from synthcomp_core.training.loop import Trainer
 from synthcomp_core.training.plan import read_plan
 from synthcomp_core.training.runner import carry_out, launch, make_task
 from tests.training.conftest import write_plan
@@ -87,8 +88,6 @@ def test_a_plan_trains_the_entropy_model_first_then_all_at_its_own_rate(tmp_path
     task = make_task(plan, plan.models[0])
     assert task.factors(2)[0] == 1.0
     assert task.factors(4) == (1.0, pytest.approx(0.1))
-    from synthcomp_core.training.loop import Trainer
-
     (tmp_path / "run").mkdir()
     trainer = Trainer(task, tmp_path / "run", launch(plan.device))
     assert "KLT" in trainer.origin

@@ -59,6 +59,12 @@ def test_a_good_plan_is_read_with_its_defaults(plan: Path) -> None:
         ("patch = 64", "patch = 50", ["model[1].patch", "multiple of 64"]),
         ("patch = 64", "patch = 256", ["data.frames.folder", "0.png", "256x192", "256"]),
         ("patch = 64", "entropy_steps = -1", ["model[1].entropy_steps", "0 or more"]),
+        ("patch = 64", "gain = true\ninit = 'klt'", ["model[1].gain", "step of its lambda"]),
+        (
+            "quality = 4",
+            "task = 'super-resolution'\narchitecture = 'rcan'\ninit = 'klt'",
+            ["model[1].init", "compression"],
+        ),
         ("patch = 64", "transform_rate = 0", ["model[1].transform_rate", "above 0"]),
         ("patch = 64", "patch = 192\ninit = 'klt'\ndistortion = 'ms-ssim'", ["model[1].init", "mse"]),
         (
