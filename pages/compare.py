@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from synthcomp_core.ui.compare_choice import pick_comparison
-from synthcomp_core.ui.compare_export import show_copy_anything
-from synthcomp_core.ui.compare_juxtapose import show_preview
-from synthcomp_core.ui.compare_run import comparison_so_far, compute_missing, forget_failures
-from synthcomp_core.ui.compare_view import (
+from synthcomp_core.ui.compare.choice import pick_comparison
+from synthcomp_core.ui.compare.export import show_copy_anything
+from synthcomp_core.ui.compare.juxtapose_expander import show_preview
+from synthcomp_core.ui.compare.run import comparison_so_far, compute_missing, forget_failures
+from synthcomp_core.ui.compare.view import (
     FIGURE_KEY,
     find_worst,
     known_view,
@@ -15,10 +15,10 @@ from synthcomp_core.ui.compare_view import (
     show_pictures,
     show_worst_tiles,
 )
-from synthcomp_core.ui.entry import enter_through_app
-from synthcomp_core.ui.figure_panel import show_figure_panel
-from synthcomp_core.ui.image_picker import pick_image
-from synthcomp_core.ui.text import plain
+from synthcomp_core.ui.widgets.entry import enter_through_app
+from synthcomp_core.ui.widgets.figure_panel import show_figure_panel
+from synthcomp_core.ui.widgets.image_picker import pick_image
+from synthcomp_core.ui.widgets.text import plain
 
 enter_through_app()
 st.title("Compare", anchor=False)

@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from synthcomp_core.ui.entry import enter_through_app
-from synthcomp_core.ui.figure_panel import crops_on_picture, show_figure_panel, take_crops
-from synthcomp_core.ui.image_picker import pick_image
-from synthcomp_core.ui.live_run import apply_matched_quality, can_match, last_result, match_side, render_sides
-from synthcomp_core.ui.metric_strip import show_metric_strip
-from synthcomp_core.ui.side_results import show_side, side_pictures
-from synthcomp_core.ui.text import plain
-from synthcomp_core.ui.variant_picker import pick_variant
+from synthcomp_core.ui.live.run import apply_matched_quality, can_match, last_result, match_side, render_sides
+from synthcomp_core.ui.live.side import show_side, side_pictures
 from synthcomp_core.ui.viewer import Picture, show_viewer
+from synthcomp_core.ui.widgets.entry import enter_through_app
+from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, show_figure_panel, take_crops
+from synthcomp_core.ui.widgets.image_picker import pick_image
+from synthcomp_core.ui.widgets.metric_strip import show_metric_strip
+from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.ui.widgets.variant_picker import pick_variant
 
 MATCH_HELP = "Search the quality whose bytes come closest from below."
 

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from synthcomp_core.ui.entry import enter_through_app
-from synthcomp_core.ui.rd_sources import pick_results
-from synthcomp_core.ui.rd_view import (
+from synthcomp_core.ui.rate_distortion.sources import pick_results
+from synthcomp_core.ui.rate_distortion.view import (
     pick_curves,
     pick_view,
     show_bd_table,
@@ -14,6 +13,7 @@ from synthcomp_core.ui.rd_view import (
     show_domain_gap,
     show_warnings,
 )
+from synthcomp_core.ui.widgets.entry import enter_through_app
 
 enter_through_app()
 st.title("Rate-distortion", anchor=False)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from synthcomp_core.ui.entry import enter_through_app
-from synthcomp_core.ui.run_view import pick_run, show_run
+from synthcomp_core.ui.runs import pick_run, show_run
+from synthcomp_core.ui.widgets.entry import enter_through_app
 
 enter_through_app()
 st.title("Runs", anchor=False)

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from synthcomp_core.ui.entry import enter_through_app
-from synthcomp_core.ui.fsr_view import (
+from synthcomp_core.ui.upscaling import (
     ANY_IMAGE,
     last_result,
     pick_samples,
@@ -15,8 +14,9 @@ from synthcomp_core.ui.fsr_view import (
     show_pictures,
     show_table,
 )
-from synthcomp_core.ui.image_picker import pick_image
-from synthcomp_core.ui.text import plain
+from synthcomp_core.ui.widgets.entry import enter_through_app
+from synthcomp_core.ui.widgets.image_picker import pick_image
+from synthcomp_core.ui.widgets.text import plain
 
 enter_through_app()
 st.title("Upscaling", anchor=False)

@@ -15,16 +15,14 @@ CORE = PROJECT_ROOT / "synthcomp_core"
 HEAVY = {"torch", "torchvision", "compressai", "spandrel", "lightning_fabric", "dask", "distributed"}
 # Lower layers come first; a module may import from its own layer and those before it.
 LAYERS = [
-    {"errors", "progress", "storage", "torchvision_import", "allocator", "compiled"},
-    {"images", "image_files", "image_headers"},
-    {"snapshots", "archives", "datasets"},
-    {"codecs", "upscalers", "metrics", "results", "results_formats", "training"},
-    {
-        *("variants", "matching", "matrix", "overlays", "worst_tiles", "fsr_table", "fsr_benchmark", "fsr_charts"),
-        *("curves", "rd", "charts", "rd_figure", "rd_export", "export"),
-        *("figure_layout", "figure_request", "figures", "figure_cells", "kept", "run_status", "run_charts", "batch"),
-    },
-    {"ui", "cli", "bench", "warm_up"},
+    {"errors", "progress", "storage", "runtime", "toml_records"},
+    {"images"},
+    {"metrics", "library"},
+    {"codecs", "upscalers"},
+    {"training", "results"},
+    {"variants"},
+    {"batch", "figures"},
+    {"ui", "cli"},
 ]
 
 
@@ -62,9 +60,9 @@ def test_each_package_is_imported_only_where_the_design_allows(path: Path) -> No
     imported = roots(path)
     if not relative.startswith(("app.py", "pages/", "synthcomp_core/ui/")):
         assert "streamlit" not in imported
-    if not relative.startswith(("synthcomp_core/codecs/", "synthcomp_core/training/", "synthcomp_core/bench/")):
+    if not relative.startswith(("synthcomp_core/codecs/", "synthcomp_core/training/", "synthcomp_core/cli/bench/")):
         assert "compressai" not in imported
-    if not relative.startswith(("synthcomp_core/batch/", "synthcomp_core/bench/")):
+    if not relative.startswith(("synthcomp_core/batch/", "synthcomp_core/cli/bench/")):
         assert not imported & {"dask", "distributed", "dask_jobqueue"}
     if relative.startswith("pages/") or relative == "app.py":
         assert not imported & {"torch", "numpy", "pandas", "compressai", "PIL"}
@@ -88,8 +86,8 @@ def test_imports_point_down_only(path: Path) -> None:
 def test_importing_every_light_module_loads_no_heavy_package() -> None:
     program = f"""
 import sys
-import synthcomp_core.cli, synthcomp_core.variants, synthcomp_core.matching, synthcomp_core.snapshots
-import synthcomp_core.ui.live_run, synthcomp_core.ui.side_results, synthcomp_core.ui.variant_picker
+import synthcomp_core.cli, synthcomp_core.variants, synthcomp_core.variants.matching, synthcomp_core.library.snapshots
+import synthcomp_core.ui.live.run, synthcomp_core.ui.live.side, synthcomp_core.ui.widgets.variant_picker
 print(sorted({HEAVY!r} & set(sys.modules)))
 """
     finished = subprocess.run(

@@ -14,9 +14,9 @@ from pathlib import Path
 import synthcomp_core
 from synthcomp_core.batch.cluster import Workers, local_share
 from synthcomp_core.batch.plan import Plan, codec_snapshot, upscaler_snapshot
+from synthcomp_core.batch.status import PLAN_COPY, RUN_JSON
 from synthcomp_core.batch.tasks import Task
 from synthcomp_core.codecs.classical import FAMILIES
-from synthcomp_core.run_status import PLAN_COPY, RUN_JSON
 from synthcomp_core.storage import write_text
 
 _PACKAGES = ("torch", "compressai", "numpy", "pillow", "imagecodecs", "constriction", "flip-evaluator", "dask")

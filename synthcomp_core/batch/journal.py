@@ -13,7 +13,7 @@ from typing import Any
 
 from synthcomp_core.batch.tasks import RENDER, Task
 from synthcomp_core.errors import ResultsError
-from synthcomp_core.results import METRIC_COLUMNS, ResultRow, append_rows, write_rows
+from synthcomp_core.results.table import METRIC_COLUMNS, ResultRow, append_rows, write_rows
 
 JOURNAL, RESULTS = "journal.jsonl", "results.csv"
 _REWRITE_S = 5.0  # Rewriting a long table for every replaced row would cost more than the tasks.

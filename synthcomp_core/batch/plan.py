@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcomp_core.batch.braces import expand_braces
-from synthcomp_core.batch.toml_table import TomlTable
 from synthcomp_core.codecs import parse_codec
 from synthcomp_core.codecs.classical import FAMILIES, parse_classical
 from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS
+from synthcomp_core.library.snapshots import SnapshotCard, list_snapshots
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS
-from synthcomp_core.snapshots import SnapshotCard, list_snapshots
+from synthcomp_core.toml_records import TomlTable
 from synthcomp_core.upscalers import RCAN, parse_upscaler, rcan_snapshot_id
 from synthcomp_core.variants import Variant
 

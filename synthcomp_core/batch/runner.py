@@ -16,13 +16,30 @@ from typing import TYPE_CHECKING
 from synthcomp_core.batch.cluster import Workers, connect, task_error, worker_count
 from synthcomp_core.batch.environment import write_run_json
 from synthcomp_core.batch.estimate import task_cost_s
-from synthcomp_core.batch.journal import JOURNAL, RESULTS, Entry, Writer, finished_entry, read_journal, remaining
-from synthcomp_core.batch.measure_only import bare_row
+from synthcomp_core.batch.journal import (
+    JOURNAL,
+    RESULTS,
+    Entry,
+    Writer,
+    finished_entry,
+    read_journal,
+    remaining,
+)
 from synthcomp_core.batch.plan import Plan
+from synthcomp_core.batch.rendered_elsewhere import bare_row
+from synthcomp_core.batch.status import (
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    PLAN_COPY,
+    RUN_JSON,
+    RUNNING,
+    RunState,
+    write_state,
+)
 from synthcomp_core.batch.tasks import Task, plan_tasks
 from synthcomp_core.batch.worker import TaskOutcome, carry_out
 from synthcomp_core.errors import PlanError, SynthcompError
-from synthcomp_core.run_status import FAILED, FINISHED, INTERRUPTED, PLAN_COPY, RUN_JSON, RUNNING, RunState, write_state
 from synthcomp_core.storage import artifacts_dir, write_text
 from synthcomp_core.variants import Variant
 

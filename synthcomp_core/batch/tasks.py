@@ -10,13 +10,13 @@ from pathlib import Path
 
 from PIL import Image as PillowImage
 
-from synthcomp_core.batch.layout import bitstream_path, check_layout, rendering_path
-from synthcomp_core.batch.measure_only import match_renderings
+from synthcomp_core.batch.folders import bitstream_path, check_layout, rendering_path
 from synthcomp_core.batch.plan import DataSet, Plan, codec_snapshot, upscaler_snapshot
+from synthcomp_core.batch.rendered_elsewhere import match_renderings
 from synthcomp_core.errors import PlanError
-from synthcomp_core.image_headers import jxl_header
 from synthcomp_core.images import list_images
-from synthcomp_core.results import ResultRow
+from synthcomp_core.images.headers import jxl_header
+from synthcomp_core.results.table import ResultRow
 from synthcomp_core.variants import Variant
 
 RENDER, MEASURE = "render", "measure"

@@ -12,12 +12,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcomp_core.batch.measure_only import MatchedRendering, measured_row
+from synthcomp_core.batch.rendered_elsewhere import MatchedRendering, measured_row
 from synthcomp_core.batch.tasks import MEASURE, Task
 from synthcomp_core.codecs import decode
 from synthcomp_core.images import Image, read_image, write_png
 from synthcomp_core.metrics import measure
-from synthcomp_core.results import ResultRow
+from synthcomp_core.results.table import ResultRow
 from synthcomp_core.storage import write_bytes
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants import Variant, measure_rendering, render, result_row

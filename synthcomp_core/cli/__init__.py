@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from synthcomp_core.cli import bench, coding, figures, results, runs, snapshot, training, upscaling
+from synthcomp_core.cli import coding, figures, results, runs, snapshot, training, upscaling
+from synthcomp_core.cli.bench import verbs as bench
 from synthcomp_core.cli.console import errors
 from synthcomp_core.errors import Cancelled, SynthcompError
 

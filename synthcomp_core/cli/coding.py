@@ -13,7 +13,7 @@ from synthcomp_core import codecs, metrics, storage, upscalers
 from synthcomp_core.cli.console import errors, output, print_json, print_record, progress_bar
 from synthcomp_core.errors import BitstreamError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image, write_png
-from synthcomp_core.results import rows_to_csv
+from synthcomp_core.results.table import rows_to_csv
 from synthcomp_core.variants import Variant, measure_rendering, render, result_row
 
 MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]

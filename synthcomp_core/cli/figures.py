@@ -10,19 +10,19 @@ import typer
 from synthcomp_core import storage
 from synthcomp_core.cli.console import errors, output, progress_bar
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.figure_layout import FONTS, WIDTHS_IN, FigureStyle
-from synthcomp_core.figure_request import (
+from synthcomp_core.figures.paper.drawing import FORMATS, Crop, FigureCell, content_layout, draw_figure
+from synthcomp_core.figures.paper.layout import FONTS, WIDTHS_IN, FigureStyle
+from synthcomp_core.figures.paper.request import (
     FigureRequest,
     figure_command,
     figure_content,
     latex_figure,
     requested_variants,
 )
-from synthcomp_core.figures import FORMATS, Crop, FigureCell, content_layout, draw_figure
 from synthcomp_core.images import Image, read_image
-from synthcomp_core.matrix import FULL, MatrixAxes, all_axes
-from synthcomp_core.results import rows_to_csv
+from synthcomp_core.results.table import rows_to_csv
 from synthcomp_core.variants import Variant
+from synthcomp_core.variants.snapshot_matrix import FULL, MatrixAxes, all_axes
 
 _CROP_SIDE = 160
 
@@ -135,7 +135,7 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
 def _cells(
     reference: Image, variants: list[Variant], request: FigureRequest, *, dataset: str, name: str
 ) -> list[FigureCell]:
-    from synthcomp_core.figure_cells import render_cell
+    from synthcomp_core.figures.paper.cells import render_cell
 
     cells = []
     for number, wanted in enumerate(variants, start=1):
@@ -151,6 +151,6 @@ def _with_worst_crop(
 ) -> FigureRequest:
     import dataclasses
 
-    from synthcomp_core.figure_cells import worst_crop
+    from synthcomp_core.figures.paper.cells import worst_crop
 
     return dataclasses.replace(request, crops=(worst_crop(reference, cells, crop_side),))

@@ -15,8 +15,8 @@ from synthcomp_core.cli.console import errors, print_json
 from synthcomp_core.errors import ResultsError, SynthcompError
 
 if TYPE_CHECKING:
-    from synthcomp_core.rd import BDResult, RDCurve
-    from synthcomp_core.results_formats import LoadedResults
+    from synthcomp_core.results.bd import BDResult, RDCurve
+    from synthcomp_core.results.formats import LoadedResults
 
 results_app = typer.Typer(help="Convert, check, compare and plot results files.", no_args_is_help=True)
 
@@ -46,7 +46,7 @@ def import_(
 
     Example: python -m synthcomp_core results import compression_sr_results.csv thesis.csv
     """
-    from synthcomp_core.results_formats import load_results, table_to_csv
+    from synthcomp_core.results.formats import load_results, table_to_csv
 
     loaded = load_results(file, dataset=dataset)
     storage.write_text(out, table_to_csv(loaded.table))
@@ -67,7 +67,7 @@ def export(
 
     Example: python -m synthcomp_core results export results.csv means.csv --format thesis
     """
-    from synthcomp_core.results_formats import load_results, table_to_csv, table_to_thesis_csv
+    from synthcomp_core.results.formats import load_results, table_to_csv, table_to_thesis_csv
 
     loaded = load_results(file)
     table = loaded.table
@@ -86,7 +86,7 @@ def validate(files: Files) -> None:
 
     Example: python -m synthcomp_core results validate artifacts/runs/*/results.csv
     """
-    from synthcomp_core.results_formats import load_results
+    from synthcomp_core.results.formats import load_results
 
     wrong = 0
     for file in files:
@@ -124,7 +124,7 @@ def bdrate(
 
     Example: python -m synthcomp_core results bdrate results.csv --anchor jpeg --metric psnr_rgb
     """
-    from synthcomp_core.rd import bd_table
+    from synthcomp_core.results.bd import bd_table
 
     loaded = _load(files)
     curves = _curves(loaded, metric, decibels, dataset)
@@ -165,7 +165,7 @@ def plot(
 
     Example: python -m synthcomp_core results plot results.csv --metric msssim_rgb --db --out chart.html
     """
-    from synthcomp_core.rd_figure import write_rd_chart
+    from synthcomp_core.figures.rd_chart_file import write_rd_chart
 
     loaded = _load(files)
     curves = _curves(loaded, metric, decibels, dataset)
@@ -177,7 +177,7 @@ def plot(
 
 def _load(files: Sequence[Path]) -> list[LoadedResults]:
     """The files; where names repeat, the folder is part of the name."""
-    from synthcomp_core.results_formats import load_results
+    from synthcomp_core.results.formats import load_results
 
     names = [file.name for file in files]
     return [
@@ -187,7 +187,7 @@ def _load(files: Sequence[Path]) -> list[LoadedResults]:
 
 
 def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, dataset: str | None) -> list[RDCurve]:
-    from synthcomp_core.rd import curves_of
+    from synthcomp_core.results.bd import curves_of
 
     curves = curves_of(loaded, metric, decibels=decibels)
     if dataset is not None:
@@ -200,8 +200,8 @@ def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, datase
 
 def _anchor(anchor: str, curves: list[RDCurve], metric: str, decibels: bool) -> tuple[RDCurve | str, list[RDCurve]]:
     """(what to compare with, the curves to compare): a file's one curve, a curve of the files, or a bundled one."""
-    from synthcomp_core.rd import find_curve
-    from synthcomp_core.results_formats import reference_files
+    from synthcomp_core.results.bd import find_curve
+    from synthcomp_core.results.formats import reference_files
 
     path = Path(anchor)
     if path.is_file():

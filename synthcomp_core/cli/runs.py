@@ -58,7 +58,7 @@ def run(
 
 def _carry_out(plan: Plan, place: Workers, folder: Path | None) -> None:
     from synthcomp_core.batch.runner import RunProgress, carry_out_plan
-    from synthcomp_core.run_status import run_failures
+    from synthcomp_core.batch.status import run_failures
 
     columns = (
         TextColumn("{task.description}"),

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from synthcomp_core import snapshots
 from synthcomp_core.cli.console import output, print_json
 from synthcomp_core.errors import SnapshotError
+from synthcomp_core.library import snapshots
 
 snapshot_app = typer.Typer(help="Trained models: import a checkpoint, show a card.", no_args_is_help=True)
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from synthcomp_core import datasets
 from synthcomp_core.cli.console import output, progress_bar
+from synthcomp_core.library import datasets
 
 data_app = typer.Typer(help="Data sets: fetch or take in, list, split, convert.", no_args_is_help=True)
 

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from synthcomp_core import fsr_benchmark, storage
+from synthcomp_core import storage
 from synthcomp_core.cli.console import errors, output, progress_bar
 from synthcomp_core.errors import ImageError, SynthcompError
-from synthcomp_core.fsr_table import FsrTable, format_value
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image, write_png
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.upscalers import mode_size, parse_upscaler, upscaling_note
+from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
+from synthcomp_core.upscalers.fsr_table import FsrTable, format_value
 
 MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]
 _DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6

@@ -9,8 +9,8 @@ from synthcomp_core.codecs import classical
 from synthcomp_core.codecs.classical import CodecFamily
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image
+from synthcomp_core.library.snapshots import SnapshotCard, list_snapshots
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.snapshots import SnapshotCard, list_snapshots
 
 if TYPE_CHECKING:
     import numpy as np

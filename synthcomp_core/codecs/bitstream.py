@@ -22,7 +22,7 @@ import zlib
 from dataclasses import dataclass
 
 from synthcomp_core.errors import BitstreamError
-from synthcomp_core.snapshots import FINGERPRINT_BYTES
+from synthcomp_core.library.snapshots import FINGERPRINT_BYTES
 
 MAGIC = b"SCB"
 VERSION = 1

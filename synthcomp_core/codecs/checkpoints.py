@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcomp_core.errors import SnapshotError
-from synthcomp_core.snapshots import SnapshotCard, load_snapshot, save_snapshot
+from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, save_snapshot, weights_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +21,7 @@ ARCHITECTURES = (
     "cheng2020-attn",
 )
 DISTORTIONS = ("mse", "ms-ssim")
+_RANDOM_SEED = 0
 
 # Buffers that CompressAI's classes make anew; a snapshot keeps parameters only.
 _BUFFERS = (
@@ -66,7 +67,7 @@ def infer_architecture(state_dict: dict[str, torch.Tensor]) -> tuple[str, int, i
 
 def build_model(architecture: str, N: int, M: int) -> Any:
     """CompressAI's class of an architecture with fresh weights (a ``compressai.models.CompressionModel``)."""
-    from synthcomp_core.torchvision_import import ensure_torchvision
+    from synthcomp_core.runtime import ensure_torchvision
 
     ensure_torchvision()
     from compressai import models
@@ -94,7 +95,7 @@ def codec_tensors(
     """
     import torch
 
-    from synthcomp_core.codecs.prior import derive_prior
+    from synthcomp_core.codecs.entropy.prior import derive_prior
 
     architecture, N, M = infer_architecture(state_dict)
     model = build_model(architecture, N, M)
@@ -143,7 +144,7 @@ def import_codec(
     snapshots folder. fields: further fields of SnapshotCard. SnapshotError when the weights fit no architecture, are
     not finite, or are too large for the exact integer path (checked here, not at first use).
     """
-    from synthcomp_core.codecs.latents import entropy_model
+    from synthcomp_core.codecs.entropy.latents import entropy_model
 
     if distortion not in (None, *DISTORTIONS):
         raise SnapshotError(f"Unknown distortion {distortion!r}: use one of {', '.join(DISTORTIONS)}.")
@@ -181,6 +182,40 @@ def model_from_tensors(card: SnapshotCard, tensors: dict[str, torch.Tensor]) -> 
 def compressai_model(snapshot_id: str) -> Any:
     """CompressAI's model of the codec snapshot with this id (see :func:`model_from_tensors`)."""
     return model_from_tensors(*load_snapshot(snapshot_id))
+
+
+def random_weights(
+    architecture: str, N: int, M: int, *, quality: int | None = None
+) -> tuple[SnapshotCard, dict[str, torch.Tensor]]:
+    """Card and tensors of a model with seeded random weights whose latents spread about as trained ones do.
+
+    Fresh weights would give latents of zeros and scales at the lower bound, which are cheaper to code than real ones:
+    y is scaled up, and the scales' biases follow a log-normal distribution.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_RANDOM_SEED)
+        state_dict = build_model(architecture, N, M).state_dict()
+        generator = torch.Generator().manual_seed(_RANDOM_SEED)
+        spread = torch.exp(torch.randn(M, generator=generator) - 1.2)
+    if "g_a.6.weight" in state_dict and state_dict["g_a.6.weight"].dim() == 4:
+        state_dict["g_a.6.weight"] *= 20
+    for name in ("entropy_parameters.4.bias", "h_s.4.bias"):
+        if name in state_dict:
+            state_dict[name][:M] = spread
+            break
+    _, _, _, tensors = codec_tensors(state_dict, half=False)
+    card = SnapshotCard(
+        id=f"{architecture}-random",
+        kind="codec",
+        architecture=architecture,
+        sha256=weights_sha256(tensors),
+        N=N,
+        M=M,
+        quality=quality,
+    )
+    return card, tensors
 
 
 def _as_half(name: str, tensor: torch.Tensor) -> torch.Tensor:

@@ -25,9 +25,9 @@ from PIL import Image as PillowImage
 from PIL import features
 
 from synthcomp_core.errors import BitstreamError, ImageError, SynthcompError
-from synthcomp_core.image_files import decode_image_file
-from synthcomp_core.image_headers import sniff
 from synthcomp_core.images import Image, check_image, png_bytes
+from synthcomp_core.images.decoding import decode_image_file
+from synthcomp_core.images.headers import sniff
 from synthcomp_core.progress import OnProgress, silent
 
 MAX_BITSTREAM_PIXELS = 200_000_000  # Above Image's own limit: what was encoded here must decode here.

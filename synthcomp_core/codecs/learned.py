@@ -11,7 +11,7 @@ import torch
 
 from synthcomp_core.codecs import Encoding, bitstream
 from synthcomp_core.codecs.bitstream import Container
-from synthcomp_core.codecs.latents import (
+from synthcomp_core.codecs.entropy.latents import (
     EntropyModel,
     Units,
     canonical_bytes,
@@ -21,7 +21,7 @@ from synthcomp_core.codecs.latents import (
     latents_crc32,
     position_bits,
 )
-from synthcomp_core.codecs.scale_tables import UNIT
+from synthcomp_core.codecs.entropy.scale_tables import UNIT
 from synthcomp_core.codecs.transforms import (
     LATENT_STRIDE,
     PRECISIONS,
@@ -33,8 +33,8 @@ from synthcomp_core.codecs.transforms import (
 )
 from synthcomp_core.errors import BitstreamError, SnapshotError, SynthcompError
 from synthcomp_core.images import Image, check_image, crop, pad_to_multiple
+from synthcomp_core.library.snapshots import SnapshotCard, find_by_fingerprint, find_snapshot, load_snapshot
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.snapshots import SnapshotCard, find_by_fingerprint, find_snapshot, load_snapshot
 
 _PADDING = 64  # pixels: z has one position per 64 x 64
 _CACHED_CODECS = 12  # a matrix of qualities, distortions and training sets

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthcomp_core.errors import PlanError
-from synthcomp_core.torchvision_import import ensure_torchvision
+from synthcomp_core.runtime import ensure_torchvision
+from synthcomp_core.training.forward import Noise, draw_noise, quantised_forward, train_forward
 from synthcomp_core.training.gain import search_gain
 from synthcomp_core.training.gdn import use_blocked_gdn
 from synthcomp_core.training.grow import grow_latents
-from synthcomp_core.training.latents import Noise, draw_noise, quantised_forward, train_forward
-from synthcomp_core.training.linear_start import linear_start
+from synthcomp_core.training.klt_start import linear_start
 from synthcomp_core.training.loader import PatchSampler, PixelCache, to_tensor, validation_crops
 from synthcomp_core.training.loop import Validation
 from synthcomp_core.training.losses import RateDistortionLoss

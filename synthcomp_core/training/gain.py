@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from synthcomp_core.training.latents import quantised_forward
+from synthcomp_core.training.forward import quantised_forward
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from synthcomp_core.torchvision_import import ensure_torchvision
+from synthcomp_core.runtime import ensure_torchvision
 
 if TYPE_CHECKING:
     from torch import nn

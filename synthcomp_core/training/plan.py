@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthcomp_core.datasets import split_files
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import list_images, read_image
-from synthcomp_core.snapshots import check_id
+from synthcomp_core.library.datasets import split_files
+from synthcomp_core.library.snapshots import check_id
 from synthcomp_core.storage import artifacts_dir
-from synthcomp_core.training.generated import write_images
+from synthcomp_core.training.generated_images import write_images
 
 TASKS = ("compression", "super-resolution")
 DISTORTIONS = ("mse", "ms-ssim")

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from synthcomp_core.allocator import keep_freed_memory
 from synthcomp_core.errors import PlanError
+from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, read_checkpoint, snapshot_path
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.snapshots import SnapshotCard, load_snapshot, read_checkpoint, snapshot_path
+from synthcomp_core.runtime import keep_freed_memory
 from synthcomp_core.storage import artifacts_dir, atomic_path, write_text
 from synthcomp_core.training.loader import open_cache
 from synthcomp_core.training.loop import Task, Trained, Trainer

@@ -19,9 +19,9 @@ from torch.nn import functional
 
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import Image, crop, resize
-from synthcomp_core.snapshots import find_snapshot
-from synthcomp_core.torchvision_import import ensure_torchvision
-from synthcomp_core.training.latents import float32_region
+from synthcomp_core.library.snapshots import find_snapshot
+from synthcomp_core.runtime import ensure_torchvision
+from synthcomp_core.training.forward import float32_region
 from synthcomp_core.training.loader import PatchSampler, open_cache, to_tensor
 from synthcomp_core.training.loop import Validation
 

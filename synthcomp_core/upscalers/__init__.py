@@ -9,8 +9,8 @@ from typing import Protocol
 
 from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.images import Image
+from synthcomp_core.library.snapshots import SnapshotCard, list_snapshots
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.snapshots import SnapshotCard, list_snapshots
 from synthcomp_core.upscalers.fsr1 import FSR_MODES, Fsr1, mode_size, range_note
 from synthcomp_core.upscalers.interpolation import METHODS, Interpolation
 

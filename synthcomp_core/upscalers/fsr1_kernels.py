@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from synthcomp_core.compiled import compiled
+from synthcomp_core.runtime import compiled
 
 MARGIN = 2  # EASU's taps reach from 1 before to 2 after the texel f, and f itself lies from -1 to size - 1.
 

@@ -18,9 +18,15 @@ from numpy.typing import NDArray
 
 from synthcomp_core.errors import ImageError, SnapshotError
 from synthcomp_core.images import Image, check_image, resize
+from synthcomp_core.library.snapshots import (
+    SnapshotCard,
+    check_id,
+    find_snapshot,
+    load_snapshot,
+    save_snapshot,
+)
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.snapshots import SnapshotCard, check_id, find_snapshot, load_snapshot, save_snapshot
-from synthcomp_core.torchvision_import import ensure_torchvision
+from synthcomp_core.runtime import ensure_torchvision
 from synthcomp_core.upscalers.rcan import RcanForward
 from synthcomp_core.upscalers.tiling import FADE, TilePlan, plan_tiles, run_tiled
 

@@ -22,12 +22,12 @@ from synthcomp_core.batch.cluster import Workers, local_share, slurm_cluster
 from synthcomp_core.batch.journal import read_journal
 from synthcomp_core.batch.plan import SlurmSettings, read_plan
 from synthcomp_core.batch.runner import carry_out_plan
+from synthcomp_core.batch.status import INTERRUPTED, RUNNING, read_run, read_state
 from synthcomp_core.batch.tasks import Task
 from synthcomp_core.batch.worker import TaskOutcome, carry_out
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import read_image
-from synthcomp_core.results import ResultRow, read_results, table_rows
-from synthcomp_core.run_status import INTERRUPTED, RUNNING, read_run, read_state
+from synthcomp_core.results.table import ResultRow, read_results, table_rows
 from tests.conftest import PROJECT_ROOT
 
 from .conftest import OnTheSpot, without_times, write_frames

@@ -14,11 +14,11 @@ from synthcomp_core.batch.cluster import Workers
 from synthcomp_core.batch.journal import read_journal
 from synthcomp_core.batch.plan import Plan, read_plan
 from synthcomp_core.batch.runner import RunOutcome, carry_out_plan, prepare
+from synthcomp_core.batch.status import read_state, run_failures
 from synthcomp_core.codecs.classical import rate_bytes
 from synthcomp_core.errors import PlanError, ResultsError
 from synthcomp_core.images import read_image, resize, write_png
-from synthcomp_core.results import ResultRow, read_results, table_rows
-from synthcomp_core.run_status import read_state, run_failures
+from synthcomp_core.results.table import ResultRow, read_results, table_rows
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants import Variant, measure_rendering, render, result_row
 
@@ -144,7 +144,7 @@ def test_only_what_is_missing_is_carried_out(plan: Plan, tmp_path: Path, on_the_
 
 def test_a_retrained_snapshot_is_another_key(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     from synthcomp_core.batch import tasks
-    from synthcomp_core.snapshots import SnapshotCard
+    from synthcomp_core.library.snapshots import SnapshotCard
 
     def made(sha256: str) -> tuple[str, ...]:
         card = SnapshotCard("s", "codec", "mbt2018", sha256=sha256)

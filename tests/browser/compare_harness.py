@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from synthcomp_core.storage import PROJECT_ROOT
-from synthcomp_core.ui import rendered
+from synthcomp_core.ui import render_cache as rendered
 
 if not hasattr(rendered, "rendered_in_truth"):
     rendered.rendered_in_truth = rendered.render  # type: ignore[attr-defined]

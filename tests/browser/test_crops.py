@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from synthcomp_core.figures import CROP_COLOURS, MAX_CROPS
+from synthcomp_core.figures.paper.drawing import CROP_COLOURS, MAX_CROPS
 from tests.browser.viewer_harness import known_pixels
 from tests.browser.viewing import Viewer
 

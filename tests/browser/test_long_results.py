@@ -13,8 +13,8 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from synthcomp_core.bench.machine import process_peak_bytes
-from synthcomp_core.bench.results import VARIANTS, write_long_results
+from synthcomp_core.cli.bench.long_table import VARIANTS, write_long_results
+from synthcomp_core.cli.bench.machine import process_peak_bytes
 from tests.browser.conftest import StartApp
 from tests.conftest import PROJECT_ROOT
 

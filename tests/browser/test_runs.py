@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from synthcomp_core.run_status import RunState, write_state
+from synthcomp_core.batch.status import RunState, write_state
 from tests.browser.conftest import StartApp
 from tests.conftest import PROJECT_ROOT
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from synthcomp_core.fsr_benchmark import upscaled
 from synthcomp_core.images import write_png
 from synthcomp_core.metrics import measure
+from synthcomp_core.upscalers.fsr_benchmark import upscaled
 from tests.browser.conftest import StartApp
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import frame

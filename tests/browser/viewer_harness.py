@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from synthcomp_core.figures import Crop
+from synthcomp_core.figures.paper.drawing import Crop
 from synthcomp_core.ui.viewer import Picture, ViewState, show_viewer
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from synthcomp_core.cli import main
 from synthcomp_core.images import write_png
-from synthcomp_core.results import read_results
+from synthcomp_core.results.table import read_results
 from synthcomp_core.variants import Variant, measure_rendering, render
 from tests.pages.conftest import frame
 from tests.tiny_codecs import make_codecs

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from synthcomp_core.cli import training
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import write_png
-from synthcomp_core.snapshots import list_snapshots
-from synthcomp_core.training.generated import generated_image
+from synthcomp_core.library.snapshots import list_snapshots
+from synthcomp_core.training.generated_images import generated_image
 from tests.conftest import PROJECT_ROOT
 
 runner = CliRunner()

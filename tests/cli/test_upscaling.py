@@ -13,8 +13,8 @@ from synthcomp_core.images import read_image, resize, write_png
 from synthcomp_core.upscalers.fsr1 import Fsr1
 from synthcomp_core.upscalers.neural import import_upscaler
 from tests.pages.conftest import frame
-from tests.test_fsr_benchmark import fill_with_samples
 from tests.upscalers.networks import bilinear_rcan
+from tests.upscalers.test_fsr_benchmark import fill_with_samples
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from synthcomp_core.bench.codec import random_weights
+from synthcomp_core.codecs.checkpoints import random_weights
 from synthcomp_core.codecs.learned import LearnedCodec, codec_from_tensors
 from synthcomp_core.images import Image, read_image
-from synthcomp_core.snapshots import SnapshotCard
+from synthcomp_core.library.snapshots import SnapshotCard
 from tests.conftest import PROJECT_ROOT
 
 SAMPLES = PROJECT_ROOT / "artifacts" / "samples"

@@ -17,9 +17,9 @@ from synthcomp_core.codecs.checkpoints import (
     import_codec,
     infer_architecture,
 )
-from synthcomp_core.codecs.prior import read_prior
+from synthcomp_core.codecs.entropy.prior import read_prior
 from synthcomp_core.errors import SnapshotError
-from synthcomp_core.snapshots import find_snapshot, load_snapshot, read_checkpoint
+from synthcomp_core.library.snapshots import find_snapshot, load_snapshot, read_checkpoint
 from tests.codecs.models import SNAPSHOT, random_model
 
 

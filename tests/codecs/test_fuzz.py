@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 import pytest
 
-from synthcomp_core.bench.machine import peak_memory_bytes, reset_peak_memory
+from synthcomp_core.cli.bench.machine import peak_memory_bytes, reset_peak_memory
 from synthcomp_core.codecs.bitstream import HEADER_BYTES
 from synthcomp_core.codecs.learned import decode_scb, describe_bitstream, load_codec
 from synthcomp_core.errors import BitstreamError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from synthcomp_core.bench.codec import float_code_length_bits
+from synthcomp_core.cli.bench.codec import float_code_length_bits
 from synthcomp_core.codecs import transforms as transforms_module
 from synthcomp_core.codecs.checkpoints import ARCHITECTURES, compressai_model, model_from_tensors
 from synthcomp_core.codecs.learned import (
@@ -22,8 +22,8 @@ from synthcomp_core.codecs.learned import (
 from synthcomp_core.codecs.transforms import analyse, synthesise
 from synthcomp_core.errors import BitstreamError, Cancelled, ImageError, SnapshotError, SynthcompError
 from synthcomp_core.images import Image
+from synthcomp_core.library.snapshots import save_snapshot
 from synthcomp_core.metrics import psnr
-from synthcomp_core.snapshots import save_snapshot
 from tests.codecs.models import SNAPSHOT, frame, noise, random_codec, random_model
 
 

@@ -13,12 +13,12 @@ from synthcomp_core.batch.tasks import RENDER, Task, file_sha256
 from synthcomp_core.codecs import parse_codec
 from synthcomp_core.images import write_png
 from synthcomp_core.metrics import flip_error, measure
-from synthcomp_core.results import ResultRow
-from synthcomp_core.ui import rendered
-from synthcomp_core.ui.compare_view import ranking
+from synthcomp_core.metrics.tiles import worst_tiles
+from synthcomp_core.results.table import ResultRow
+from synthcomp_core.ui import render_cache as rendered
+from synthcomp_core.ui.compare.view import ranking
 from synthcomp_core.ui.viewer import ViewState
 from synthcomp_core.variants import Variant, measure_rendering, render, result_row
-from synthcomp_core.worst_tiles import worst_tiles
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame
 from tests.tiny_codecs import make_codecs

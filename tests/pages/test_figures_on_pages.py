@@ -51,8 +51,8 @@ def crops_kept() -> None:
     import numpy as np
     import streamlit as st
 
-    from synthcomp_core.ui.figure_panel import crops_on_picture, show_figure_panel
-    from synthcomp_core.ui.image_picker import PickedImage
+    from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, show_figure_panel
+    from synthcomp_core.ui.widgets.image_picker import PickedImage
 
     picked = PickedImage("upload", "a.png", np.zeros((176, 200, 3), np.uint8), b"", None)
     st.text(" ".join(map(str, crops_on_picture(picked, "here"))))

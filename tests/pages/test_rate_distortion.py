@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.rd import BDResult, RDCurve, bd_rate, curves_of, find_curve
-from synthcomp_core.results import COLUMNS, ResultRow, rows_to_csv
-from synthcomp_core.results_formats import load_results
+from synthcomp_core.results.bd import BDResult, RDCurve, bd_rate, curves_of, find_curve
+from synthcomp_core.results.formats import load_results
+from synthcomp_core.results.table import COLUMNS, ResultRow, rows_to_csv
 from tests.conftest import PROJECT_ROOT
 
 THESIS = "thesis_compression_sr_results.csv"
@@ -138,7 +138,7 @@ def test_crossover_and_domain_gap_are_answered_in_a_sentence(page: AppTest) -> N
 
 
 def test_bd_rates_are_kept_until_curves_anchor_or_method_change(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    from synthcomp_core.ui import rd_view
+    from synthcomp_core.ui.rate_distortion import view as rd_view
 
     computed = []
     original = rd_view.bd_table

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.fsr_benchmark import upscaled
 from synthcomp_core.images import resize, write_png
 from synthcomp_core.metrics import METRICS, measure
+from synthcomp_core.upscalers.fsr_benchmark import upscaled
 from tests.pages.conftest import frame
 from tests.upscalers.random_rcan import save_random_rcan
 

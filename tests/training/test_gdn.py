@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from synthcomp_core.torchvision_import import ensure_torchvision
+from synthcomp_core.runtime import ensure_torchvision
 from synthcomp_core.training.gdn import BlockedGDN, use_blocked_gdn
 
 

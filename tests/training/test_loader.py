@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from synthcomp_core.images import write_png
-from synthcomp_core.training.generated import generated_image
+from synthcomp_core.training.generated_images import generated_image
 from synthcomp_core.training.loader import PatchSampler, open_cache, to_tensor, validation_crops
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from synthcomp_core.errors import SnapshotError, SynthcompError
-from synthcomp_core.snapshots import read_card, read_checkpoint
+from synthcomp_core.library.snapshots import read_card, read_checkpoint
 from synthcomp_core.training.checkpointing import load_checkpoint, save_checkpoint
 from synthcomp_core.training.loop import Trainer, learning_rate
 from synthcomp_core.training.plan import ModelPlan, read_plan

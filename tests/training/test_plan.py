@@ -8,7 +8,7 @@ import pytest
 
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import write_png
-from synthcomp_core.training.generated import generated_image
+from synthcomp_core.training.generated_images import generated_image
 from synthcomp_core.training.plan import read_plan
 from tests.conftest import PROJECT_ROOT
 

@@ -10,7 +10,7 @@ import torch
 
 from synthcomp_core.images import resize, write_png
 from synthcomp_core.metrics import psnr
-from synthcomp_core.training.generated import generated_image
+from synthcomp_core.training.generated_images import generated_image
 from synthcomp_core.training.loop import Trainer
 from synthcomp_core.training.plan import DevicePlan, ModelPlan
 from synthcomp_core.training.runner import launch

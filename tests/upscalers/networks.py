@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from synthcomp_core.torchvision_import import ensure_torchvision
+from synthcomp_core.runtime import ensure_torchvision
 
 
 def random_rcan(groups: int, blocks: int, features: int, *, scale: int = 2, reduction: int = 4) -> torch.nn.Module:

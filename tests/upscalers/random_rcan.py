@@ -7,7 +7,7 @@ def save_random_rcan(snapshot_id: str, *, scale: int) -> None:
     """Write a snapshot of a network of one group, two blocks and eight features."""
     import torch
 
-    from synthcomp_core.torchvision_import import ensure_torchvision
+    from synthcomp_core.runtime import ensure_torchvision
 
     ensure_torchvision()
     from spandrel.architectures.RCAN import RCAN

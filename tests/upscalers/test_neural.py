@@ -14,8 +14,14 @@ from safetensors.torch import load_file
 
 from synthcomp_core.errors import Cancelled, ImageError, SnapshotError, SynthcompError
 from synthcomp_core.images import Image, resize
+from synthcomp_core.library.snapshots import (
+    find_snapshot,
+    list_snapshots,
+    read_checkpoint,
+    save_snapshot,
+    snapshot_path,
+)
 from synthcomp_core.metrics import psnr
-from synthcomp_core.snapshots import find_snapshot, list_snapshots, read_checkpoint, save_snapshot, snapshot_path
 from synthcomp_core.upscalers import list_upscalers, parse_upscaler, rcan
 from synthcomp_core.upscalers.neural import build_upscaler, import_upscaler, load_upscaler
 from tests.conftest import PROJECT_ROOT
@@ -138,7 +144,7 @@ def test_960x540_goes_through_a_compact_rcan_in_one_piece() -> None:
 
 def compact(scale: int = 2) -> torch.nn.Module:
     """Another architecture that spandrel knows: Real-ESRGAN's compact network, convolutions only."""
-    from synthcomp_core.torchvision_import import ensure_torchvision
+    from synthcomp_core.runtime import ensure_torchvision
 
     ensure_torchvision()
     from spandrel.architectures.Compact import Compact

@@ -19,7 +19,7 @@ from streamlit.components.v2.types import ComponentRenderer
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.figures import CROP_COLOURS, MAX_CROPS, Crop
+from synthcomp_core.figures.paper.drawing import CROP_COLOURS, MAX_CROPS, Crop
 from synthcomp_core.ui.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
 
 __all__ = ["DEFAULT_URL_PARAM", "MAX_PICTURES", "MODES", "Picture", "ViewState", "linked_view", "show_viewer"]

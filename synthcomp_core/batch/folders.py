@@ -1,0 +1,121 @@
+"""Where the files of a run lie, in its own layout or the thesis's, and variants read off the thesis's folder names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthcomp_core.codecs.classical import FAMILIES
+from synthcomp_core.errors import PlanError
+from synthcomp_core.library.snapshots import find_snapshot
+from synthcomp_core.variants import Variant
+
+RENDERINGS, BITSTREAMS = "renderings", "bitstreams"
+_SUFFIXES = {"jpeg": ".jpg", "jpeg2000": ".jp2", "none": ".ppm"}
+_SHORT_DISTORTION = {"mse": "mse", "ms-ssim": "msssim"}
+_THESIS_FOLDER = re.compile(
+    r"(?P<codec>[a-z0-9-]+?)_q(?P<quality>\d+)(?:_(?P<distortion>mse|msssim))?"
+    r"_(?:fullres|x(?P<scale>\d+(?:\.\d+)?)res_supersampled)"
+)
+_THESIS_UNCODED = "bicubic_supersampled"
+_SR_SUFFIX = re.compile(r"_x\d+(?:\.\d+)?_SR$")
+
+
+def rendering_path(run: Path, layout: str, dataset: str, variant: Variant, image_name: str) -> Path:
+    """The PNG of a variant's final image of one image of a data set, inside a run's folder."""
+    folder = run / RENDERINGS / dataset
+    if layout == "thesis":
+        suffix = "" if variant.scale is None else f"_x{variant.scale:g}_SR"
+        return folder / thesis_folder(variant) / f"{Path(image_name).stem}{suffix}.png"
+    return folder / str(variant) / f"{Path(image_name).stem}.png"
+
+
+def bitstream_path(run: Path, layout: str, dataset: str, variant: Variant, image_name: str) -> Path:
+    """The bitstream of one image through a variant, inside a run's folder; its suffix is the codec's own."""
+    folder = thesis_folder(variant) if layout == "thesis" else str(variant)
+    return run / BITSTREAMS / dataset / folder / f"{Path(image_name).stem}{bitstream_suffix(variant.codec)}"
+
+
+def bitstream_suffix(codec_id: str) -> str:
+    """The file suffix of a codec's bitstreams, with its dot."""
+    family = codec_id.partition("-q")[0]
+    return _SUFFIXES.get(family, f".{family}") if family in FAMILIES else ".scb"
+
+
+def thesis_folder(variant: Variant) -> str:
+    """The thesis's folder name for a variant, such as ``mbt2018_q4_mse_fullres``; it leaves out the training set.
+
+    ``none@x2-...``, the uncoded half-size image brought back, is ``bicubic_supersampled``.
+    """
+    if variant.codec == "none" and variant.scale == 2:
+        return _THESIS_UNCODED
+    family, _, quality = variant.codec.partition("-q")
+    if family in FAMILIES:
+        codec = f"{family}_q{quality or 0}"
+    else:
+        card = find_snapshot(variant.codec)
+        distortion = _SHORT_DISTORTION.get(card.distortion or "", card.distortion or "mse")
+        codec = f"{card.architecture}_q{card.quality or 0}_{distortion}"
+    return f"{codec}_fullres" if variant.scale is None else f"{codec}_x{variant.scale:g}res_supersampled"
+
+
+def check_layout(layout: str, variants: tuple[Variant, ...]) -> None:
+    """PlanError when two variants would share a folder: the thesis's names leave out training set and upscaler."""
+    if layout != "thesis":
+        return
+    taken: dict[str, Variant] = {}
+    for variant in variants:
+        other = taken.setdefault(thesis_folder(variant), variant)
+        if other != variant:
+            raise PlanError(
+                f"{other} and {variant} are both {thesis_folder(variant)} in the thesis layout; "
+                'use layout = "run" or a plan for each.'
+            )
+
+
+@dataclass(frozen=True)
+class ThesisFolder:
+    """A folder of renderings in the thesis's layout, and the variant that its name tells."""
+
+    folder: Path
+    variant: Variant
+
+
+def thesis_folders(parent: Path, trained_on: str | None) -> list[ThesisFolder]:
+    """The folders in ``parent`` that are named as in the thesis, by name; PlanError when there is none.
+
+    trained_on: completes the ids of learned codecs (``mbt2018-q4-mse-games``). Super-sampled means RCAN.
+    """
+    found = []
+    for folder in sorted(path for path in parent.iterdir() if path.is_dir()):
+        variant = thesis_variant(folder.name, trained_on)
+        if variant is not None:
+            found.append(ThesisFolder(folder, variant))
+    if not found:
+        raise PlanError(
+            f"{parent} has no folder named as in the thesis, such as mbt2018_q4_mse_fullres, "
+            f"mbt2018_q4_mse_x2res_supersampled or {_THESIS_UNCODED}."
+        )
+    return found
+
+
+def thesis_variant(folder_name: str, trained_on: str | None) -> Variant | None:
+    """The variant that a thesis folder's name tells, or None when it is not named so."""
+    if folder_name == _THESIS_UNCODED:
+        return Variant("none", 2.0, "rcan")
+    match = _THESIS_FOLDER.fullmatch(folder_name)
+    if not match:
+        return None
+    family, scale = match["codec"], match["scale"]
+    if family in FAMILIES:
+        codec = family if FAMILIES[family].qualities is None else f"{family}-q{match['quality']}"
+    else:
+        parts = [family, f"q{match['quality']}", match["distortion"], trained_on]
+        codec = "-".join(part for part in parts if part)
+    return Variant(codec, float(scale), "rcan") if scale else Variant(codec)
+
+
+def reference_stem(rendering: Path) -> str:
+    """The stem of the image that a rendering is of: its own, without the thesis's ``_x2_SR``."""
+    return _SR_SUFFIX.sub("", rendering.stem)

@@ -1,0 +1,159 @@
+"""Pictures rendered elsewhere: matched to their references by name, cut to size, and measured."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from synthcomp_core.batch.folders import reference_stem, thesis_folders
+from synthcomp_core.batch.plan import RenderedFolder
+from synthcomp_core.codecs import classical
+from synthcomp_core.errors import BitstreamError, ImageError, PlanError, SynthcompError
+from synthcomp_core.images import Image, list_images, read_image
+from synthcomp_core.metrics import bits_per_pixel, measure
+from synthcomp_core.results.table import ResultRow
+from synthcomp_core.variants import Variant, coded_size, describe_codec
+
+
+@dataclass(frozen=True)
+class MatchedRendering:
+    """A picture rendered elsewhere, its reference, its variant, and the bitstream that gives its size, if any."""
+
+    reference: Path
+    rendering: Path
+    variant: Variant
+    bitstream: Path | None
+
+
+def match_renderings(rendered: RenderedFolder, references: list[Path]) -> list[MatchedRendering]:
+    """The pictures of a folder whose names, without ``_x2_SR``, are those of references.
+
+    PlanError, naming folder and names, when one folder matches nothing or one reference twice.
+    """
+    by_stem = {path.stem: path for path in references}
+    matches = []
+    for folder, variant in _folders(rendered):
+        bitstreams = _bitstreams(rendered, folder)
+        found: dict[Path, Path] = {}
+        pictures = list_images(folder)
+        for picture in pictures:
+            reference = by_stem.get(picture.stem) or by_stem.get(reference_stem(picture))
+            if reference is None:
+                continue
+            if reference in found:
+                raise PlanError(
+                    f"{found[reference].name} and {picture.name} in {folder} are both of {reference.name}; remove one."
+                )
+            found[reference] = picture
+            bitstream = bitstreams.get(picture.stem) or bitstreams.get(reference.stem)
+            matches.append(MatchedRendering(reference, picture, variant, bitstream))
+        if not found:
+            shown = ", ".join(path.name for path in pictures[:3]) or "no picture"
+            raise PlanError(
+                f"{folder} has no picture named like an image of data set {rendered.dataset} "
+                f"(it holds {shown}; expected, say, {references[0].stem}.png or {references[0].stem}_x2_SR.png)."
+            )
+    return matches
+
+
+def cut_to_reference(rendering: Image, width: int, height: int) -> Image:
+    """The middle ``width`` x ``height`` pixels of a rendering that padding made larger, as in the thesis.
+
+    An odd surplus leaves its larger half at the right and the bottom. ImageError when the rendering is smaller.
+    """
+    rows, columns = rendering.shape[:2]
+    if rows < height or columns < width:
+        raise ImageError(
+            f"The rendering is {columns} x {rows}, smaller than its reference of {width} x {height}; render it again "
+            "at the reference's size."
+        )
+    top, left = (rows - height) // 2, (columns - width) // 2
+    return np.ascontiguousarray(rendering[top : top + height, left : left + width])
+
+
+def measured_row(
+    reference: Image,
+    match: MatchedRendering,
+    *,
+    dataset: str,
+    metrics: tuple[str, ...],
+    max_pixels: int,
+) -> ResultRow:
+    """The row for a picture rendered elsewhere: no times; a rate only with a bitstream (or for ``none``).
+
+    ImageError when the picture cannot be read or is smaller than its reference.
+    """
+    height, width = reference.shape[:2]
+    image = cut_to_reference(read_image(match.rendering, max_pixels=max_pixels).image, width, height)
+    row = bare_row(dataset, match.reference.name, match.variant)
+    num_bytes = _num_bytes(match, width, height)
+    return dataclasses.replace(
+        row,
+        width=width,
+        height=height,
+        num_bytes=num_bytes,
+        bpp=None if num_bytes is None else bits_per_pixel(num_bytes, width, height),
+        **dataclasses.asdict(measure(reference, image, metrics=metrics)),
+    )
+
+
+def bare_row(dataset: str, image_name: str, variant: Variant, *, error: str | None = None) -> ResultRow:
+    """A row that holds what the variant's id alone tells."""
+    try:
+        point = describe_codec(variant.codec)
+    except SynthcompError:
+        point = None  # A codec of elsewhere: its id is all that is known.
+    return ResultRow(
+        dataset=dataset,
+        image=image_name,
+        variant=str(variant),
+        codec=point.family if point else variant.codec.partition("-q")[0],
+        quality=point.quality if point else _quality(variant.codec),
+        lmbda=point.lmbda if point else None,
+        distortion=point.distortion if point else _distortion(variant.codec),
+        trained_on=point.trained_on if point else None,
+        scale=variant.scale,
+        upscaler=variant.upscaler,
+        error=error,
+    )
+
+
+def _quality(codec_id: str) -> int | None:
+    digits = codec_id.partition("-q")[2].partition("-")[0]
+    return int(digits) if digits.isdigit() else None
+
+
+def _distortion(codec_id: str) -> str | None:
+    words = codec_id.split("-")
+    return "ms-ssim" if "msssim" in words else "mse" if "mse" in words else None
+
+
+def _folders(rendered: RenderedFolder) -> list[tuple[Path, Variant]]:
+    if rendered.layout == "thesis":
+        return [(found.folder, found.variant) for found in thesis_folders(rendered.folder, rendered.trained_on)]
+    return [(rendered.folder, Variant.parse(rendered.variant or ""))]
+
+
+def _bitstreams(rendered: RenderedFolder, folder: Path) -> dict[str, Path]:
+    if rendered.bitstreams is None:
+        return {}
+    parent = rendered.bitstreams / folder.name if rendered.layout == "thesis" else rendered.bitstreams
+    if not parent.is_dir():
+        return {}
+    return {path.stem: path for path in sorted(parent.iterdir()) if path.is_file() and not path.name.startswith(".")}
+
+
+def _num_bytes(match: MatchedRendering, width: int, height: int) -> int | None:
+    if match.variant.codec == "none":
+        coded_width, coded_height = coded_size(width, height, match.variant.scale)
+        return 3 * coded_width * coded_height
+    if match.bitstream is None:
+        return None
+    try:
+        content = match.bitstream.read_bytes()
+    except OSError as error:
+        raise BitstreamError(f"{match.bitstream} cannot be read: {error.strerror or error}.") from error
+    return classical.rate_bytes(match.variant.codec, content)

@@ -1,0 +1,139 @@
+"""Training speed against the plain loop of CompressAI's example, on the same batch, in alternating rounds."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+
+from synthcomp_core.progress import OnProgress, silent
+
+ROUNDS = 3
+STEPS_A_ROUND = 8
+
+
+@dataclass(frozen=True)
+class TrainSpeed:
+    """Seconds a step (median of rounds) of ours and of the peer, and how many times more steps a second we do."""
+
+    ours_s: float
+    peer_s: float
+    patch: int
+    batch: int
+    N: int
+    M: int
+    threads: int
+    precision: str
+
+    @property
+    def ratio(self) -> float:
+        """Our steps per second over the peer's."""
+        return self.peer_s / self.ours_s
+
+
+def measure(
+    *, N: int = 64, M: int = 96, patch: int = 128, batch: int = 8, threads: int = 0, on_progress: OnProgress = silent
+) -> TrainSpeed:
+    """Time full steps (forward, backward, clipping, both optimisers; ours with averaging) in alternating rounds.
+
+    The peer is CompressAI's examples/train.py: float32, contiguous, the model's own forward, MSE loss. It runs in a
+    process of its own, where the allocator is as the C library sets it up; ours trains with freed memory kept.
+    """
+    import torch
+
+    from synthcomp_core.training.generated_images import generated_image
+    from synthcomp_core.training.plan import DevicePlan
+    from synthcomp_core.training.runner import launch, precision_of
+
+    device = DevicePlan(accelerator="cpu", threads=threads)
+    fabric = launch(device)
+    image = generated_image(1, width=512, height=512)
+    patches = np.stack([image[index * 16 :][:patch, index * 16 :][:, :patch] for index in range(batch)])
+    ours = _our_step(fabric, patches, N, M)
+    seconds: dict[str, list[float]] = {"ours": [], "peer": []}
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as peer:
+        peer.submit(_start_peer, patches, N, M, torch.get_num_threads()).result()
+        for number in range(ROUNDS + 1):
+            rounds = {"ours": _round_s(ours), "peer": peer.submit(_peer_round_s).result()}
+            if number:  # The first round warms up.
+                for name, round_s in rounds.items():
+                    seconds[name].append(round_s / STEPS_A_ROUND)
+            on_progress((number + 1) / (ROUNDS + 1), "timing")
+    return TrainSpeed(
+        statistics.median(seconds["ours"]), statistics.median(seconds["peer"]), patch, batch, N, M,
+        torch.get_num_threads(), precision_of(device, "cpu"),
+    )  # fmt: skip
+
+
+def _round_s(step: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    for _ in range(STEPS_A_ROUND):
+        step()
+    return time.perf_counter() - started
+
+
+_peer: list[Callable[[], None]] = []  # In the peer's process: its step.
+
+
+def _start_peer(patches: np.ndarray, N: int, M: int, threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    _peer.append(_peer_step(patches, N, M))
+
+
+def _peer_round_s() -> float:
+    return _round_s(_peer[0])
+
+
+def _our_step(fabric: Any, patches: np.ndarray, N: int, M: int) -> Callable[[], None]:
+    import tempfile
+    from pathlib import Path
+
+    from synthcomp_core.training.compression import CompressionTask
+    from synthcomp_core.training.loader import PixelCache
+    from synthcomp_core.training.loop import Trainer
+    from synthcomp_core.training.plan import ModelPlan
+
+    batch, patch = patches.shape[0], patches.shape[1]
+    shape = (patch, patch)
+    size = patch * patch * 3
+    cache = PixelCache(
+        patches.reshape(-1), tuple(index * size for index in range(batch)), (shape,) * batch, ("generated",) * batch
+    )
+    plan = ModelPlan(id="bench", data="generated", steps=10**6, quality=4, N=N, M=M, patch=patch, batch=batch)
+    trainer = Trainer(CompressionTask(plan, cache, cache), Path(tempfile.gettempdir()) / "no-checkpoint-here", fabric)
+    return lambda: trainer.advance(1)
+
+
+def _peer_step(patches: np.ndarray, N: int, M: int) -> Callable[[], None]:
+    import torch
+
+    from synthcomp_core.training.compression import new_model
+    from synthcomp_core.training.losses import lambda_of
+
+    net: Any = new_model("mbt2018", N, M).train()
+    x = torch.from_numpy(patches).permute(0, 3, 1, 2).contiguous().float() / 255
+    main = torch.optim.Adam([value for name, value in net.named_parameters() if not name.endswith("quantiles")], 1e-4)
+    auxiliary = torch.optim.Adam([value for name, value in net.named_parameters() if name.endswith("quantiles")], 1e-3)
+    pixels = x.shape[0] * x.shape[2] * x.shape[3]
+
+    def step() -> None:
+        main.zero_grad()
+        auxiliary.zero_grad()
+        out = net(x)
+        bpp = sum(-torch.log2(likelihood).sum() / pixels for likelihood in out["likelihoods"].values())
+        loss = lambda_of(4, "mse") * 255**2 * torch.nn.functional.mse_loss(out["x_hat"], x) + bpp
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        main.step()
+        net.aux_loss().backward()
+        auxiliary.step()
+
+    return step

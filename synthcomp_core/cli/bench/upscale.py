@@ -1,0 +1,184 @@
+"""Speed and memory of the upscalers against a named peer: FSR 1 against Pillow, RCAN against plain float32."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthcomp_core.cli.bench.machine import peak_memory_bytes, reset_peak_memory
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import Image, resize
+from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.upscalers import Upscaler, parse_upscaler
+
+if TYPE_CHECKING:
+    import torch
+
+PEERS = ("pillow", "float32-contiguous")
+# Name: residual groups, blocks a group, features. "full" is the published network, 15.4 million parameters.
+RANDOM_RCANS = {"rcan-full": (10, 20, 64), "rcan-compact": (3, 5, 32)}
+DEFAULT_SIZES = {"pillow": (960, 540), "float32-contiguous": (480, 270)}
+
+
+@dataclass(frozen=True)
+class UpscaleBenchmark:
+    """An upscaler and its peer on one image, runs interleaved.
+
+    subject_s, peer_s: medians over ``repeats`` runs, after one run each to warm up. subject_extra_bytes: how much
+    higher the process's memory stood at its peak during a run than before it, None where the system does not tell.
+    agreement_db: PSNR between the two 8-bit outputs where they compute the same thing, else None.
+    """
+
+    subject: str
+    peer: str
+    source_size: tuple[int, int]
+    target_size: tuple[int, int]
+    repeats: int
+    subject_s: float
+    peer_s: float
+    subject_extra_bytes: int | None
+    agreement_db: float | None
+
+    @property
+    def ratio(self) -> float:
+        """Time of the subject over that of its peer: below 1 is faster."""
+        return self.subject_s / self.peer_s
+
+    def sentence(self) -> str:
+        """The figures in one line, for a person."""
+        width, height = self.source_size
+        speed = f"{self.ratio:.1f}x its time" if self.ratio >= 1 else f"{1 / self.ratio:.2f}x as fast"
+        extra = "" if self.subject_extra_bytes is None else f", {self.subject_extra_bytes / 2**20:.0f} MiB extra"
+        agreement = "" if self.agreement_db is None else f", {self.agreement_db:.1f} dB from it"
+        return (
+            f"{self.subject} {width}x{height} to {self.target_size[0]}x{self.target_size[1]}: {self.subject_s:.3f} s, "
+            f"{self.peer} {self.peer_s:.3f} s, {speed}{extra}{agreement} (median of {self.repeats})."
+        )
+
+
+def bench_upscale(
+    method: str = "fsr1",
+    against: str = "pillow",
+    *,
+    size: tuple[int, int] | None = None,
+    scale: int = 2,
+    repeats: int | None = None,
+    precision: str = "auto",
+    on_progress: OnProgress = silent,
+) -> UpscaleBenchmark:
+    """Time ``method`` against a peer on a made-up picture of ``size`` (width, height), enlarged ``scale`` times.
+
+    against "pillow": any upscaler id, or an RCAN with random weights (``rcan-full``, ``rcan-compact``), against
+    Pillow's bicubic resize. against "float32-contiguous": a network against the same weights run whole in float32
+    in PyTorch's default layout, as EDSR-PyTorch does. SynthcompError for an unknown method or peer.
+    """
+    if against not in PEERS:
+        raise SynthcompError(f"Unknown peer {against!r}: use one of {', '.join(PEERS)}.")
+    if against == "float32-contiguous" and method == "fsr1":
+        method = "rcan-full"
+    if repeats is None:
+        repeats = 1 if against == "float32-contiguous" else 7
+    width, height = size or DEFAULT_SIZES[against]
+    image = made_up_picture(width, height)
+    target = (width * scale, height * scale)
+    subject, peer_upscaler = _subject_and_peer(method, against, scale, precision)
+
+    def run_subject() -> Image:
+        return subject.upscale(image, target)
+
+    def run_peer() -> Image:
+        if peer_upscaler is None:
+            return resize(image, target, method="bicubic")
+        return peer_upscaler(image, target)
+
+    on_progress(0.0, "warming up")
+    if against == "pillow":
+        run_subject()
+        run_peer()
+    else:  # Seconds to minutes a run: a corner is enough to set the libraries up.
+        subject.upscale(image[:64, :64], (64 * scale, 64 * scale))
+    subject_times, peer_times, extra_bytes = [], [], None
+    ours = theirs = image
+    for number in range(repeats):
+        on_progress(number / repeats, f"run {number + 1} of {repeats}")
+        before = peak_memory_bytes() if reset_peak_memory() else None
+        started = time.perf_counter()
+        ours = run_subject()
+        subject_times.append(time.perf_counter() - started)
+        peak = peak_memory_bytes()
+        if before is not None and peak is not None:
+            extra_bytes = max(extra_bytes or 0, peak - before)
+        on_progress((number + 0.5) / repeats, f"run {number + 1} of {repeats}, {against}")
+        started = time.perf_counter()
+        theirs = run_peer()
+        peer_times.append(time.perf_counter() - started)
+    on_progress(1.0, "done")
+    return UpscaleBenchmark(
+        subject=subject.id,
+        peer="Pillow bicubic" if against == "pillow" else against,
+        source_size=(width, height),
+        target_size=target,
+        repeats=repeats,
+        subject_s=statistics.median(subject_times),
+        peer_s=statistics.median(peer_times),
+        subject_extra_bytes=extra_bytes,
+        agreement_db=None if against == "pillow" else _agreement_db(ours, theirs),
+    )
+
+
+def made_up_picture(width: int, height: int) -> Image:
+    """A picture of that size with gradients, edges and texture, the same every time."""
+    generator = np.random.default_rng(7)
+    coarse = generator.integers(0, 256, (max(2, height // 24), max(2, width // 24), 3)).astype(np.uint8)
+    base = resize(coarse, (width, height), method="bicubic").astype(np.int16)
+    y, x = np.mgrid[0:height, 0:width]
+    edges = np.where((x // 37 + y // 29) % 2 == 0, 18, -18)[..., None]
+    noise = generator.normal(0, 4, (height, width, 3))
+    return np.clip(base + edges + noise, 0, 255).astype(np.uint8)
+
+
+def _subject_and_peer(
+    method: str, against: str, scale: int, precision: str
+) -> tuple[Upscaler, Callable[[Image, tuple[int, int]], Image] | None]:
+    if method not in RANDOM_RCANS and against == "pillow":
+        return parse_upscaler(method, scale=scale, precision=precision), None
+    from synthcomp_core.upscalers import neural
+
+    if method in RANDOM_RCANS:
+        state_dict = _random_rcan(*RANDOM_RCANS[method], scale)
+        subject = neural.build_upscaler(state_dict, precision=precision, id=f"{method}-x{scale} (random weights)")
+    else:
+        upscaler = parse_upscaler(method, scale=scale, precision=precision)
+        if not isinstance(upscaler, neural.NeuralUpscaler):
+            raise SynthcompError(f"{method} is no network: the peer float32-contiguous is for networks only.")
+        from synthcomp_core.library.snapshots import load_snapshot
+
+        subject = upscaler
+        state_dict = {name: tensor.float() for name, tensor in load_snapshot(upscaler.id)[1].items()}
+    if against == "pillow":
+        return subject, None
+    return subject, neural.plain_upscaler(state_dict)
+
+
+def _random_rcan(groups: int, blocks: int, features: int, scale: int) -> dict[str, torch.Tensor]:
+    import torch
+
+    from synthcomp_core.runtime import ensure_torchvision
+
+    ensure_torchvision()
+    from spandrel.architectures.RCAN import RCAN
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = RCAN(scale=scale, n_resgroups=groups, n_resblocks=blocks, n_feats=features)
+    return model.state_dict()
+
+
+def _agreement_db(ours: Image, theirs: Image) -> float:
+    noise = float(np.mean((ours.astype(np.float64) - theirs) ** 2))
+    return float("inf") if noise == 0 else float(10 * np.log10(255**2 / noise))

@@ -1,0 +1,196 @@
+"""The verb `bench`: speed and memory as ratios against a named peer, in one run; one sub-command a subject."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from synthcomp_core.cli.console import output, print_json, print_record, progress_bar
+from synthcomp_core.errors import SynthcompError
+
+bench_app = typer.Typer(help="Measure speed against a named peer, in one process and run.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Size = Annotated[str | None, typer.Option(metavar="WxH", help="Size of the image, as in 1920x1080.")]
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """(width, height) from "WxH"; SynthcompError when it is not of that form."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if not match or "0" in (match[1], match[2]):
+        raise SynthcompError(f"Size {text!r} is not of the form WIDTHxHEIGHT, as in 1920x1080.")
+    return int(match[1]), int(match[2])
+
+
+@bench_app.command()
+def codec(
+    arch: Annotated[str | None, typer.Option(help="Architecture of official size, seeded random weights.")] = None,
+    quality: Annotated[int | None, typer.Option(help="Quality 1..8: picks the official channels.")] = None,
+    snapshot: Annotated[str | None, typer.Option(help="Id of a snapshot, instead of an architecture.")] = None,
+    image: Annotated[Path | None, typer.Option(help="The image; a bundled frame when not given.")] = None,
+    size: Size = None,
+    against: Annotated[str | None, typer.Option(help="compressai, or none.")] = "compressai",
+    repeats: Annotated[int, typer.Option(help="Alternating runs; medians are printed.")] = 3,
+    precision: Annotated[str, typer.Option(help="Of our transforms: auto, float32 or bfloat16.")] = "auto",
+    json: AsJson = False,
+) -> None:
+    """A learned codec against CompressAI's coder: same weights, same image, alternating runs.
+
+    Example: python -m synthcomp_core bench codec --arch mbt2018 --quality 4 --size 768x512
+    """
+    from synthcomp_core.cli.bench.codec import bench_codec
+
+    if arch is None and snapshot is None:
+        arch, quality = "mbt2018", quality or 4
+    with progress_bar("bench codec") as on_progress:
+        result = bench_codec(
+            architecture=arch,
+            quality=quality,
+            snapshot=snapshot,
+            image=image,
+            size=parse_size(size),
+            against=None if against in (None, "none") else against,
+            repeats=repeats,
+            precision=precision,
+            on_progress=on_progress,
+        )
+    if json:
+        print_json(result)
+    else:
+        print_record(result)
+
+
+@bench_app.command()
+def upscale(
+    method: Annotated[str, typer.Option(help="Upscaler id, or rcan-full / rcan-compact with random weights.")] = "fsr1",
+    against: Annotated[str, typer.Option(help="pillow (its bicubic resize) or float32-contiguous.")] = "pillow",
+    size: Size = None,
+    scale: Annotated[int, typer.Option(help="Enlargement a side.")] = 2,
+    repeats: Annotated[int | None, typer.Option(help="Interleaved runs; medians are printed.")] = None,
+    precision: Annotated[str, typer.Option(help="Of a network: auto, float32 or bfloat16.")] = "auto",
+    json: AsJson = False,
+) -> None:
+    """An upscaler against Pillow's bicubic resize, or a network against plain float32.
+
+    Example: python -m synthcomp_core bench upscale --against float32-contiguous
+    """
+    from synthcomp_core.cli.bench.upscale import bench_upscale
+
+    with progress_bar("bench upscale") as on_progress:
+        result = bench_upscale(
+            method,
+            against,
+            size=parse_size(size),
+            scale=scale,
+            repeats=repeats,
+            precision=precision,
+            on_progress=on_progress,
+        )
+    if json:
+        print_json(result)
+    else:
+        output.print(result.sentence(), highlight=False, soft_wrap=True)
+
+
+@bench_app.command()
+def train(
+    patch: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 128,
+    batch: Annotated[int, typer.Option(help="Patches a step.")] = 8,
+    threads: Annotated[int, typer.Option(help="Threads; 0 = torch's choice.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """A training step of mbt2018 (N=64, M=96) against the plain loop of CompressAI's example.
+
+    Example: python -m synthcomp_core bench train
+    """
+    from synthcomp_core.cli.bench.train import measure
+
+    with progress_bar("bench train") as on_progress:
+        result = measure(patch=patch, batch=batch, threads=threads, on_progress=on_progress)
+    if json:
+        print_json(result)
+    else:
+        print_record(result)
+        output.print(f"{result.ratio:.2f}x the steps per second of the peer", highlight=False)
+
+
+@bench_app.command()
+def recipe(
+    plan: Annotated[Path, typer.Argument(help="A training plan (TOML).")],
+    model: Annotated[str, typer.Argument(help="The compression model of the plan to train.")],
+    seconds: Annotated[float, typer.Option(help="CPU seconds for each candidate.")] = 60.0,
+    csv: Annotated[Path | None, typer.Option(help="Where to write the points; artifacts/results/recipes.csv.")] = None,
+) -> None:
+    """Training recipes compared: each candidate gets the same CPU time on the same data; a table and a chart.
+
+    Example: python -m synthcomp_core bench recipe artifacts/plans/recipes.toml mbt2018-q6 --seconds 60
+    """
+    from synthcomp_core.cli.bench.recipe import compare, write_chart, write_points
+    from synthcomp_core.training.plan import read_plan
+
+    checked = read_plan(plan)
+    with progress_bar("bench recipe") as on_progress:
+        points = compare(checked, model, seconds=seconds, on_progress=on_progress)
+    table = Table("recipe", "CPU s", "steps", "loss", "bpp", "PSNR dB")
+    for point in points:
+        table.add_row(
+            point.recipe,
+            f"{point.cpu_s:.0f}",
+            str(point.steps),
+            f"{point.loss:.4f}",
+            f"{point.bpp:.4f}",
+            f"{point.psnr:.2f}",
+        )
+    output.print(table)
+    path = write_points(points, csv)
+    chart = write_chart(points, path.with_suffix(".png"))
+    output.print(f"written to {path} and {chart.name}", highlight=False, soft_wrap=True)
+
+
+@bench_app.command()
+def batch(
+    workers: Annotated[int, typer.Option(min=2, help="Local workers to compare with one.")] = 2,
+    repeats: Annotated[int, typer.Option(min=1, help="Alternating runs; medians are printed.")] = 1,
+    json: AsJson = False,
+) -> None:
+    """Local batch workers against one: a plan of 48 tasks, one thread a worker, start of the workers included.
+
+    Example: python -m synthcomp_core bench batch --workers 2
+    """
+    from synthcomp_core.cli.bench.batch import bench_batch
+
+    with progress_bar("bench batch") as on_progress:
+        result = bench_batch(workers=workers, repeats=repeats, on_progress=on_progress)
+    if json:
+        print_json(result)
+    else:
+        print_record(result)
+        output.print(f"{workers} workers: {result.ratio:.2f}x as fast as one", highlight=False)
+
+
+@bench_app.command()
+def results(
+    rows: Annotated[
+        int, typer.Option(min=2000, help="Rows of the made-up table: images x 2,000 variants.")
+    ] = 1_000_000,
+    json: AsJson = False,
+) -> None:
+    """A long results table from its file to its chart, stage by stage, and the memory that takes; against pandas.
+
+    Example: python -m synthcomp_core bench results --rows 1000000
+    """
+    from synthcomp_core.cli.bench.long_table import bench_results
+
+    with progress_bar("bench results") as on_progress:
+        result = bench_results(rows=rows, on_progress=on_progress)
+    if json:
+        print_json(result)
+    else:
+        print_record(result)
+        output.print(result.sentence(), highlight=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Charts and publication figures."""

@@ -1,0 +1,113 @@
+"""Charts of the FSR benchmark: bars per mode, and a metric against RCAS sharpness."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from synthcomp_core.results.bd import metric_label
+from synthcomp_core.upscalers.fsr_benchmark import SharpnessCurve
+from synthcomp_core.upscalers.fsr_table import FsrTable, Treatment
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# Okabe and Ito's colours, told apart by everybody; the same method has the same one in every chart.
+_COLOURS = {
+    "fsr1 off": "#56B4E9",
+    "fsr1 on": "#0072B2",
+    "rcan": "#D55E00",
+    "bicubic": "#999999",
+    "lanczos": "#009E73",
+    "bilinear": "#CC79A7",
+    "nearest": "#F0E442",
+}
+_OTHER = "#000000"
+
+
+def mode_bars(table: FsrTable, metric: str) -> go.Figure:
+    """A group of bars per scale, one a treatment: the mean of ``metric`` over the images, best first by label."""
+    import plotly.graph_objects as go
+
+    means = [mean for mean in table.means() if getattr(mean.metrics, metric) is not None]
+    figure = go.Figure()
+    for label in dict.fromkeys(mean.treatment.label for mean in means):
+        own = [mean for mean in means if mean.treatment.label == label]
+        values = [getattr(mean.metrics, metric) for mean in own]
+        figure.add_bar(
+            name=html.escape(label),
+            x=[scale_label(mean.treatment) for mean in own],
+            y=values,
+            text=[f"{value:.3g}" for value in values],
+            marker_color=_colour(own[0].treatment),
+        )
+    values = [getattr(mean.metrics, metric) for mean in means]
+    figure.update_layout(
+        title=f"{metric_label(metric)} by mode: {html.escape(table.source)}, {_images(table.num_images)}",
+        xaxis_title="mode (scale a side)",
+        yaxis_title=metric_label(metric),
+        barmode="group",
+        height=420,
+    )
+    if values and min(values) > 0:
+        # Bars of 30.1 and 30.4 dB look alike from zero; the axis says where it begins.
+        margin = (max(values) - min(values)) or abs(values[0]) * 0.1
+        figure.update_yaxes(range=[max(0.0, min(values) - margin), max(values) + 0.25 * margin])
+    return figure
+
+
+def sharpness_chart(curve: SharpnessCurve, metric: str, image_name: str) -> go.Figure:
+    """``metric`` against RCAS sharpness in stops, EASU alone as a dashed line, the best point named."""
+    import plotly.graph_objects as go
+
+    sharpened = sorted(
+        (point for point in curve.points if point.stops is not None), key=lambda point: point.stops or 0.0
+    )
+    figure = go.Figure(
+        go.Scatter(
+            x=[point.stops for point in sharpened],
+            y=[getattr(point.metrics, metric) for point in sharpened],
+            mode="lines+markers",
+            name="FSR 1, sharpened",
+            line_color=_COLOURS["fsr1 on"],
+        )
+    )
+    for point in curve.points:
+        if point.stops is None:
+            figure.add_hline(
+                y=getattr(point.metrics, metric),
+                line_dash="dash",
+                line_color=_COLOURS["fsr1 off"],
+                annotation_text="not sharpened",
+            )
+    best = curve.best(metric)
+    if best.stops is not None:
+        figure.add_annotation(
+            x=best.stops,
+            y=getattr(best.metrics, metric),
+            text=f"best: {best.stops:g} stops",
+            showarrow=True,
+            arrowhead=2,
+        )
+    figure.update_layout(
+        title=f"{metric_label(metric)} against sharpness, x{curve.scale:g}: {html.escape(image_name)}, 1 image",
+        xaxis_title="RCAS sharpness [stops; 0 = sharpest]",
+        yaxis_title=metric_label(metric),
+        height=420,
+    )
+    return figure
+
+
+def scale_label(treatment: Treatment) -> str:
+    """The mode's name with its scale, as in "performance (x2)"."""
+    name = (treatment.mode or "scale").replace("-", " ")
+    return f"{name} (x{treatment.scale:g})"
+
+
+def _images(number: int) -> str:
+    return f"{number} image{'s' * (number != 1)}"
+
+
+def _colour(treatment: Treatment) -> str:
+    name = f"fsr1 {'on' if treatment.sharpened else 'off'}" if treatment.method == "fsr1" else treatment.method
+    return _COLOURS.get(name, _OTHER)

@@ -1,0 +1,1 @@
+"""Publication figures: the request, the layout, the cells and the drawing."""

@@ -1,0 +1,77 @@
+"""The curves of a training while it runs: its log's points as a plotly figure."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from synthcomp_core.batch.status import LogPoint
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# What is drawn where there are values for it, in this order: title and unit of its axis.
+_AXES = {
+    "loss": "Loss",
+    "bpp": "Rate [bit per pixel]",
+    "psnr": "PSNR [dB]",
+    "distortion": "Distortion",
+    "lr": "Learning rate",
+}
+_COLOURS = {"train": "#0072B2", "validation": "#D55E00"}  # Okabe and Ito's blue and vermilion.
+MAX_POINTS = 1000  # More points a curve than this cannot be told apart, and every refresh sends them again.
+_ROW_PIXELS = 240
+
+
+def training_chart(points: Sequence[LogPoint], *, name: str) -> go.Figure:
+    """Loss, rate, PSNR, distortion and learning rate over steps, each in its own axes, as far as there are values.
+
+    Training as a line, validation with markers; every n-th point where there are more than MAX_POINTS.
+    """
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    shown = [quantity for quantity in _AXES if any(point.name == quantity for point in points)]
+    rows = max(1, (len(shown) + 1) // 2)
+    figure = make_subplots(rows=rows, cols=2, shared_xaxes=True, vertical_spacing=0.35 / (rows + 1))
+    for number, quantity in enumerate(shown):
+        row, column = number // 2 + 1, number % 2 + 1
+        for phase, colour in _COLOURS.items():
+            series = _thinned([point for point in points if (point.name, point.phase) == (quantity, phase)])
+            if not series:
+                continue
+            figure.add_trace(
+                go.Scatter(
+                    x=[point.step for point in series],
+                    y=[point.value for point in series],
+                    mode="lines" if phase == "train" else "lines+markers",
+                    line={"color": colour, "width": 1.5},
+                    name=phase,
+                    legendgroup=phase,
+                    showlegend=not any(trace.name == phase for trace in figure.data),
+                    hovertemplate=f"step %{{x}}<br>{quantity} %{{y:.5g}}<extra>{phase}</extra>",
+                ),
+                row=row,
+                col=column,
+            )
+        figure.update_yaxes(title_text=_AXES[quantity], row=row, col=column)
+        figure.update_xaxes(title_text="Step", rangemode="tozero", showticklabels=True, row=row, col=column)
+        if quantity == "lr":
+            figure.update_yaxes(type="log", row=row, col=column)
+    figure.update_layout(
+        title={"text": html.escape(name, quote=False)},
+        template="plotly_white",
+        height=_ROW_PIXELS * rows + 100,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        margin={"t": 70, "b": 40},
+        uirevision=name,  # A refresh keeps the zoom.
+    )
+    return figure
+
+
+def _thinned(series: list[LogPoint]) -> list[LogPoint]:
+    if len(series) <= MAX_POINTS:
+        return series
+    stride = -(-len(series) // MAX_POINTS)
+    return [*series[:-1:stride], series[-1]]

@@ -1,0 +1,170 @@
+"""Images: reading files to 8-bit sRGB, checking, writing PNG, and changing their size."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from synthcomp_core.errors import ImageError
+from synthcomp_core.images.decoding import FORMATS, decode_image_file
+from synthcomp_core.images.headers import sniff
+from synthcomp_core.storage import write_bytes
+
+Image = NDArray[np.uint8]  # (H, W, 3), sRGB
+
+DEFAULT_MAX_PIXELS = 50_000_000
+EXTENSIONS = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".j2c"),
+    *(".bmp", ".tif", ".tiff", ".ppm"),
+)
+RESIZE_METHODS = {
+    "nearest": PillowImage.Resampling.NEAREST,
+    "bilinear": PillowImage.Resampling.BILINEAR,
+    "bicubic": PillowImage.Resampling.BICUBIC,
+    "lanczos": PillowImage.Resampling.LANCZOS,
+}
+_HEAD_BYTES = 64  # enough for every signature
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """An image, the name of its file, and notes on what reading changed (a phrase each: alpha, frames, colours)."""
+
+    image: Image
+    name: str
+    notes: tuple[str, ...]
+
+
+def read_image(source: Path | bytes, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> LoadedImage:
+    """An image file, or its bytes, as 8-bit sRGB.
+
+    PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, BMP, TIFF and binary PPM. Grey, palette, CMYK, 16-bit, EXIF-rotated and
+    ICC-tagged files are converted; opaque alpha is dropped, other alpha is composited over black with a note; of
+    animations the first frame is taken with a note.
+
+    name: what messages and the result call it (default: the file's name). max_pixels: checked in the header, before
+    anything is decoded. ImageError, naming the file, for everything that cannot be read.
+    """
+    if isinstance(source, bytes):
+        label, content = name or "The image", source
+    else:
+        label, content = name or source.name, _file_content(source, name or source.name)
+    image, notes = decode_image_file(content, label, max_pixels=max_pixels)
+    return LoadedImage(image, label, notes)
+
+
+def _file_content(path: Path, label: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+            # A huge file that is no image is refused without being read.
+            return head + file.read() if sniff(head) else head
+    except FileNotFoundError as error:
+        raise ImageError(f"{label} does not exist: no file {path}.") from error
+    except OSError as error:
+        raise ImageError(f"{label} cannot be opened: {error.strerror or error}.") from error
+
+
+def check_image(image: Image) -> None:
+    """ImageError unless ``image`` is a uint8 array of shape (H, W, 3) with H and W from 1."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+        raise ImageError(f"An image is an array of uint8 samples, not {kind}.")
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ImageError(f"An image has the shape (height, width, 3), not {image.shape}.")
+    if image.size == 0:
+        raise ImageError(f"An image has at least one pixel, this one is {image.shape[1]} x {image.shape[0]}.")
+
+
+def png_bytes(image: Image) -> bytes:
+    """The image as a PNG file's bytes, lossless."""
+    check_image(image)
+    file = io.BytesIO()
+    PillowImage.fromarray(np.ascontiguousarray(image)).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_png(image: Image, path: Path) -> None:
+    """Write a PNG whole or not at all."""
+    write_bytes(path, png_bytes(image))
+
+
+def thumbnail_png(image: Image, max_side: int) -> bytes:
+    """A PNG of the image shrunk, not enlarged, so that neither side is longer than ``max_side``."""
+    height, width = image.shape[:2]
+    scale = min(1.0, max_side / max(width, height))
+    return png_bytes(resize(image, (max(1, round(width * scale)), max(1, round(height * scale)))))
+
+
+def resize(image: Image, size: tuple[int, int], *, method: str = "bicubic") -> Image:
+    """The image at ``size`` = (width, height), by Pillow, antialiased when shrinking (except nearest).
+
+    method: nearest, bilinear, bicubic (a = -0.5) or lanczos (3 lobes). Image centres coincide: there is no shift.
+    """
+    check_image(image)
+    if method not in RESIZE_METHODS:
+        raise ImageError(f"Unknown resize method {method!r}: use one of {', '.join(RESIZE_METHODS)}.")
+    width, height = size
+    if width < 1 or height < 1:
+        raise ImageError(f"An image cannot be resized to {width} x {height}: both sides must be at least 1.")
+    if (height, width) == image.shape[:2]:
+        return image.copy()
+    return np.asarray(
+        PillowImage.fromarray(np.ascontiguousarray(image)).resize((width, height), RESIZE_METHODS[method])
+    ).copy()
+
+
+def pad_to_multiple(image: Image, multiple: int) -> Image:
+    """The image with its last row and column repeated until both sides are multiples of ``multiple``."""
+    height, width = image.shape[:2]
+    return np.pad(image, ((0, -height % multiple), (0, -width % multiple), (0, 0)), mode="edge")
+
+
+def crop(image: Image, width: int, height: int) -> Image:
+    """The top left ``width`` x ``height`` pixels. ImageError when the image is smaller."""
+    if not (1 <= width <= image.shape[1] and 1 <= height <= image.shape[0]):
+        raise ImageError(f"Cannot cut {width} x {height} out of {image.shape[1]} x {image.shape[0]} pixels.")
+    return np.ascontiguousarray(image[:height, :width])
+
+
+def image_sha256(image: Image) -> str:
+    """A hex digest of the size and the pixels, the same however the image was stored."""
+    check_image(image)
+    digest = hashlib.sha256(f"{image.shape[1]}x{image.shape[0]}:".encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The image files directly in a folder, by extension, sorted by name; hidden files are left out."""
+    if not folder.is_dir():
+        raise ImageError(f"There is no folder {folder}.")
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
+    )
+
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "EXTENSIONS",
+    "FORMATS",
+    "RESIZE_METHODS",
+    "Image",
+    "LoadedImage",
+    "check_image",
+    "crop",
+    "image_sha256",
+    "list_images",
+    "pad_to_multiple",
+    "png_bytes",
+    "read_image",
+    "resize",
+    "thumbnail_png",
+    "write_png",
+]

@@ -1,0 +1,334 @@
+"""Data sets: fetch or take in, card, split, convert. A data set is a folder of images, split files and a card.
+
+``artifacts/data/NAME/images`` holds the images, ``NAME/splits/{train,valid,test}.txt`` their relative paths,
+``NAME/card.json`` source, licence and counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import EXTENSIONS, png_bytes, read_image, resize
+from synthcomp_core.images.archives import extract_images
+from synthcomp_core.library.snapshots import check_id
+from synthcomp_core.progress import OnProgress, silent, span
+from synthcomp_core.storage import artifacts_dir, write_bytes, write_text
+
+SPLITS = ("train", "valid", "test")
+CONNECT_S = 30  # Seconds without an answer or a byte after which a download is given up.
+_CLIC = "https://data.vision.ee.ethz.ch/cvl/clic"
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file of a data set: its address, the folder for its images, and its SHA-256 where one is published."""
+
+    url: str
+    folder: str = ""
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set that can be fetched by name. only: keep images under a folder of this name."""
+
+    name: str
+    label: str
+    licence: str
+    downloads: tuple[Download, ...]
+    only: str | None = None
+
+
+@dataclass(frozen=True)
+class DataSetCard:
+    """What a data set is. splits: (name, images) pairs."""
+
+    name: str
+    source: str
+    licence: str
+    images: int
+    splits: tuple[tuple[str, int], ...] = ()
+    notes: str = ""
+
+
+# GTA+: the thesis's repository. CLIC 2020: the addresses that TensorFlow Datasets lists. None publishes checksums;
+# what was downloaded is written into the card's notes, so that a second download can be compared.
+SOURCES: dict[str, Source] = {
+    source.name: source
+    for source in (
+        Source(
+            "gta-plus",
+            "GTA+: game screenshots of the thesis",
+            "none stated; see the repository cmw98/ba-thesis-scripts",
+            (Download("https://github.com/cmw98/ba-thesis-scripts/archive/refs/heads/main.zip"),),
+            only="gtaplus-dataset",
+        ),
+        Source(
+            "clic2020",
+            "CLIC 2020: photographs, professional and mobile",
+            "Unsplash licence",
+            tuple(
+                Download(f"{_CLIC}/{kind}_{part}_2020.zip", f"{split}/{kind}")
+                for kind in ("professional", "mobile")
+                for part, split in (("train", "train"), ("valid", "valid"))
+            )
+            + tuple(
+                Download(f"{_CLIC}/test/CLIC2020{kind}_test.zip", f"test/{kind.lower()}")
+                for kind in ("Professional", "Mobile")
+            ),
+        ),
+        Source(
+            "kodak",
+            "Kodak: 24 photographs, for evaluation",
+            "free of restriction, as released by Eastman Kodak",
+            tuple(
+                Download(f"https://r0k.us/graphics/kodak/kodak/kodim{number:02d}.png", "test")
+                for number in range(1, 25)
+            ),
+        ),
+    )
+}
+
+
+def data_dir() -> Path:
+    """The folder that holds the data sets."""
+    return artifacts_dir() / "data"
+
+
+def list_datasets() -> list[DataSetCard]:
+    """The cards of the data sets at hand, by name."""
+    return [read_card(path.parent.name) for path in sorted(data_dir().glob("*/card.json"))]
+
+
+def read_card(name: str) -> DataSetCard:
+    """The card of a data set at hand; SynthcompError when there is none."""
+    path = data_dir() / check_id(name) / "card.json"
+    if not path.is_file():
+        known = ", ".join(SOURCES)
+        raise SynthcompError(f"There is no data set {name!r} at hand; fetch one ({known}, or any folder, zip or URL).")
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values["splits"] = tuple((str(split), int(count)) for split, count in values.get("splits", []))
+        return DataSetCard(**values)
+    except (ValueError, TypeError) as error:
+        raise SynthcompError(f"{path} is not a data set's card ({error}); fetch the data set again.") from None
+
+
+def fetch(what: str, *, name: str | None = None, licence: str = "", on_progress: OnProgress = silent) -> DataSetCard:
+    """Bring a data set in: one of SOURCES, a zip's address, or a folder or zip on disk (then ``name`` names it).
+
+    What is there already is not fetched again, so that an interrupted fetch goes on where it stopped, file by file.
+    SynthcompError when the network or the file says no.
+    """
+    source = SOURCES.get(what)
+    if source is None and name is None:
+        name = Path(what).stem.lower()
+    name = check_id(name or what)
+    folder = data_dir() / name
+    notes = []
+    if source is not None:
+        for number, item in enumerate(source.downloads):
+            part = span(on_progress, number / len(source.downloads), (number + 1) / len(source.downloads))
+            notes.append(_bring(item, folder, on_progress=part))
+        _keep_only(folder / "images", source.only)
+        origin, licence = ", ".join(item.url for item in source.downloads[:1]), source.licence
+    elif "://" in what:
+        notes.append(_bring(Download(what), folder, on_progress=on_progress))
+        origin = what
+    else:
+        _take_in(Path(what), folder, on_progress)
+        origin = Path(what).name
+    relative = image_paths(name)
+    if not relative:
+        raise SynthcompError(f"{what} holds no images ({', '.join(EXTENSIONS)}).")
+    parts = {split: [path for path in relative if _split_of(path) == split] for split in SPLITS}
+    for split, paths in parts.items():
+        if paths:
+            write_text(folder / "splits" / f"{split}.txt", "".join(f"{path}\n" for path in paths))
+    card = DataSetCard(
+        name, origin, licence or "not stated", len(relative),
+        tuple((split, len(paths)) for split, paths in parts.items() if paths), "; ".join(filter(None, notes)),
+    )  # fmt: skip
+    _write_card(card)
+    return card
+
+
+def split(name: str, *, valid: float = 0.1, test: float = 0.1, seed: int = 0) -> DataSetCard:
+    """Split a data set at random into train, valid and test (shares of 1), the same for the same seed and names.
+
+    Images are ordered by a hash of seed and path, so that adding an image moves few others. SynthcompError when a
+    split would be empty.
+    """
+    card = read_card(name)
+    if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
+        raise SynthcompError(f"Shares of {valid} for valid and {test} for test leave nothing to train on.")
+    paths = image_paths(name)
+    paths.sort(key=lambda path: hashlib.sha256(f"{seed}|{path}".encode()).digest())
+    num_valid, num_test = round(len(paths) * valid), round(len(paths) * test)
+    parts = {
+        "train": paths[num_valid + num_test :],
+        "valid": paths[:num_valid],
+        "test": paths[num_valid : num_valid + num_test],
+    }
+    if not parts["train"] or (valid and not parts["valid"]) or (test and not parts["test"]):
+        raise SynthcompError(f"{name} has {len(paths)} images, too few for shares of {valid} and {test}.")
+    for part, chosen in parts.items():
+        write_text(data_dir() / name / "splits" / f"{part}.txt", "".join(f"{path}\n" for path in sorted(chosen)))
+    card = dataclasses.replace(card, splits=tuple((part, len(chosen)) for part, chosen in parts.items()))
+    _write_card(card)
+    return card
+
+
+def split_files(name: str, part: str) -> list[Path]:
+    """The image files of one split, checked to be there."""
+    path = data_dir() / read_card(name).name / "splits" / f"{part}.txt"
+    if not path.is_file():
+        raise SynthcompError(f"The data set {name} has no split {part!r}; make one with `data split {name}`.")
+    files = [data_dir() / name / "images" / line for line in path.read_text(encoding="utf-8").splitlines() if line]
+    missing = [file for file in files if not file.is_file()]
+    if missing:
+        raise SynthcompError(f"{missing[0]} is missing ({len(missing)} in all); fetch the data set {name} again.")
+    return files
+
+
+def convert(name: str, out: Path, *, downscale: int = 1, on_progress: OnProgress = silent) -> int:
+    """Write every image of a data set as PNG into ``out``, smaller by ``downscale`` (bicubic) when above 1.
+
+    Images already there are left, so that an interrupted conversion goes on; the number written now.
+    """
+    relative = image_paths(name)
+    read_card(name)
+    written = 0
+    for number, path in enumerate(relative):
+        target = out / PurePosixPath(path).with_suffix(".png")
+        on_progress(number / max(1, len(relative)), path)
+        if target.is_file():
+            continue
+        image = read_image(data_dir() / name / "images" / path).image
+        if downscale > 1:
+            size = (max(1, image.shape[1] // downscale), max(1, image.shape[0] // downscale))
+            image = resize(image, size, method="bicubic")
+        write_bytes(target, png_bytes(image))
+        written += 1
+    return written
+
+
+def image_paths(name: str) -> list[str]:
+    """The images of a data set, as sorted paths relative to its image folder, with forward slashes."""
+    folder = data_dir() / name / "images"
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.suffix.lower() in EXTENSIONS and path.is_file() and not path.name.startswith(".")
+    )
+
+
+def _write_card(card: DataSetCard) -> None:
+    write_text(data_dir() / card.name / "card.json", json.dumps(dataclasses.asdict(card), indent=1))
+
+
+def _split_of(path: str) -> str | None:
+    """The split that a folder of the path names."""
+    for part in PurePosixPath(path.lower()).parts[:-1]:
+        for name in SPLITS:
+            if part == name or (name == "valid" and part in ("val", "validation")):
+                return name
+    return None
+
+
+def _bring(item: Download, folder: Path, *, on_progress: OnProgress) -> str:
+    """Download one file and put its images in place; a note with its SHA-256, "" when it was there already."""
+    file_name = PurePosixPath(item.url.split("?")[0]).name or "download"
+    images = folder / "images" / item.folder
+    done = folder / "downloads" / f"{item.folder.replace('/', '-')}-{file_name}.done"
+    if done.is_file():
+        return done.read_text(encoding="utf-8")
+    path = _download(item, folder / "downloads", file_name, span(on_progress, 0.0, 0.8))
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    if path.suffix.lower() in EXTENSIONS:
+        images.mkdir(parents=True, exist_ok=True)
+        path.replace(images / file_name)
+    else:
+        extract_images(path, images, on_progress=span(on_progress, 0.8, 1.0))
+        path.unlink()
+    note = f"{file_name} sha256 {digest.hexdigest()}"
+    write_text(done, note)
+    return note
+
+
+def _download(item: Download, folder: Path, file_name: str, on_progress: OnProgress) -> Path:
+    import logging
+
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    downloader = pooch.HTTPDownloader(progressbar=_Bar(on_progress, file_name), timeout=CONNECT_S)
+    try:
+        fetched = pooch.retrieve(item.url, item.sha256, fname=file_name, path=folder, downloader=downloader)
+    except requests.exceptions.RequestException as error:
+        reason = str(error).split("\n")[0][:200]
+        raise SynthcompError(
+            f"{item.url} cannot be fetched ({reason}); download it elsewhere and run `data fetch FILE --name NAME`."
+        ) from None
+    except ValueError as error:
+        raise SynthcompError(f"{item.url} did not give the expected file ({str(error).splitlines()[0]}).") from None
+    return Path(fetched)
+
+
+class _Bar:
+    """What pooch takes for a progress bar, as our callback."""
+
+    def __init__(self, on_progress: OnProgress, stage: str) -> None:
+        self.on_progress, self.stage = on_progress, stage
+        self.total, self.done = 0, 0
+
+    def update(self, count: int) -> None:
+        self.done += count
+        self.on_progress(min(1.0, self.done / self.total) if self.total else 0.0, f"fetching {self.stage}")
+
+    def reset(self) -> None:
+        self.done = 0
+
+    def close(self) -> None:
+        pass
+
+
+def _take_in(path: Path, folder: Path, on_progress: OnProgress) -> None:
+    """Copy a folder's images, or extract a zip's."""
+    if path.is_file():
+        extract_images(path, folder / "images", on_progress=on_progress)
+        return
+    if not path.is_dir():
+        raise SynthcompError(f"{path} is neither a folder nor a zip file, nor one of {', '.join(SOURCES)}.")
+    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in EXTENSIONS and file.is_file()]
+    for number, file in enumerate(files):
+        on_progress(number / len(files), f"copying {file.name}")
+        target = folder / "images" / file.relative_to(path)
+        if not (target.is_file() and target.stat().st_size == file.stat().st_size):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+
+
+def _keep_only(images: Path, part: str | None) -> None:
+    """Reduce what was extracted to the folder ``part``, wherever in the archive it stands."""
+    if part is None or (images / part).is_dir():
+        return
+    for found in sorted(images.rglob(part)):
+        if found.is_dir():
+            kept = images.with_name(f".{part}")
+            found.replace(kept)
+            shutil.rmtree(images)
+            images.mkdir()
+            kept.replace(images / part)
+            return

@@ -1,0 +1,67 @@
+"""The process that everything runs in: compiled kernels, the allocator, the torchvision import, cores and processor."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from typing import Any
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h of glibc
+_LARGEST, _PAD = (1 << 31) - 1, 1 << 28  # bytes
+_SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+_libraries: list[Any] = []  # A torch.library.Library takes its definitions back when it is collected.
+
+
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """numba.njit without the interpreter lock, with the machine code kept on disk where a cache folder is writable."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        import numba
+
+        try:
+            return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+        except RuntimeError:  # numba found no writable cache folder: compile anew in every process
+            return numba.njit(nogil=True, error_model="numpy", **options)(function)
+
+    return decorate
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep what it frees, for programs that ask for the same large arrays over and over.
+
+    By default glibc gives arrays of megabytes back to the system and gets them again as empty pages, which costs a
+    fault for every 4 KiB: a training step took 1.5 times as long. False where the C library is another one.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    settings = ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, _LARGEST), (_M_TOP_PAD, _PAD))
+    results = [mallopt(key, value) for key, value in settings]
+    return all(result == 1 for result in results)
+
+
+def ensure_torchvision() -> None:
+    """Import torchvision, first defining its missing operator schemas when the plain import fails.
+
+    CompressAI and spandrel import torchvision but call none of its compiled operators. Where its build does not
+    match torch's (a CUDA torchvision beside a CPU torch), the import fails on the schemas of ``nms`` and ``qnms``;
+    defining those two lets it pass. A machine with matching builds is left untouched.
+    """
+    if "torchvision" in sys.modules:
+        return
+    try:
+        import torchvision
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+        import torch
+
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        library = torch.library.Library("torchvision", "DEF")
+        library.define(f"nms{_SCHEMA}")
+        library.define(f"qnms{_SCHEMA}")
+        _libraries.append(library)
+        import torchvision  # noqa: F401

@@ -1,0 +1,196 @@
+"""What the Compare page compares: points of the matrix, other variants, classical codecs matched to one of them.
+
+Every choice lives in the URL; a value there that is not at hand gets one sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from synthcomp_core.codecs import list_families
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.upscalers import list_upscalers, rcan_snapshot_id
+from synthcomp_core.variants import Variant, has_codec
+from synthcomp_core.variants.matching import ISO_QUANTITIES
+from synthcomp_core.variants.snapshot_matrix import FULL, MatrixAxes, all_axes, learned_points, matrix_cells
+
+SCALES = ("2", "1.7", "1.5", "1.3")
+EXAMPLES = ("jpeg-q50", "webp-q50", "avif-q50", "jxl-q50", "none@x2-bicubic", "none@x2-fsr1")
+
+
+@dataclass(frozen=True)
+class IsoLock:
+    """Classical families to bring to the same ``quantity`` as the variant ``anchor``."""
+
+    families: tuple[str, ...]
+    quantity: str
+    anchor: Variant
+
+
+@dataclass(frozen=True)
+class ComparisonChoice:
+    """What is to be compared. variants: in the order of the page, each once, without the matched ones."""
+
+    axes: MatrixAxes | None
+    extra: tuple[Variant, ...]
+    variants: tuple[Variant, ...]
+    lock: IsoLock | None
+
+    @property
+    def matrix(self) -> tuple[Variant, ...]:
+        """The variants of the matrix."""
+        cells = matrix_cells(self.axes) if self.axes is not None else []
+        return tuple(cell.variant for cell in cells if cell.variant is not None)
+
+
+def pick_comparison() -> ComparisonChoice:
+    """Draw the widgets and give what they describe."""
+    axes = _pick_axes()
+    extra = _pick_extra()
+    cells = matrix_cells(axes) if axes is not None else []
+    variants = tuple(dict.fromkeys([cell.variant for cell in cells if cell.variant is not None] + list(extra)))
+    absent = sum(cell.variant is None for cell in cells)
+    if absent:
+        st.caption(f"{absent} of the {len(cells)} points of the matrix have no snapshot at hand and are left out.")
+    return ComparisonChoice(axes, extra, variants, _pick_lock(variants))
+
+
+def complain(key: str, asked: str) -> None:
+    """The one sentence for a value of the link that is not at hand."""
+    st.warning(f"The link asks for {plain(key)} “{plain(asked[:80])}”, which is not there; it is left out.")
+
+
+def complain_about_all(key: str, options: list[str]) -> None:
+    """One sentence for every value of a repeated parameter of the link that is not among ``options``."""
+    for asked in st.query_params.get_all(key):
+        if asked and asked not in options:
+            complain(key, asked)
+
+
+def keep_among(key: str, options: list[str]) -> None:
+    """Go back to the default where a remembered choice is no option any more; call it before the widget is drawn."""
+    held = st.session_state.get(key)
+    values = held if isinstance(held, list) else [held]
+    if held is not None and any(value not in options for value in values):
+        del st.session_state[key]
+
+
+def _pick_axes() -> MatrixAxes | None:
+    points = learned_points()
+    if not points:
+        st.info("There is no codec snapshot with a place in the matrix yet; name other variants below.")
+        return None
+    models = sorted({point.model for point in points})
+    model = None
+    if len(models) > 1:
+        complain_about_all("model", models)
+        default = all_axes().model
+        model = st.selectbox("Model", models, index=models.index(default), key="model", bind="query-params")
+    found = all_axes(model)
+    at_quality, at_distortion, at_training, at_scaling = st.columns([2, 2, 2, 4], gap="medium")
+    with at_quality:
+        qualities = _pills("quality", "Quality (λ)", [str(quality) for quality in found.qualities], 1)
+    with at_distortion:
+        distortions = _pills("distortion", "Trained for", list(found.distortions), len(found.distortions))
+    with at_training:
+        trained_on = _pills("trained_on", "Trained on", list(found.trained_on), 1)
+    with at_scaling:
+        scalings = _pick_scalings()
+    return MatrixAxes(
+        found.model,
+        tuple(sorted(int(quality) for quality in qualities)),
+        tuple(name for name in found.distortions if name in distortions),
+        tuple(name for name in found.trained_on if name in trained_on),
+        tuple(scalings),
+    )
+
+
+def _pills(key: str, label: str, options: list[str], first: int) -> list[str]:
+    complain_about_all(key, options)
+    keep_among(key, options)
+    picked = st.pills(label, options, selection_mode="multi", default=options[:first], key=key, bind="query-params")
+    return [str(value) for value in picked]
+
+
+def scaling_options() -> list[str]:
+    """Full resolution, then every upscaler at hand at half resolution, then those that take any scale at others."""
+    # "rcan" stands for the snapshot that fits, which the list names once more.
+    upscalers = [
+        upscaler
+        for upscaler in list_upscalers()
+        if upscaler.available and upscaler.scale in (None, 2) and upscaler.id != rcan_snapshot_id(2)
+    ]
+    upscalers.sort(key=lambda upscaler: upscaler.kind != "neural")
+    options = [FULL]
+    for scale in SCALES:
+        for upscaler in upscalers:
+            if scale == "2" or upscaler.kind != "neural":
+                options.append(f"x{scale}-{upscaler.id}")
+    return options
+
+
+def _pick_scalings() -> list[str]:
+    options = scaling_options()
+    complain_about_all("scaling", options)
+    keep_among("scaling", options)
+    default = [FULL, "x2-rcan" if "x2-rcan" in options else "x2-bicubic"]
+    picked = st.multiselect(
+        "Resolution and upscaler",
+        options,
+        default=default,
+        key="scaling",
+        bind="query-params",
+        help="full = no super-resolution. x2-rcan = coded at half a side, upscaled by RCAN.",
+    )
+    return [str(value) for value in picked]
+
+
+def _pick_extra() -> tuple[Variant, ...]:
+    texts = st.multiselect(
+        "Other variants",
+        list(EXAMPLES),
+        default=[],
+        key="variant",
+        bind="query-params",
+        accept_new_options=True,
+        placeholder="CODEC or CODEC@xSCALE-UPSCALER, as in jpeg-q75 or none@x1.5-fsr1",
+        help="Any variant id: type it and press Enter.",
+    )
+    variants = []
+    for text in texts:
+        try:
+            variant = Variant.parse(str(text).strip())
+        except SynthcompError as error:
+            st.warning(plain(str(error)))
+            continue
+        if has_codec(variant.codec):
+            variants.append(variant)
+        else:
+            st.warning(f"There is no codec {plain(variant.codec[:80])}; {plain(str(variant)[:80])} is left out.")
+    return tuple(variants)
+
+
+def _pick_lock(variants: tuple[Variant, ...]) -> IsoLock | None:
+    families = [family.name for family in list_families() if family.qualities is not None]
+    at_families, at_quantity, at_anchor = st.columns([4, 3, 4], gap="medium")
+    with at_families:
+        wanted = _pills("classical", "Classical codecs, matched", families, 0)
+    quantities = list(ISO_QUANTITIES)
+    complain_about_all("hold", quantities)
+    quantity = at_quantity.selectbox(
+        "Hold",
+        quantities,
+        key="hold",
+        bind="query-params",
+        help="What the classical codecs share with the anchor: their quality is searched until it is equal.",
+    )
+    anchors = [str(variant) for variant in variants]
+    if not anchors:
+        return None
+    complain_about_all("equal_to", anchors)
+    keep_among("equal_to", anchors)
+    anchor = at_anchor.selectbox("Equal to", anchors, key="equal_to", bind="query-params")
+    return IsoLock(tuple(wanted), str(quantity), Variant.parse(str(anchor))) if wanted else None

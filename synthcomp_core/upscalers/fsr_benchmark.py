@@ -1,0 +1,276 @@
+"""The FSR benchmark: FSR 1's modes, sharpened and not, RCAN and interpolation against native images.
+
+Two sources: a folder of screenshots in the thesis's layout, taken in a game with FSR switched on; and any image,
+downscaled here and brought back. See :mod:`.fsr_table` for what comes out.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthcomp_core.errors import ImageError, SynthcompError
+from synthcomp_core.images import Image, read_image, resize
+from synthcomp_core.images.archives import extract_images
+from synthcomp_core.metrics import METRICS, Metrics, measure
+from synthcomp_core.progress import OnProgress, silent, span
+from synthcomp_core.upscalers import FSR_MODES, Upscaler, list_upscalers, parse_upscaler
+from synthcomp_core.upscalers.fsr_table import (
+    DEFAULT_METRICS,
+    THESIS_QUALITIES,
+    FsrMean,
+    FsrRow,
+    FsrTable,
+    Treatment,
+    table_csv,
+    table_markdown,
+)
+from synthcomp_core.variants import DOWNSCALING, coded_size
+
+__all__ = [
+    "DEFAULT_METRICS",
+    "DEFAULT_STOPS",
+    "FsrMean",
+    "FsrRow",
+    "FsrTable",
+    "SampleFile",
+    "SharpnessCurve",
+    "SharpnessPoint",
+    "Treatment",
+    "benchmark_upscalers",
+    "evaluate_image",
+    "evaluate_samples",
+    "find_samples",
+    "sharpness_curve",
+    "table_csv",
+    "table_markdown",
+    "upscaled",
+]
+
+DEFAULT_STOPS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
+_SAMPLE = re.compile(r"(?P<image>.+?)-(?P<kind>native|native_x2_SR|q[2-5](?:-sharpened)?)\.png")
+_NATIVE, _SUPER_RESOLVED = "native", "native_x2_SR"
+# In the order in which the thesis's notebook evaluates them.
+_KINDS = ("q2", "q3", "q4", "q5", "q2-sharpened", "q3-sharpened", "q4-sharpened", "q5-sharpened")
+
+
+@dataclass(frozen=True)
+class SampleFile:
+    """One expected file of a sample folder, whether it is there or not."""
+
+    image: str
+    path: Path
+    treatment: Treatment
+
+
+@dataclass(frozen=True)
+class SharpnessPoint:
+    """What RCAS at so many stops (None: off) gives; metrics against native."""
+
+    stops: float | None
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class SharpnessCurve:
+    """Metrics against RCAS sharpness at one scale; the first point is EASU alone."""
+
+    scale: float
+    points: tuple[SharpnessPoint, ...]
+
+    def best(self, metric: str) -> SharpnessPoint:
+        """The point that is ahead by ``metric``, of equals the less sharp; SynthcompError when it was not measured."""
+        sign = 1 if METRICS[metric].higher_is_better else -1
+        measured = [point for point in self.points if getattr(point.metrics, metric) is not None]
+        if not measured:
+            raise SynthcompError(f"{METRICS[metric].label} was not measured: the image may be too small for it.")
+        return max(measured, key=lambda point: sign * getattr(point.metrics, metric))
+
+
+def find_samples(folder: Path) -> list[SampleFile]:
+    """The enlarged images that a folder in the thesis's layout has or should have, by image and kind.
+
+    ``{i}-native.png`` beside ``{i}-q2.png`` .. ``{i}-q5.png``, the same with ``-sharpened``, and, expected only where
+    some image has one, ``{i}-native_x2_SR.png``. Other files are left alone. Where ``folder`` itself has none, its
+    only sub-folder that does is taken. SynthcompError where there is nothing of the kind.
+    """
+    if not folder.is_dir():
+        raise SynthcompError(f"There is no folder {folder}.")
+    folder = _sample_folder(folder)
+    found = [match for path in folder.iterdir() if (match := _SAMPLE.fullmatch(path.name))]
+    images = sorted({match["image"] for match in found}, key=_by_number)
+    kinds = [*_KINDS, *([_SUPER_RESOLVED] if any(match["kind"] == _SUPER_RESOLVED for match in found) else [])]
+    return [SampleFile(image, folder / f"{image}-{kind}.png", _treatment(kind)) for image in images for kind in kinds]
+
+
+def evaluate_samples(
+    source: Path, *, metrics: Collection[str] = DEFAULT_METRICS, on_progress: OnProgress = silent
+) -> FsrTable:
+    """Measure a folder (or a zip of one) in the thesis's layout; a row for each image, quality and sharpening.
+
+    A file that is missing, cannot be read or has another size than its native image is a row with an error; so is
+    every file of an image whose native one is at fault. SynthcompError where there is nothing in that layout.
+    """
+    if source.is_file():
+        with tempfile.TemporaryDirectory(prefix="synthcomp-") as folder:
+            extract_images(source, Path(folder))
+            return _evaluate_folder(Path(folder), source.name, metrics, on_progress)
+    return _evaluate_folder(source, source.name, metrics, on_progress)
+
+
+def evaluate_image(
+    image: Image,
+    name: str,
+    *,
+    upscaler_ids: Sequence[str] | None = None,
+    scales: Sequence[float] = tuple(FSR_MODES.values()),
+    metrics: Collection[str] = DEFAULT_METRICS,
+    precision: str = "auto",
+    on_progress: OnProgress = silent,
+) -> FsrTable:
+    """Downscale an image (Pillow bicubic, antialiased) by each scale, bring it back by each upscaler, and measure.
+
+    upscaler_ids: default :func:`benchmark_upscalers`. An upscaler that is not at hand gives rows with an error.
+    """
+    ids = benchmark_upscalers() if upscaler_ids is None else list(upscaler_ids)
+    tasks = [(scale, upscaler_id) for scale in scales for upscaler_id in ids]
+    rows = []
+    for number, (scale, upscaler_id) in enumerate(tasks):
+        part = span(on_progress, number / len(tasks), (number + 1) / len(tasks))
+        treatment = _upscaler_treatment(upscaler_id, scale)
+        try:
+            enlarged, seconds = upscaled(
+                image, upscaler_id, scale, precision=precision, on_progress=span(part, 0.0, 0.5)
+            )
+            values = measure(image, enlarged, metrics=metrics, on_progress=span(part, 0.5, 1.0))
+            rows.append(FsrRow(name, treatment, values, upscale_s=seconds))
+        except SynthcompError as error:
+            rows.append(FsrRow(name, treatment, Metrics(), error=str(error)))
+    on_progress(1.0, "measured")
+    return FsrTable(name, tuple(rows), _ordered(metrics))
+
+
+def upscaled(
+    image: Image, upscaler_id: str, scale: float, *, precision: str = "auto", on_progress: OnProgress = silent
+) -> tuple[Image, float]:
+    """The image downscaled by ``scale`` and brought back to its size, and the seconds that the latter took."""
+    height, width = image.shape[:2]
+    upscaler: Upscaler = parse_upscaler(upscaler_id, scale=scale, precision=precision)
+    low = resize(image, coded_size(width, height, scale), method=DOWNSCALING)
+    started = time.perf_counter()
+    enlarged = upscaler.upscale(low, (width, height), on_progress=on_progress)
+    return enlarged, time.perf_counter() - started
+
+
+def sharpness_curve(
+    image: Image,
+    *,
+    scale: float = 2.0,
+    stops: Sequence[float] = DEFAULT_STOPS,
+    metrics: Collection[str] = DEFAULT_METRICS,
+    on_progress: OnProgress = silent,
+) -> SharpnessCurve:
+    """FSR 1 at one scale over RCAS sharpness: EASU alone, then each of ``stops`` from the weakest to the sharpest."""
+    settings: list[float | None] = [None, *sorted(stops, reverse=True)]
+    points = []
+    for number, setting in enumerate(settings):
+        part = span(on_progress, number / len(settings), (number + 1) / len(settings))
+        upscaler_id = "fsr1_off" if setting is None else f"fsr1_s{setting:g}"
+        enlarged, _ = upscaled(image, upscaler_id, scale)
+        points.append(SharpnessPoint(setting, measure(image, enlarged, metrics=metrics, on_progress=part)))
+    return SharpnessCurve(scale, tuple(points))
+
+
+def benchmark_upscalers() -> list[str]:
+    """The upscalers that the benchmark compares unless told otherwise: FSR 1 without and with sharpening, RCAN where
+    there is a snapshot, bicubic and Lanczos."""
+    has_rcan = any(info.id == "rcan" and info.available for info in list_upscalers())
+    return ["fsr1_off", "fsr1", *(["rcan"] if has_rcan else []), "bicubic", "lanczos"]
+
+
+def _evaluate_folder(folder: Path, name: str, metrics: Collection[str], on_progress: OnProgress) -> FsrTable:
+    samples = find_samples(folder)
+    rows: list[FsrRow] = []
+    native: Image | SynthcompError = SynthcompError("not read yet")
+    native_of = None
+    for number, sample in enumerate(samples):
+        part = span(on_progress, number / len(samples), (number + 1) / len(samples))
+        part(0.0, sample.path.name)
+        if sample.image != native_of:
+            native, native_of = _read_or_error(sample.path.with_name(f"{sample.image}-{_NATIVE}.png")), sample.image
+        rows.append(_sample_row(sample, native, metrics, part))
+    on_progress(1.0, "measured")
+    return FsrTable(name, tuple(rows), _ordered(metrics))
+
+
+def _sample_row(
+    sample: SampleFile, native: Image | SynthcompError, metrics: Collection[str], on_progress: OnProgress
+) -> FsrRow:
+    file = sample.path.name
+
+    def failed(reason: str) -> FsrRow:
+        return FsrRow(sample.image, sample.treatment, Metrics(), file=file, error=reason)
+
+    if isinstance(native, SynthcompError):
+        return failed(f"{file} has nothing to be compared with: {native}")
+    enlarged = _read_or_error(sample.path)
+    if isinstance(enlarged, SynthcompError):
+        return failed(str(enlarged))
+    if enlarged.shape != native.shape:
+        sizes = [f"{width} x {height}" for height, width, _ in (enlarged.shape, native.shape)]
+        return failed(f"{file} is {sizes[0]} pixels, its native image {sizes[1]}: they must be of the same size.")
+    values = measure(native, enlarged, metrics=metrics, on_progress=on_progress)
+    return FsrRow(sample.image, sample.treatment, values, file=file)
+
+
+def _read_or_error(path: Path) -> Image | SynthcompError:
+    if not path.is_file():
+        return ImageError(f"{path.name} is missing.")
+    try:
+        return read_image(path).image
+    except SynthcompError as error:
+        return error
+
+
+def _sample_folder(folder: Path) -> Path:
+    holding = [
+        candidate
+        for candidate in (folder, *sorted(path for path in folder.rglob("*") if path.is_dir()))
+        if not any(part.startswith((".", "__MACOSX")) for part in candidate.relative_to(folder).parts)
+        and any(_SAMPLE.fullmatch(path.name) for path in candidate.iterdir())
+    ]
+    if folder in holding:
+        return folder
+    if len(holding) != 1:
+        found = "several sub-folders have" if holding else "neither it nor a sub-folder has"
+        raise SynthcompError(
+            f"{folder.name} is no folder of FSR samples: {found} files named like 1-native.png, 1-q2.png, "
+            "1-q2-sharpened.png."
+        )
+    return holding[0]
+
+
+def _treatment(kind: str) -> Treatment:
+    if kind == _SUPER_RESOLVED:
+        return Treatment("rcan", 2.0)
+    quality, _, sharpened = kind.partition("-")
+    return Treatment("fsr1", THESIS_QUALITIES[quality], sharpened=bool(sharpened))
+
+
+def _upscaler_treatment(upscaler_id: str, scale: float) -> Treatment:
+    if not upscaler_id.startswith("fsr1"):
+        return Treatment(upscaler_id, scale)
+    sharpness = getattr(parse_upscaler(upscaler_id), "sharpness", None)
+    return Treatment("fsr1", scale, sharpened=sharpness is not None, stops=sharpness)
+
+
+def _ordered(metrics: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in METRICS if name in metrics)
+
+
+def _by_number(name: str) -> tuple[bool, int, str]:
+    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)

@@ -1,0 +1,127 @@
+"""The learned codecs at hand as a matrix: quality x distortion x training set, each with or without upscaling."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.snapshots import SnapshotCard, list_snapshots
+from synthcomp_core.variants import Variant
+
+# Snapshot ids tell the point they are at: MODEL-qQUALITY-DISTORTION-TRAINED_ON, as mbt2018-q6-msssim-photos.
+_POINT_ID = re.compile(r"(?P<model>.+)-q(?P<quality>\d+)-(?P<distortion>mse|msssim)-(?P<trained_on>[a-z0-9_.]+)")
+FULL = "full"
+DISTORTION_LABELS = {"mse": "MSE", "msssim": "MS-SSIM"}
+
+
+@dataclass(frozen=True)
+class LearnedPoint:
+    """One snapshot's place in the matrix. lmbda: from its card, None when not given."""
+
+    id: str
+    model: str
+    quality: int
+    distortion: str
+    trained_on: str
+    lmbda: float | None
+
+
+@dataclass(frozen=True)
+class MatrixAxes:
+    """What is chosen along each axis. scalings: "full" or "xSCALE-UPSCALER", as in the variant id after the @."""
+
+    model: str
+    qualities: tuple[int, ...]
+    distortions: tuple[str, ...]
+    trained_on: tuple[str, ...]
+    scalings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MatrixCell:
+    """One combination; variant None when no snapshot at hand is of that point."""
+
+    quality: int
+    distortion: str
+    trained_on: str
+    scaling: str
+    variant: Variant | None
+
+
+def learned_points() -> list[LearnedPoint]:
+    """The points of all codec snapshots whose ids name one, by model, quality, distortion, training set."""
+    points = [point for card in list_snapshots("codec") if (point := point_of(card)) is not None]
+    return sorted(points, key=lambda point: (point.model, point.quality, point.distortion, point.trained_on))
+
+
+def point_of(card: SnapshotCard) -> LearnedPoint | None:
+    """The point that a snapshot's id names, None when it names none."""
+    match = _POINT_ID.fullmatch(card.id)
+    if match is None:
+        return None
+    return LearnedPoint(
+        card.id, match["model"], int(match["quality"]), match["distortion"], match["trained_on"], card.lmbda
+    )
+
+
+def all_axes(model: str | None = None) -> MatrixAxes:
+    """Every value that the snapshots of one model take (default: the one with most snapshots); full resolution only.
+
+    SynthcompError when no snapshot at hand has a place in the matrix.
+    """
+    points = learned_points()
+    if not points:
+        raise SynthcompError("There is no codec snapshot named like mbt2018-q4-mse-games; import or train one.")
+    models = [point.model for point in points]
+    chosen = model or max(sorted(set(models)), key=models.count)
+    own = [point for point in points if point.model == chosen]
+    if not own:
+        raise SynthcompError(
+            f"There is no snapshot of the model {chosen!r}; at hand: {', '.join(sorted(set(models)))}."
+        )
+    return MatrixAxes(
+        chosen,
+        tuple(sorted({point.quality for point in own})),
+        tuple(name for name in DISTORTION_LABELS if name in {point.distortion for point in own}),
+        tuple(sorted({point.trained_on for point in own})),
+        (FULL,),
+    )
+
+
+def matrix_cells(axes: MatrixAxes) -> list[MatrixCell]:
+    """All combinations, scaling outermost, then quality, then training set, then distortion."""
+    ids = {point.id for point in learned_points()}
+    cells = []
+    for scaling in axes.scalings:
+        for quality in axes.qualities:
+            for trained_on in axes.trained_on:
+                for distortion in axes.distortions:
+                    codec = f"{axes.model}-q{quality}-{distortion}-{trained_on}"
+                    variant = scaled_variant(codec, scaling) if codec in ids else None
+                    cells.append(MatrixCell(quality, distortion, trained_on, scaling, variant))
+    return cells
+
+
+def scaled_variant(codec: str, scaling: str) -> Variant:
+    """The variant of a codec id and a scaling; SynthcompError when the scaling is malformed."""
+    return Variant(codec) if scaling == FULL else Variant.parse(f"{codec}@{scaling}")
+
+
+def scaling_label(scaling: str) -> str:
+    """How a scaling is called in a heading."""
+    if scaling == FULL:
+        return "full resolution"
+    variant = Variant.parse(f"none@{scaling}")
+    resolution = "half" if variant.scale == 2 else f"1/{variant.scale:g}"
+    names = {"rcan": "RCAN", "fsr1": "FSR 1", "bicubic": "bicubic", "lanczos": "Lanczos"}
+    return f"{resolution} resolution + {names.get(variant.upscaler or '', variant.upscaler or '')} ×{variant.scale:g}"
+
+
+def quality_label(quality: int, points: Sequence[LearnedPoint]) -> str:
+    """A row's label: its quality and, on a second line, its λ (of each distortion, where they differ)."""
+    lmbdas = {point.lmbda for point in points if point.quality == quality and point.lmbda is not None}
+    if not lmbdas:
+        return f"quality {quality}"
+    return f"quality {quality}\nλ = " + ", ".join(f"{lmbda:g}" for lmbda in sorted(lmbdas))

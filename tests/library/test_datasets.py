@@ -1,0 +1,206 @@
+"""Data sets from a local HTTP server, a folder or a zip; hostile zips; splits and conversion."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import png_bytes, read_image, resize
+from synthcomp_core.library import datasets
+
+
+def picture(seed: int, size: tuple[int, int] = (12, 10)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+def make_zip(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in members.items():
+            opened.writestr(name, content)
+    return path
+
+
+def frames_zip(path: Path) -> Path:
+    members = {f"repo-main/gtaplus-dataset/train/c{n:04d}.png": png_bytes(picture(n)) for n in range(3)}
+    members["repo-main/gtaplus-dataset/test/g0173.png"] = png_bytes(picture(9))
+    members["repo-main/fsr-samples/1-native.png"] = png_bytes(picture(10))
+    members["repo-main/README.md"] = b"not an image"
+    members["__MACOSX/._c0000.png"] = b"not an image either"
+    return make_zip(path, members)
+
+
+@dataclasses.dataclass
+class Server:
+    url: str
+    folder: Path
+    requests: list[str]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    requests: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            requests.append(self.path)
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
+    yield Server(f"http://127.0.0.1:{httpd.server_port}", folder, requests)
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def test_a_known_source_is_fetched_split_and_carded(
+    server: Server, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames_zip(server.folder / "main.zip")
+    source = dataclasses.replace(datasets.SOURCES["gta-plus"], downloads=(datasets.Download(f"{server.url}/main.zip"),))
+    monkeypatch.setitem(datasets.SOURCES, "gta-plus", source)
+    stages = []
+    card = datasets.fetch("gta-plus", on_progress=lambda fraction, stage: stages.append((fraction, stage)))
+    assert card.images == 4
+    assert card.splits == (("train", 3), ("test", 1))
+    assert datasets.image_paths("gta-plus")[0] == "gtaplus-dataset/test/g0173.png"
+    assert np.array_equal(read_image(datasets.split_files("gta-plus", "test")[0]).image, picture(9))
+    assert any("fetching" in stage for _, stage in stages)
+    assert all(0 <= fraction <= 1 for fraction, _ in stages)
+    assert [card.name for card in datasets.list_datasets()] == ["gta-plus"]
+    count = len(server.requests)
+    datasets.fetch("gta-plus")
+    assert len(server.requests) == count  # What is there is not fetched again.
+
+
+def test_single_image_downloads_go_into_their_split(
+    server: Server, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        (server.folder / f"kodim{number:02d}.png").write_bytes(png_bytes(picture(number)))
+    downloads = tuple(datasets.Download(f"{server.url}/kodim{number:02d}.png", "test") for number in (1, 2))
+    monkeypatch.setitem(datasets.SOURCES, "kodak", dataclasses.replace(datasets.SOURCES["kodak"], downloads=downloads))
+    assert datasets.fetch("kodak").splits == (("test", 2),)
+
+
+def test_a_wrong_checksum_is_refused(server: Server, artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames_zip(server.folder / "main.zip")
+    download = datasets.Download(f"{server.url}/main.zip", sha256="0" * 64)
+    monkeypatch.setitem(
+        datasets.SOURCES, "gta-plus", dataclasses.replace(datasets.SOURCES["gta-plus"], downloads=(download,))
+    )
+    with pytest.raises(SynthcompError, match=r"main\.zip"):
+        datasets.fetch("gta-plus")
+
+
+def test_a_network_that_says_no_is_one_sentence_with_a_way_out(server: Server, artifacts: Path) -> None:
+    with pytest.raises(SynthcompError, match=r"absent\.zip cannot be fetched .*404.*data fetch FILE") as caught:
+        datasets.fetch(f"{server.url}/absent.zip", name="mine")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(SynthcompError, match="cannot be fetched"):
+        datasets.fetch("http://127.0.0.1:9/closed.zip", name="mine")
+
+
+def test_a_folder_and_a_zip_of_images_are_taken_in(tmp_path: Path, artifacts: Path) -> None:
+    folder = tmp_path / "frames"
+    (folder / "level").mkdir(parents=True)
+    (folder / "level" / "a.png").write_bytes(png_bytes(picture(1)))
+    (folder / "notes.txt").write_text("no image")
+    assert datasets.fetch(str(folder), name="mine").images == 1
+    assert datasets.fetch(str(frames_zip(tmp_path / "zipped.zip")), name="zipped").images == 5
+    with pytest.raises(SynthcompError, match="neither a folder nor a zip"):
+        datasets.fetch(str(tmp_path / "nothing"), name="nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SynthcompError, match="holds no images"):
+        datasets.fetch(str(tmp_path / "empty"), name="empty")
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "a/../../evil.png", "C:/evil.png", "..\\evil.png"])
+def test_a_zip_that_reaches_outside_writes_nothing(name: str, tmp_path: Path, artifacts: Path) -> None:
+    path = make_zip(tmp_path / "evil.zip", {"good.png": png_bytes(picture(1)), name: png_bytes(picture(2))})
+    with pytest.raises(SynthcompError, match="outside its folder"):
+        datasets.fetch(str(path), name="evil")
+    assert not list(artifacts.rglob("*.png"))
+    assert not (tmp_path / "evil.png").exists()
+
+
+def test_a_zip_bomb_is_stopped_by_what_comes_out(tmp_path: Path, artifacts: Path) -> None:
+    path = make_zip(tmp_path / "bomb.zip", {"bomb.png": bytes(64 * 2**20)})
+    assert path.stat().st_size < 2**17
+    with pytest.raises(SynthcompError, match="grows beyond"):
+        datasets.fetch(str(path), name="bomb")
+    assert not list(artifacts.rglob("bomb.png*"))
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path: Path, artifacts: Path) -> None:
+    path = tmp_path / "link.zip"
+    info = zipfile.ZipInfo("link.png")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "w") as opened:
+        opened.writestr(info, "/etc/passwd")
+    with pytest.raises(SynthcompError, match="outside its folder"):
+        datasets.fetch(str(path), name="link")
+
+
+def test_a_truncated_zip_is_named(tmp_path: Path, artifacts: Path) -> None:
+    path = frames_zip(tmp_path / "cut.zip")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(SynthcompError, match=r"cut\.zip is not a whole zip"):
+        datasets.fetch(str(path), name="cut")
+
+
+@pytest.fixture
+def mine(tmp_path: Path, artifacts: Path) -> str:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number:02d}.png").write_bytes(png_bytes(picture(number)))
+    datasets.fetch(str(folder), name="mine")
+    return "mine"
+
+
+def test_a_split_is_complete_disjoint_and_the_same_again(mine: str) -> None:
+    card = datasets.split(mine, valid=0.1, test=0.2, seed=4)
+    assert dict(card.splits) == {"train": 14, "valid": 2, "test": 4}
+    parts = {part: {file.name for file in datasets.split_files(mine, part)} for part in datasets.SPLITS}
+    assert set.union(*parts.values()) == {f"{number:02d}.png" for number in range(20)}
+    assert sum(len(part) for part in parts.values()) == 20
+    datasets.split(mine, valid=0.1, test=0.2, seed=5)
+    other = {file.name for file in datasets.split_files(mine, "test")}
+    datasets.split(mine, valid=0.1, test=0.2, seed=4)
+    assert {file.name for file in datasets.split_files(mine, "test")} == parts["test"] != other
+    assert datasets.read_card(mine).splits == card.splits
+
+
+def test_a_split_that_cannot_be_made_says_why(mine: str) -> None:
+    with pytest.raises(SynthcompError, match="leave nothing to train on"):
+        datasets.split(mine, valid=0.6, test=0.5)
+    with pytest.raises(SynthcompError, match="too few"):
+        datasets.split(mine, valid=0.01, test=0.1)
+    with pytest.raises(SynthcompError, match="no split 'valid'"):
+        datasets.split_files(mine, "valid")
+    with pytest.raises(SynthcompError, match="no data set 'other'"):
+        datasets.split("other")
+
+
+def test_conversion_halves_with_the_products_bicubic_and_goes_on_where_it_stopped(mine: str, tmp_path: Path) -> None:
+    out = tmp_path / "half"
+    assert datasets.convert(mine, out, downscale=2) == 20
+    half = read_image(out / "03.png").image
+    assert np.array_equal(half, resize(picture(3), (5, 6), method="bicubic"))
+    (out / "03.png").unlink()
+    assert datasets.convert(mine, out, downscale=2) == 1
+    whole = io.BytesIO()
+    whole.write((out / "03.png").read_bytes())
+    assert np.array_equal(read_image(whole.getvalue()).image, half)

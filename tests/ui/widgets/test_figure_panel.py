@@ -1,0 +1,24 @@
+"""The figure panel's crops: around a point, and always inside of the image."""
+
+from __future__ import annotations
+
+import pytest
+
+from synthcomp_core.figures.paper.drawing import Crop
+from synthcomp_core.ui.widgets.figure_panel import crop_around
+
+
+@pytest.mark.parametrize(
+    ("centre", "side", "size", "expected"),
+    [
+        ((100, 80), 40, (200, 176), Crop(80, 60, 40, 40)),
+        ((0, 0), 40, (200, 176), Crop(0, 0, 40, 40)),
+        ((200, 176), 40, (200, 176), Crop(160, 136, 40, 40)),
+        ((10, 10), 160, (100, 300), Crop(0, 0, 100, 160)),
+        ((0.4, 0.6), 1, (1, 1), Crop(0, 0, 1, 1)),
+    ],
+)
+def test_a_crop_lies_around_its_centre_as_far_as_the_image_lets_it(
+    centre: tuple[float, float], side: int, size: tuple[int, int], expected: Crop
+) -> None:
+    assert crop_around(centre, side, size) == expected

@@ -1,0 +1,81 @@
+"""The matrix of learned codecs, read off the snapshots' ids and cards; the files here have a header and no weights."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.variants.snapshot_matrix import (
+    MatrixAxes,
+    all_axes,
+    learned_points,
+    matrix_cells,
+    quality_label,
+    scaling_label,
+)
+
+
+def write_card(artifacts: Path, snapshot_id: str, lmbda: float | None = None) -> None:
+    card = {"id": snapshot_id, "kind": "codec", "architecture": "mbt2018", "sha256": "ab" * 32, "lmbda": lmbda}
+    header = json.dumps({"__metadata__": {"card": json.dumps(card)}}).encode()
+    path = artifacts / "snapshots" / f"{snapshot_id}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+
+
+def test_points_are_what_the_ids_say_and_other_ids_have_none(artifacts: Path) -> None:
+    for snapshot_id in (
+        "mbt2018-q8-msssim-photos",
+        "mbt2018-q4-mse-games",
+        "my-codec",
+        "cheng2020-anchor-q3-mse-games",
+    ):
+        write_card(artifacts, snapshot_id)
+    assert [(point.model, point.quality, point.distortion, point.trained_on) for point in learned_points()] == [
+        ("cheng2020-anchor", 3, "mse", "games"),
+        ("mbt2018", 4, "mse", "games"),
+        ("mbt2018", 8, "msssim", "photos"),
+    ]
+    assert all_axes() == MatrixAxes("mbt2018", (4, 8), ("mse", "msssim"), ("games", "photos"), ("full",))
+    assert all_axes("cheng2020-anchor").qualities == (3,)
+
+
+def test_cells_are_all_combinations_and_those_without_a_snapshot_have_no_variant(artifacts: Path) -> None:
+    write_card(artifacts, "mbt2018-q4-mse-games")
+    write_card(artifacts, "mbt2018-q6-msssim-games")
+    axes = MatrixAxes("mbt2018", (4, 6), ("mse", "msssim"), ("games",), ("full", "x2-rcan"))
+    assert [None if cell.variant is None else str(cell.variant) for cell in matrix_cells(axes)] == [
+        "mbt2018-q4-mse-games",
+        None,
+        None,
+        "mbt2018-q6-msssim-games",
+        "mbt2018-q4-mse-games@x2-rcan",
+        None,
+        None,
+        "mbt2018-q6-msssim-games@x2-rcan",
+    ]
+
+
+def test_labels_name_every_lambda_of_a_row(artifacts: Path) -> None:
+    write_card(artifacts, "mbt2018-q4-mse-games", 0.013)
+    write_card(artifacts, "mbt2018-q4-msssim-games", 16.64)
+    write_card(artifacts, "mbt2018-q6-mse-games")
+    assert quality_label(4, learned_points()) == "quality 4\nλ = 0.013, 16.64"
+    assert quality_label(6, learned_points()) == "quality 6"
+    assert scaling_label("full") == "full resolution"
+    assert scaling_label("x2-rcan") == "half resolution + RCAN ×2"
+    assert scaling_label("x1.5-fsr1") == "1/1.5 resolution + FSR 1 ×1.5"
+
+
+def test_no_snapshot_and_an_unknown_model_are_said_so(artifacts: Path) -> None:
+    with pytest.raises(SynthcompError, match="There is no codec snapshot named like"):
+        all_axes()
+    write_card(artifacts, "mbt2018-q4-mse-games")
+    with pytest.raises(SynthcompError, match="no snapshot of the model 'x'; at hand: mbt2018"):
+        all_axes("x")
+    with pytest.raises(SynthcompError, match="CODEC@xSCALE-UPSCALER"):
+        matrix_cells(MatrixAxes("mbt2018", (4,), ("mse",), ("games",), ("magic",)))
