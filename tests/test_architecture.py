@@ -13,6 +13,7 @@ from tests.conftest import PROJECT_ROOT
 
 CORE = PROJECT_ROOT / "synthcomp_core"
 HEAVY = {"torch", "torchvision", "compressai", "spandrel", "lightning_fabric", "dask", "distributed"}
+MAX_MODULE_LINES, MAX_FUNCTION_LINES = 350, 60
 # Lower layers come first; a module may import from its own layer and those before it.
 LAYERS = [
     {"errors", "progress", "storage", "runtime", "toml_records"},
@@ -81,6 +82,25 @@ def test_imports_point_down_only(path: Path) -> None:
         parts = module.split(".")
         if parts[0] == "synthcomp_core" and len(parts) > 1 and parts[1] in layer_of:
             assert layer_of[parts[1]] <= layer_of[own], f"{own} imports {module}, which lies above it"
+
+
+def test_the_root_holds_at_most_eight_modules_and_twelve_rooms() -> None:
+    modules = [path for path in CORE.glob("*.py") if path.name != "__init__.py"]
+    rooms = [path for path in CORE.iterdir() if (path / "__init__.py").is_file()]
+    assert len(modules) <= 8, sorted(path.name for path in modules)
+    assert len(rooms) <= 12, sorted(path.name for path in rooms)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PROJECT_ROOT).as_posix())
+def test_modules_and_functions_stay_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= MAX_MODULE_LINES
+    if path.name.endswith(("_kernels.py", "_kernel.py")):  # A kernel is one loop nest; cut up, it would not compile.
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert lines <= MAX_FUNCTION_LINES, f"{node.name} has {lines} lines"
 
 
 def test_importing_every_light_module_loads_no_heavy_package() -> None:
