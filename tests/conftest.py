@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,16 @@ SHARED = PROJECT_ROOT.parent / "shared"
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference data beside the project; tests that need it are skipped, by name, without it."""
+    """The folder of reference data beside the project.
+
+    Without it, the tests that need it are skipped and listed by name; with SYNTHCOMP_REQUIRE_SHARED=1, as in CI,
+    they fail.
+    """
     if not SHARED.is_dir():
-        pytest.skip(f"reference data is absent: no folder {SHARED.name} beside the project")
+        absent = f"needs the reference data in ../{SHARED.name}, which is absent"
+        if os.environ.get("SYNTHCOMP_REQUIRE_SHARED"):
+            pytest.fail(f"SYNTHCOMP_REQUIRE_SHARED is set, but this test {absent}", pytrace=False)
+        pytest.skip(absent)
     return SHARED
 
 
