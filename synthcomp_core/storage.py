@@ -1,17 +1,60 @@
-"""Where artifacts lie, and writing files whole or not at all."""
+"""Where artifacts lie, names that become paths, and writing files whole or not at all."""
 
+import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from platformdirs import user_data_path
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._@+-]+")
+_MAX_NAME = 100
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
+def is_checkout() -> bool:
+    """Whether the package runs from a clone of the repository (also when installed with ``pip install -e``)."""
+    return (PROJECT_ROOT / "app.py").is_file() and (PROJECT_ROOT / "pyproject.toml").is_file()
+
+
 def artifacts_dir() -> Path:
-    """The artifacts folder: ``$SYNTHCOMP_ARTIFACTS`` when set, else ``artifacts/`` of the project."""
-    return Path(os.environ.get("SYNTHCOMP_ARTIFACTS") or PROJECT_ROOT / "artifacts")
+    """The artifacts folder, which may not exist yet; the first of these that applies.
+
+    1. ``$SYNTHCOMP_ARTIFACTS``, when set;
+    2. ``artifacts/`` of the clone that the package runs from;
+    3. ``artifacts/`` in the current folder, if it exists: an installed package used inside a clone or a project;
+    4. the user's data folder for synthcomp (on Linux ``~/.local/share/synthcomp``).
+    """
+    if named := os.environ.get("SYNTHCOMP_ARTIFACTS"):
+        return Path(named)
+    if is_checkout():
+        return PROJECT_ROOT / "artifacts"
+    here = Path.cwd() / "artifacts"
+    return here if here.is_dir() else user_data_path("synthcomp", appauthor=False)
+
+
+def runs_dir() -> Path:
+    """The folder of batch runs and trainings."""
+    return artifacts_dir() / "runs"
+
+
+def project_relative(path: Path) -> str:
+    """``path`` relative to the project where it lies inside, else as it is; with forward slashes, for commands."""
+    return (path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path).as_posix()
+
+
+def safe_name(text: str) -> str:
+    """``text`` as part of a file name on any system: letters, digits and ._@+- only, never empty or hidden."""
+    return _UNSAFE.sub("-", text).strip(".-")[:_MAX_NAME] or "unnamed"
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
