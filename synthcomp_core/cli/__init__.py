@@ -1,12 +1,15 @@
-"""The command line: Typer verbs, each a thin call into the core; one line on standard error for what goes wrong."""
+"""The command line: Typer verbs, each a thin call into the core; an error is one line on standard error."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from synthcomp_core.cli import coding, figures, results, runs, snapshot, training, upscaling
+from synthcomp_core import __version__
+from synthcomp_core.cli import coding, figures, results, runs, snapshot, training, upscaling, warm_up
 from synthcomp_core.cli.bench import verbs as bench
-from synthcomp_core.cli.console import errors
+from synthcomp_core.cli.console import errors, output
 from synthcomp_core.errors import Cancelled, SynthcompError
 
 EXIT_ERROR = 1
@@ -14,7 +17,6 @@ EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="synthcomp",
-    help="How should rendered images be compressed and upscaled? Code, measure, train and compare.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -24,13 +26,29 @@ upscaling.register(app)
 training.register(app)
 runs.register(app)
 figures.register(app)
+warm_up.register(app)
 app.add_typer(results.results_app, name="results")
 app.add_typer(snapshot.snapshot_app, name="snapshot")
 app.add_typer(bench.bench_app, name="bench")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.print(f"synthcomp {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _every_verb(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """How should rendered images be compressed and upscaled? Code, measure, train and compare."""
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, 1 for an error, 2 for a wrong call, 130 when interrupted."""
+    """Run the command line; returns its exit status: 0, 1 after an error, 2 for wrong usage, 130 when interrupted."""
     try:
         status = app(args=arguments, prog_name="synthcomp", standalone_mode=True)
     except SystemExit as stop:
@@ -39,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return EXIT_ERROR
     except OSError as error:
-        # A full disk, a missing folder, a file without permission: the system's own words name the path.
+        # A full disk, a missing folder, a file without permission: the system's message names the path.
         errors.print(
             f"Error: {str(error) or type(error).__name__}", style="red", markup=False, highlight=False, soft_wrap=True
         )

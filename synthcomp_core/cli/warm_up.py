@@ -1,23 +1,41 @@
-"""Compile the kernels ahead: ``python -m synthcomp_core.cli.warm_up``, so that the first picture does not wait for it.
-
-Numba keeps the machine code beside the modules (or in the user's cache folder) for every later process.
-"""
+"""The verb ``warm-up``: compile the kernels ahead of time, so that the first image does not have to wait for it."""
 
 from __future__ import annotations
 
-import sys
 import time
 
-import numpy as np
-import torch
+import typer
 
-from synthcomp_core.codecs.checkpoints import random_weights
-from synthcomp_core.codecs.learned import codec_from_tensors
-from synthcomp_core.upscalers import parse_upscaler
+from synthcomp_core.cli.console import output
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("warm-up")(warm_up)
+
+
+def warm_up() -> None:
+    """Compile the kernels now, so that the first image does not wait for it; `make app` does this once.
+
+    Later calls find the compiled kernels on disk and take a few seconds.
+
+    Example: synthcomp warm-up
+    """
+    output.print(f"The kernels are compiled ({compile_kernels():.0f} s).", highlight=False)
 
 
 def compile_kernels() -> float:
-    """Code and upscale a small picture; the seconds it took."""
+    """Encode, decode and upscale a small image, which compiles every kernel; returns the seconds it took.
+
+    Numba keeps the machine code beside the modules, or in the user's cache folder where those are read-only.
+    """
+    import numpy as np
+    import torch
+
+    from synthcomp_core.codecs.checkpoints import random_weights
+    from synthcomp_core.codecs.learned import codec_from_tensors
+    from synthcomp_core.upscalers import parse_upscaler
+
     started = time.perf_counter()
     image = np.zeros((64, 64, 3), np.uint8)
     card, tensors = random_weights("mbt2018", 32, 32)
@@ -25,7 +43,3 @@ def compile_kernels() -> float:
     codec.decode(codec.encode(image))
     parse_upscaler("fsr1").upscale(image, (96, 96))
     return time.perf_counter() - started
-
-
-if __name__ == "__main__":
-    sys.stdout.write(f"Compiled the kernels in {compile_kernels():.0f} s.\n")
