@@ -1,0 +1,149 @@
+"""Link values: what the page's address asks for, read, checked and written; one plain sentence for each one ignored.
+
+Nearly every value belongs to a widget with ``bind="query-params"``, which Streamlit reads from the address and writes
+back. Streamlit drops a value that its widget cannot take, without a word, so a page calls the check that fits the
+widget just before it draws it:
+
+=============================  ==========================================================================
+widget                         check before it is drawn
+=============================  ==========================================================================
+selectbox, segmented control   ``check_choice(key, options)``; ``keep_among`` too if the options can change
+multiselect, pills             ``check_choices(key, options)``; ``keep_among`` too if the options can change
+slider, number_input           ``check_number(key, low, high)``
+toggle, checkbox               ``check_switch(key)``
+=============================  ==========================================================================
+
+A value without a widget is read by ``text``, ``number`` or ``is_set`` and written by ``write``. Whatever stands in the
+address, none of these raises: a value of 400 digits, NaN, a repeated value or markup is ignored with one sentence.
+
+Bind whole numbers to a slider, or to a number_input of floats: Streamlit 1.67 fails on ``inf`` in one of integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from synthcomp_core.ui.widgets.text import plain
+
+_MAX_SHOWN = 80  # Characters of a value that a sentence repeats.
+_MAX_NUMBER_LENGTH = 40  # No number of interest is longer; what is, need not be parsed.
+_SWITCHES = ("true", "false")
+
+
+def check_choice(key: str, options: Collection[str], *, what: str = "") -> None:
+    """Say that the link's value is ignored if it is not among ``options``. what: its name, by default from the key."""
+    if (asked := _asked(key)) and (len(asked) > 1 or asked[0] not in options):
+        _say_unavailable(key, ", ".join(asked), what)
+
+
+def check_choices(key: str, options: Collection[str], *, what: str = "") -> None:
+    """As :func:`check_choice`, for a parameter that may be repeated: one sentence per value not in ``options``."""
+    for asked in dict.fromkeys(_asked(key)):
+        if asked not in options:
+            _say_unavailable(key, asked, what)
+
+
+def check_number(key: str, low: float, high: float, *, what: str = "") -> None:
+    """Say that the link's value is ignored if it is not one finite number from ``low`` to ``high``."""
+    if asked := _asked(key):
+        value = _parsed(asked)
+        if value is None or not low <= value <= high:
+            _say_no_number(key, ", ".join(asked), low, high, what)
+
+
+def check_switch(key: str, *, what: str = "") -> None:
+    """Say that the link's value is ignored if it is neither ``true`` nor ``false``."""
+    if (asked := _asked(key)) and (len(asked) > 1 or asked[0].lower() not in _SWITCHES):
+        st.warning(f"{_setting(key, ', '.join(asked), what)}, which is neither true nor false; it was ignored.")
+
+
+def keep_among(key: str, options: Collection[str]) -> None:
+    """Return a widget to its default if its remembered choice is no longer an option; call it before it is drawn."""
+    held = st.session_state.get(key)
+    values = held if isinstance(held, list) else [held]
+    if held is not None and any(value not in options for value in values):
+        del st.session_state[key]
+
+
+def text(key: str) -> str:
+    """The link's value as it stands, the last one if repeated; "" if it has none, or outside a running app."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return ""
+    return st.query_params.get(key, "")
+
+
+def number(key: str, default: float, *, low: float, high: float, what: str = "") -> float:
+    """The link's number, moved to the nearer end of the range from ``low`` to ``high`` if it lies outside.
+
+    The default, after one sentence, if the value is not one finite number.
+    """
+    asked = _asked(key)
+    if not asked:
+        return default
+    value = _parsed(asked)
+    if value is None:
+        _say_no_number(key, ", ".join(asked), low, high, what)
+        return default
+    return min(max(value, low), high)
+
+
+def is_set(key: str) -> bool:
+    """Whether the link has this parameter, whatever its value."""
+    return key in st.query_params
+
+
+def write(key: str, value: str = "1") -> None:
+    """Put a value that belongs to no widget into the page's address; an empty one removes it."""
+    if value:
+        st.query_params[key] = value
+    elif key in st.query_params:
+        del st.query_params[key]
+
+
+def address(**replaced: str) -> str:
+    """The page's address with all its values, some of them replaced; from its ``?`` on if the host is not known."""
+    pairs = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
+    pairs = [(key, value) for key, value in pairs if key not in replaced]
+    base = (st.context.url or "").split("?")[0]
+    return f"{base}?{urlencode([*pairs, *replaced.items()])}"
+
+
+def _asked(key: str) -> list[str]:
+    """The link's values that are not empty: an empty one is what Streamlit writes for a widget that was cleared."""
+    return [value for value in st.query_params.get_all(key) if value]
+
+
+def _parsed(asked: list[str]) -> float | None:
+    if len(asked) > 1 or len(asked[0]) > _MAX_NUMBER_LENGTH:
+        return None
+    try:
+        value = float(asked[0])
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _say_unavailable(key: str, asked: str, what: str) -> None:
+    name, value = _named(key, what), _quoted(asked)
+    st.warning(f"This link refers to {name} {value}, which is not available; it was ignored.")
+
+
+def _say_no_number(key: str, asked: str, low: float, high: float, what: str) -> None:
+    st.warning(f"{_setting(key, asked, what)}, which is not a number from {low:g} to {high:g}; it was ignored.")
+
+
+def _setting(key: str, asked: str, what: str) -> str:
+    return f"This link sets {_named(key, what)} to {_quoted(asked)}"
+
+
+def _named(key: str, what: str) -> str:
+    return plain(what or key.replace("_", " "))
+
+
+def _quoted(asked: str) -> str:
+    return f"“{plain(asked[:_MAX_SHOWN])}”"
