@@ -3,14 +3,89 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import platform
 import sys
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcomp_core.errors import SynthcompError
+
+if TYPE_CHECKING:
+    import torch
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h of glibc
 _LARGEST, _PAD = (1 << 31) - 1, 1 << 28  # bytes
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _libraries: list[Any] = []  # A torch.library.Library takes its definitions back when it is collected.
+
+
+class Precision(StrEnum):
+    """The arithmetic of a network: of a learned codec's transforms, or of an upscaler."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+    @classmethod
+    def parse(cls, text: str) -> Precision:
+        """The precision of this name; SynthcompError naming those there are."""
+        try:
+            return cls(text)
+        except ValueError:
+            raise SynthcompError(f"Unknown precision {text!r}: use one of {', '.join(cls)}.") from None
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What a network was computed in: "float32" or "bfloat16", and the device, "cpu" or "cuda"."""
+
+    precision: str
+    device: str
+
+    @classmethod
+    def of(cls, dtype: torch.dtype, device: torch.device) -> Arithmetic:
+        """From torch's objects."""
+        return cls(str(dtype).removeprefix("torch."), device.type)
+
+
+def torch_device(name: str | None) -> torch.device:
+    """The device of this name, or for None a GPU if there is one, else the CPU.
+
+    SynthcompError for a name that torch does not know, or a device that this machine lacks.
+    """
+    import torch
+
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)  # Only the allocation tells whether the device exists.
+    except (RuntimeError, AssertionError, NotImplementedError):
+        available = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        raise SynthcompError(
+            f"Device {name!r} is not available on this machine: use one of {', '.join(available)}."
+        ) from None
+    return device
+
+
+def usable_cores() -> int:
+    """The number of cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor_name() -> str:
+    """The processor's model name, as the operating system states it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # Not Linux; the platform's own name has to do.
+    return platform.processor() or platform.machine()
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -11,11 +11,11 @@ import numpy as np
 from synthcomp_core.batch.folders import reference_stem, thesis_folders
 from synthcomp_core.batch.plan import RenderedFolder
 from synthcomp_core.codecs import classical
-from synthcomp_core.errors import BitstreamError, ImageError, PlanError, SynthcompError
-from synthcomp_core.images import Image, list_images, read_image
+from synthcomp_core.errors import BitstreamError, ImageError, PlanError
+from synthcomp_core.images import Image, coded_size, list_images, read_image
 from synthcomp_core.metrics import bits_per_pixel, measure
 from synthcomp_core.results.table import ResultRow
-from synthcomp_core.variants import Variant, coded_size, describe_codec
+from synthcomp_core.variants import Variant, bare_row
 
 
 @dataclass(frozen=True)
@@ -98,37 +98,6 @@ def measured_row(
         bpp=None if num_bytes is None else bits_per_pixel(num_bytes, width, height),
         **dataclasses.asdict(measure(reference, image, metrics=metrics)),
     )
-
-
-def bare_row(dataset: str, image_name: str, variant: Variant, *, error: str | None = None) -> ResultRow:
-    """A row that holds what the variant's id alone tells."""
-    try:
-        point = describe_codec(variant.codec)
-    except SynthcompError:
-        point = None  # A codec of elsewhere: its id is all that is known.
-    return ResultRow(
-        dataset=dataset,
-        image=image_name,
-        variant=str(variant),
-        codec=point.family if point else variant.codec.partition("-q")[0],
-        quality=point.quality if point else _quality(variant.codec),
-        lmbda=point.lmbda if point else None,
-        distortion=point.distortion if point else _distortion(variant.codec),
-        trained_on=point.trained_on if point else None,
-        scale=variant.scale,
-        upscaler=variant.upscaler,
-        error=error,
-    )
-
-
-def _quality(codec_id: str) -> int | None:
-    digits = codec_id.partition("-q")[2].partition("-")[0]
-    return int(digits) if digits.isdigit() else None
-
-
-def _distortion(codec_id: str) -> str | None:
-    words = codec_id.split("-")
-    return "ms-ssim" if "msssim" in words else "mse" if "mse" in words else None
 
 
 def _folders(rendered: RenderedFolder) -> list[tuple[Path, Variant]]:

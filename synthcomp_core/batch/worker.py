@@ -20,7 +20,7 @@ from synthcomp_core.metrics import measure
 from synthcomp_core.results.table import ResultRow
 from synthcomp_core.storage import write_bytes
 from synthcomp_core.upscalers import parse_upscaler
-from synthcomp_core.variants import Variant, measure_rendering, render, result_row
+from synthcomp_core.variants import Variant, evaluate
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -81,13 +81,19 @@ def _reference(path: Path, sha256: str, max_pixels: int) -> Image:
 
 
 def _render(task: Task, reference: Image) -> ResultRow:
-    rendering = render(reference, Variant.parse(task.variant), precision=task.precision)
-    measured = measure_rendering(reference, rendering, metrics=task.metrics)
+    evaluation = evaluate(
+        reference,
+        Variant.parse(str(task.variant)),
+        dataset=task.dataset,
+        image_name=task.image.name,
+        metrics=task.metrics,
+        precision=task.precision,
+    )
     if task.bitstream is not None:
-        write_bytes(task.bitstream, rendering.bitstream)
+        write_bytes(task.bitstream, evaluation.rendering.bitstream)
     if task.rendering is not None:
-        write_png(rendering.image, task.rendering)
-    return result_row(rendering, measured, dataset=task.dataset, image_name=task.image.name)
+        write_png(evaluation.rendering.image, task.rendering)
+    return evaluation.row
 
 
 def _measure_kept(task: Task, reference: Image, previous: ResultRow) -> ResultRow:
@@ -106,7 +112,7 @@ def _decode_kept(task: Task, bitstream: Path, reference: Image) -> Image:
     image = decode(bitstream.read_bytes(), precision=task.precision)
     if variant.scale is None or variant.upscaler is None:
         return image
-    upscaler = parse_upscaler(variant.upscaler, scale=variant.scale)
+    upscaler = parse_upscaler(variant.upscaler, scale=variant.scale, precision=task.precision)
     return upscaler.upscale(image, (reference.shape[1], reference.shape[0]))
 
 

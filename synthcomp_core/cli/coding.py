@@ -13,8 +13,9 @@ from synthcomp_core import codecs, metrics, storage, upscalers
 from synthcomp_core.cli.console import errors, output, print_json, print_record, progress_bar
 from synthcomp_core.errors import BitstreamError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image, write_png
+from synthcomp_core.library.snapshots import installed_ids
 from synthcomp_core.results.table import rows_to_csv
-from synthcomp_core.variants import Variant, measure_rendering, render, result_row
+from synthcomp_core.variants import Variant, evaluate
 
 MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]
 Precision = Annotated[str, typer.Option(help="Arithmetic of a learned codec's transforms: auto, float32 or bfloat16.")]
@@ -74,6 +75,8 @@ def list_() -> None:
     for table in (classical, learned, enlarging, measures):
         output.print(table)
         output.print()
+    if not learned.rows:
+        output.print(f"Snapshots: {installed_ids()}.", highlight=False, soft_wrap=True)
 
 
 def encode(
@@ -93,7 +96,7 @@ def encode(
     with progress_bar("encode") as on_progress:
         bitstream = coder.encode(loaded.image, on_progress=on_progress)
     storage.write_bytes(out, bitstream)
-    num_bytes = codecs.classical.rate_bytes(codec, bitstream)
+    num_bytes = codecs.rate_bytes(codec, bitstream)
     bpp = metrics.bits_per_pixel(num_bytes, width, height)
     output.print(
         f"{out}: {num_bytes:,} bytes, {bpp:.4f} bpp, {width}x{height}, {codec}", highlight=False, soft_wrap=True
@@ -136,12 +139,16 @@ def render_(
     parsed = Variant.parse(variant)
     loaded = _read(image, max_megapixels)
     with progress_bar("render") as on_progress:
-        rendering = render(loaded.image, parsed, precision=precision, on_progress=on_progress)
-    with progress_bar("measure") as on_progress:
-        measured = measure_rendering(
-            loaded.image, rendering, metrics=_metric_names(with_ssimulacra2), on_progress=on_progress
+        evaluation = evaluate(
+            loaded.image,
+            parsed,
+            dataset=image.parent.name,
+            image_name=image.name,
+            metrics=_metric_names(with_ssimulacra2),
+            precision=precision,
+            on_progress=on_progress,
         )
-    row = result_row(rendering, measured, dataset=image.parent.name, image_name=image.name)
+    row, rendering = evaluation.row, evaluation.rendering
     write_png(rendering.image, out)
     if bitstream is not None:
         storage.write_bytes(bitstream, rendering.bitstream)

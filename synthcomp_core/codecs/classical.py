@@ -13,22 +13,24 @@ here so that the same image gives the same bytes on any machine with the same en
 - PNG: lossless, Pillow's default compression. none: a binary PPM, whose rate counts only the raw samples.
 """
 
+from __future__ import annotations
+
 import io
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import features
 
+from synthcomp_core.codecs.families import FAMILIES, CodecFamily
+from synthcomp_core.codecs.ids import CodecId
+from synthcomp_core.codecs.protocol import Encoding
 from synthcomp_core.errors import BitstreamError, ImageError, SynthcompError
 from synthcomp_core.images import Image, check_image, png_bytes
 from synthcomp_core.images.decoding import decode_image_file
 from synthcomp_core.images.headers import sniff
 from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.runtime import Arithmetic
 
 MAX_BITSTREAM_PIXELS = 200_000_000  # Above Image's own limit: what was encoded here must decode here.
 AVIF_SPEED = 6
@@ -41,87 +43,14 @@ WEBP_METHOD = 6
 _PPM_HEADER = re.compile(rb"P6\n(\d{1,9}) (\d{1,9})\n255\n")
 
 
-@dataclass(frozen=True)
-class CodecFamily:
-    """A kind of classical codec.
-
-    name: its ids are ``name`` or, where qualities is not None, ``name-qQUALITY``. max_side: in pixels, what the format
-    or its library can hold; None = no practical limit.
-    """
-
-    name: str
-    label: str
-    lossless: bool
-    qualities: range | None
-    default_quality: int | None
-    file_format: str
-    max_side: int | None
-    encoder_version: Callable[[], str] = field(repr=False, compare=False)
-
-    @property
-    def encoder(self) -> str:
-        """The encoder's name and version, such as "libwebp 1.6.0"."""
-        return self.encoder_version()
-
-
-def _pillow_feature(name: str, feature: str) -> Callable[[], str]:
-    return cache(lambda: f"{name} {features.version(feature) or '(version unknown)'}")
-
-
-@cache
-def _jpeg_version() -> str:
-    turbo = features.version("libjpeg_turbo")
-    return f"libjpeg-turbo {turbo}" if turbo else f"libjpeg {features.version('jpg')}"
-
-
-@cache
-def _avif_version() -> str:
-    from PIL import _avif
-
-    aom = re.search(r"aom[^:]*:([\w.]+)", _avif.codec_versions())
-    return f"libavif {features.version('avif')}, libaom {aom[1] if aom else '(version unknown)'}"
-
-
-@cache
-def _jxl_version() -> str:
-    import imagecodecs
-
-    return imagecodecs.jpegxl_version()
-
-
-@cache
-def _png_version() -> str:
-    zlib_ng = features.version("zlib_ng")
-    return f"Pillow {PillowImage.__version__}, " + (
-        f"zlib-ng {zlib_ng}" if zlib_ng else f"zlib {features.version('zlib')}"
-    )
-
-
-_PERCENT = range(1, 101)
-FAMILIES: dict[str, CodecFamily] = {
-    family.name: family
-    for family in (
-        CodecFamily("jpeg", "JPEG", False, _PERCENT, 75, "JPEG", 65500, _jpeg_version),
-        CodecFamily("webp", "WebP", False, _PERCENT, 75, "WebP", 16383, _pillow_feature("libwebp", "webp")),
-        CodecFamily("avif", "AVIF", False, _PERCENT, 60, "AVIF", 32768, _avif_version),
-        CodecFamily("jxl", "JPEG XL", False, _PERCENT, 75, "JPEG XL", None, _jxl_version),
-        CodecFamily(
-            *("jpeg2000", "JPEG 2000", False, range(20, 61), 36, "JPEG 2000", None),
-            _pillow_feature("OpenJPEG", "jpg_2000"),
-        ),
-        CodecFamily("png", "PNG (lossless)", True, None, None, "PNG", None, _png_version),
-        CodecFamily("none", "None (raw pixels)", True, None, None, "PPM", None, lambda: "none: raw 8-bit RGB"),
-    )
-}
-
-
 class ClassicalCodec:
-    """A Codec (see the package): one family at one quality (None for those without)."""
+    """A Codec (see the package): one family at one quality, if it has any."""
 
-    def __init__(self, family: CodecFamily, quality: int | None) -> None:
-        self.family = family
-        self.quality = quality
-        self.id = family.name if quality is None else f"{family.name}-q{quality}"
+    def __init__(self, codec_id: CodecId) -> None:
+        self.family = FAMILIES[codec_id.family]
+        self.quality = codec_id.quality
+        self.arithmetic: Arithmetic | None = None
+        self.id = str(codec_id)
 
     def encode(self, image: Image, *, on_progress: OnProgress = silent) -> bytes:
         """The complete file of an (H, W, 3) uint8 image. ImageError when a side is longer than the format allows."""
@@ -141,6 +70,10 @@ class ClassicalCodec:
         on_progress(1.0, f"encoded {self.family.label}")
         return bitstream
 
+    def encode_detailed(self, image: Image, *, on_progress: OnProgress = silent) -> Encoding:
+        """As :meth:`encode`; a classical codec has no bit map and no estimate."""
+        return Encoding(self.encode(image, on_progress=on_progress))
+
     def decode(self, bitstream: bytes, *, on_progress: OnProgress = silent) -> Image:
         """The image in a file of this family's format; BitstreamError for other formats and damaged files."""
         on_progress(0.0, f"decoding {self.family.label}")
@@ -149,27 +82,12 @@ class ClassicalCodec:
         return image
 
 
-def parse_classical(codec_id: str) -> ClassicalCodec:
+def parse_classical(codec_id: str | CodecId) -> ClassicalCodec:
     """The codec with an id such as ``jpeg-q75``, ``png`` or ``none``; SynthcompError that says how to write it."""
-    name, has_quality, quality_text = codec_id.partition("-q")
-    family = FAMILIES.get(name)
-    if family is None:
-        raise SynthcompError(f"Unknown codec {codec_id!r}: use one of {', '.join(FAMILIES)}.")
-    if family.qualities is None:
-        if has_quality:
-            raise SynthcompError(
-                f"Codec {codec_id!r} has a quality, but {name} is lossless and takes none: write {name}."
-            )
-        return ClassicalCodec(family, None)
-    low, high = family.qualities[0], family.qualities[-1]
-    form = f"write {name}-q{low} to {name}-q{high}, as in {name}-q{family.default_quality}"
-    if not has_quality:
-        raise SynthcompError(f"Codec {codec_id!r} needs a quality: {form}.")
-    if not re.fullmatch(r"0|[1-9][0-9]{0,5}", quality_text):
-        raise SynthcompError(f"Codec {codec_id!r} has no whole number as its quality: {form}.")
-    if int(quality_text) not in family.qualities:
-        raise SynthcompError(f"Codec {codec_id!r} has the quality {quality_text}, which is out of range: {form}.")
-    return ClassicalCodec(family, int(quality_text))
+    parsed = CodecId.parse(codec_id) if isinstance(codec_id, str) else codec_id
+    if parsed.family not in FAMILIES:
+        raise SynthcompError(f"Unknown codec {str(codec_id)!r}: use one of {', '.join(FAMILIES)}.")
+    return ClassicalCodec(parsed)
 
 
 def decode_any(bitstream: bytes) -> Image:
@@ -183,7 +101,7 @@ def decode_any(bitstream: bytes) -> Image:
 
 
 def rate_bytes(codec_id: str, bitstream: bytes) -> int:
-    """The bytes that a rate counts: all of the bitstream; for ``none`` the raw samples, 3 a pixel, without header."""
+    """The bytes that a rate counts: the whole bitstream; for ``none`` the raw samples, 3 per pixel, without header."""
     if codec_id != "none":
         return len(bitstream)
     width, height, _ = _ppm_header(bitstream)

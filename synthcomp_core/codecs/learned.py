@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from synthcomp_core.codecs import Encoding, bitstream
+from synthcomp_core.codecs import bitstream
 from synthcomp_core.codecs.bitstream import Container
 from synthcomp_core.codecs.entropy.latents import (
     EntropyModel,
@@ -22,19 +22,20 @@ from synthcomp_core.codecs.entropy.latents import (
     position_bits,
 )
 from synthcomp_core.codecs.entropy.scale_tables import UNIT
+from synthcomp_core.codecs.protocol import Encoding
 from synthcomp_core.codecs.transforms import (
     LATENT_STRIDE,
-    PRECISIONS,
     Transforms,
     analyse,
     best_dtype,
     build_transforms,
     synthesise,
 )
-from synthcomp_core.errors import BitstreamError, SnapshotError, SynthcompError
+from synthcomp_core.errors import BitstreamError, SnapshotError
 from synthcomp_core.images import Image, check_image, crop, pad_to_multiple
 from synthcomp_core.library.snapshots import SnapshotCard, find_by_fingerprint, find_snapshot, load_snapshot
 from synthcomp_core.progress import OnProgress, silent, span
+from synthcomp_core.runtime import Arithmetic, Precision, torch_device
 
 _PADDING = 64  # pixels: z has one position per 64 x 64
 _CACHED_CODECS = 12  # a matrix of qualities, distortions and training sets
@@ -72,6 +73,7 @@ class LearnedCodec:
         self.card = card
         self.entropy = entropy
         self.transforms = transforms
+        self.arithmetic = Arithmetic.of(transforms.dtype, transforms.device)
 
     def encode(self, image: Image, *, on_progress: OnProgress = silent) -> bytes:
         """The ``.scb`` of an (H, W, 3) uint8 image of any size from 1x1."""
@@ -136,8 +138,8 @@ class LearnedCodec:
             )
         if latents_crc32(z, y) != container.latents_crc32:
             raise BitstreamError(
-                "This .scb decodes to other latents than were encoded (checksum failed), so no picture is shown; "
-                "the file was altered or this machine computes wrongly."
+                "The decoded data does not match the checksum in the .scb, so the image is not shown: the file was "
+                "modified, or this machine computes incorrectly."
             )
         return z, y
 
@@ -149,10 +151,8 @@ def load_codec(snapshot_id: str, *, precision: str = "auto", device: str | None 
     device: of the transforms, "cpu", "cuda", ...; None takes a GPU when there is one. SnapshotError when the snapshot
     is missing, damaged or no codec.
     """
-    if precision not in PRECISIONS:
-        raise SynthcompError(f"Unknown precision {precision!r}: use one of {', '.join(PRECISIONS)}.")
-    placed = _device(device)
-    dtype = best_dtype(precision)
+    placed = torch_device(device)
+    dtype = best_dtype(Precision.parse(precision))
     card = find_snapshot(snapshot_id)
     with _load_lock:  # Two threads must not load the same snapshot twice.
         return _load(snapshot_id, card.sha256, placed, dtype)
@@ -222,15 +222,3 @@ def _load(snapshot_id: str, sha256: str, device: torch.device, dtype: torch.dtyp
     card, tensors = load_snapshot(snapshot_id)
     with torch.inference_mode():
         return codec_from_tensors(card, tensors, device=device, dtype=dtype)
-
-
-def _device(name: str | None) -> torch.device:
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise SynthcompError(f"Unknown device {name!r}: use cpu or cuda.") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise SynthcompError("There is no CUDA device here; use the device cpu.")
-    return device

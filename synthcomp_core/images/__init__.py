@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ RESIZE_METHODS = {
     "bicubic": PillowImage.Resampling.BICUBIC,
     "lanczos": PillowImage.Resampling.LANCZOS,
 }
+DOWNSCALING = "bicubic"  # Pillow's, antialiased: comes before the codec in every variant with a scale.
 _HEAD_BYTES = 64  # enough for every signature
 
 
@@ -139,27 +141,51 @@ def image_sha256(image: Image) -> str:
     return digest.hexdigest()
 
 
+def coded_size(width: int, height: int, scale: float | None) -> tuple[int, int]:
+    """(width, height) coded by a variant with this scale per side: sides / scale, rounded half up, at least 1."""
+    if scale is None:
+        return width, height
+    return max(1, int(width / scale + 0.5)), max(1, int(height / scale + 0.5))
+
+
+def downscale(image: Image, scale: float | None) -> Image:
+    """The image at the size that a variant with this scale codes (see :func:`coded_size`); itself where equal."""
+    height, width = image.shape[:2]
+    size = coded_size(width, height, scale)
+    return image if size == (width, height) else resize(image, size, method=DOWNSCALING)
+
+
+def iter_images(folder: Path, *, recursive: bool = False) -> Iterator[Path]:
+    """The image files in a folder, by extension, in no particular order; hidden files are left out.
+
+    recursive: also those in its subfolders.
+    """
+    for path in folder.rglob("*") if recursive else folder.iterdir():
+        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file():
+            yield path
+
+
 def list_images(folder: Path) -> list[Path]:
-    """The image files directly in a folder, by extension, sorted by name; hidden files are left out."""
+    """The image files directly in a folder, by extension, sorted by name; ImageError when there is no such folder."""
     if not folder.is_dir():
         raise ImageError(f"There is no folder {folder}.")
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
-    )
+    return sorted(iter_images(folder))
 
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
+    "DOWNSCALING",
     "EXTENSIONS",
     "FORMATS",
     "RESIZE_METHODS",
     "Image",
     "LoadedImage",
     "check_image",
+    "coded_size",
     "crop",
+    "downscale",
     "image_sha256",
+    "iter_images",
     "list_images",
     "pad_to_multiple",
     "png_bytes",

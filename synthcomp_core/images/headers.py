@@ -2,12 +2,14 @@
 
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 _JXL_CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 _JXL_CODESTREAM = b"\xff\x0a"
 _JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _J2K_CODESTREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ markers
 _MAX_BOXES = 1000
+_HEAD = 4096  # bytes of a file that hold its header, wherever none of Pillow's readers is asked
 _JXL_HEAD = 4096  # bytes: more than size and metadata take, unless extra channels have long names
 
 
@@ -68,6 +70,28 @@ def codestream_size(content: bytes) -> tuple[int, int]:
     if not sizes:
         raise ValueError("no codestream header")
     return max(sizes, key=lambda size: size[0] * size[1])
+
+
+def header_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) of an image file by its header, before any rotation that EXIF asks for; None when unreadable.
+
+    Nothing is decoded, so a size is known of a file that may yet turn out to be damaged.
+    """
+    from PIL import Image as PillowImage
+
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        match sniff(head):
+            case "JPEG XL":
+                header = jxl_header(head)
+                return header.width, header.height
+            case "WebP":
+                return webp_size(head)
+        with PillowImage.open(path) as opened:
+            return opened.size
+    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError):
+        return None
 
 
 @dataclass(frozen=True)

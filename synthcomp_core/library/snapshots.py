@@ -12,6 +12,7 @@ import json
 import re
 import struct
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,31 @@ if TYPE_CHECKING:
 ID_PATTERN = re.compile(r"[a-z0-9]+(?:[-._][a-z0-9]+)*")
 FINGERPRINT_BYTES = 8
 _HEADER_LIMIT = 16 * 2**20  # A header lists some hundred tensors; more than this is not ours.
+
+
+class Distortion(StrEnum):
+    """What a learned codec was trained to preserve. The value stands on cards and in results tables."""
+
+    MSE = "mse"
+    MS_SSIM = "ms-ssim"
+
+    @property
+    def short(self) -> str:
+        """The name without a hyphen, as in snapshot ids and folder names: "mse" or "msssim"."""
+        return self.value.replace("-", "")
+
+    @property
+    def label(self) -> str:
+        """The name for people: "MSE" or "MS-SSIM"."""
+        return self.value.upper()
+
+    @classmethod
+    def parse(cls, text: str) -> Distortion:
+        """ "mse", "ms-ssim" or "msssim", in any case; SnapshotError for anything else."""
+        for distortion in cls:
+            if text.lower() in (distortion.value, distortion.short):
+                return distortion
+        raise SnapshotError(f"Unknown distortion {text!r}: use one of {', '.join(cls)}.")
 
 
 @dataclass(frozen=True)
@@ -112,12 +138,17 @@ def list_snapshots(kind: str | None = None) -> list[SnapshotCard]:
     return cards
 
 
+def installed_ids(kind: str | None = None) -> str:
+    """For messages: the ids of the installed snapshots; where there are none, the folder and how to use another."""
+    ids = ", ".join(card.id for card in list_snapshots(kind))
+    return ids or f"none in {snapshots_dir()}; SYNTHCOMP_ARTIFACTS can name another artifacts folder"
+
+
 def find_snapshot(snapshot_id: str) -> SnapshotCard:
-    """The card of the snapshot with this id; SnapshotError naming the ids at hand when there is none."""
+    """The card of the snapshot with this id; SnapshotError naming the installed ones when it is not among them."""
     path = snapshot_path(snapshot_id)
     if not path.is_file():
-        ids = ", ".join(card.id for card in list_snapshots()) or "none"
-        raise SnapshotError(f"There is no snapshot {snapshot_id!r}; at hand: {ids}.")
+        raise SnapshotError(f"There is no snapshot {snapshot_id!r}; installed: {installed_ids()}.")
     return dataclasses.replace(read_card(path), id=snapshot_id)
 
 

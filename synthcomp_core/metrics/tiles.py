@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class WorstTile:
         return self.x + self.width / 2, self.y + self.height / 2
 
 
-def tile_means(error_map: NDArray[np.floating], *, side: int = TILE_SIDE) -> NDArray[np.float64]:
+def tile_means(error_map: NDArray[np.floating[Any]], *, side: int = TILE_SIDE) -> NDArray[np.float64]:
     """Mean error of every tile, (rows, columns), of an (H, W) error map.
 
     Tiles lie on a grid of ``side`` pixels from the top left; those at the right and bottom are what is left over.
@@ -66,7 +67,7 @@ def error_of_map(flip_map: Image) -> NDArray[np.float64]:
 
 
 def worst_tiles(
-    error_maps: Sequence[NDArray[np.floating]], *, side: int = TILE_SIDE, count: int = COUNT
+    error_maps: Sequence[NDArray[np.floating[Any]]], *, side: int = TILE_SIDE, count: int = COUNT
 ) -> list[WorstTile]:
     """The ``count`` tiles with the highest error in any of the maps (each (H, W), one size), worst first.
 

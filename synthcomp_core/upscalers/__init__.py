@@ -11,6 +11,7 @@ from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.images import Image
 from synthcomp_core.library.snapshots import SnapshotCard, list_snapshots
 from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.runtime import Arithmetic
 from synthcomp_core.upscalers.fsr1 import FSR_MODES, Fsr1, mode_size, range_note
 from synthcomp_core.upscalers.interpolation import METHODS, Interpolation
 
@@ -27,6 +28,7 @@ __all__ = [
 
 RCAN = "rcan"
 _MAX_RCAN_SCALE = 8
+_RCAN_IDS = frozenset(f"rcan-x{scale}-games" for scale in range(2, _MAX_RCAN_SCALE + 1))
 _SHARPNESS = re.compile(r"fsr1_s(\d+(?:\.\d+)?)")
 
 
@@ -34,10 +36,14 @@ class Upscaler(Protocol):
     """Brings an image to another size.
 
     ``upscale`` takes an (H, W, 3) uint8 sRGB image of any size from 1x1 and gives one of exactly ``size`` =
-    (width, height), any size from 1x1, with the image centres coinciding: nothing is shifted.
+    (width, height), any size from 1x1, with the image centres coinciding: nothing is shifted. arithmetic: of the
+    network's body, None where there is no network.
     """
 
     id: str
+
+    @property
+    def arithmetic(self) -> Arithmetic | None: ...
 
     def upscale(self, image: Image, size: tuple[int, int], *, on_progress: OnProgress = silent) -> Image: ...
 
@@ -89,9 +95,12 @@ def rcan_snapshot_id(scale: float) -> str:
 
 
 def list_upscalers() -> list[UpscalerInfo]:
-    """Interpolation, FSR 1, RCAN and the upscaler snapshots, in the order in which they are shown."""
-    snapshots = list_snapshots("upscaler")
-    has_rcan = any(card.id == rcan_snapshot_id(2) for card in snapshots)
+    """Interpolation, FSR 1, RCAN and the upscaler snapshots, in the order in which they are shown.
+
+    The snapshots that ``rcan`` stands for are not listed again under their own ids.
+    """
+    snapshots = [card for card in list_snapshots("upscaler") if card.id not in _RCAN_IDS]
+    has_rcan = any(card.id == rcan_snapshot_id(2) for card in list_snapshots("upscaler"))
     return [
         UpscalerInfo("bicubic", "Bicubic (a = -0.5)", "interpolation"),
         UpscalerInfo("lanczos", "Lanczos (3 lobes)", "interpolation"),

@@ -9,7 +9,6 @@ values of the 8-bit image as they are.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import Image, check_image
 from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.runtime import Arithmetic, usable_cores
 
 FSR_MODES = {"ultra-quality": 1.3, "quality": 1.5, "balanced": 1.7, "performance": 2.0}  # scale a side
 DEFAULT_SHARPNESS = 0.2  # stops; what AMD recommends (integration guide, slide 25)
@@ -75,6 +75,7 @@ class Fsr1:
         if sharpness is not None:
             _strength(sharpness)
         self.sharpness = sharpness
+        self.arithmetic: Arithmetic | None = None
         if sharpness is None:
             self.id = "fsr1_off"
         else:
@@ -193,7 +194,7 @@ def _in_bands(height: int, fill: Callable[[int, int], None], stage: str, on_prog
     """
     on_progress(0.0, stage)
     bands = list(_bands(height))
-    with ThreadPoolExecutor(max_workers=min(_num_processors(), len(bands))) as pool:
+    with ThreadPoolExecutor(max_workers=min(usable_cores(), len(bands))) as pool:
         try:
             running = [pool.submit(fill, start, stop) for start, stop in bands]
             for number, done in enumerate(as_completed(running), 1):
@@ -206,9 +207,3 @@ def _in_bands(height: int, fill: Callable[[int, int], None], stage: str, on_prog
 def _bands(height: int) -> Iterator[tuple[int, int]]:
     for start in range(0, height, _BAND_ROWS):
         yield start, min(start + _BAND_ROWS, height)
-
-
-def _num_processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcomp_core.errors import ImageError, SynthcompError
-from synthcomp_core.images import Image, read_image, resize
+from synthcomp_core.images import Image, downscale, read_image
 from synthcomp_core.images.archives import extract_images
 from synthcomp_core.metrics import METRICS, Metrics, measure
 from synthcomp_core.progress import OnProgress, silent, span
@@ -29,7 +29,6 @@ from synthcomp_core.upscalers.fsr_table import (
     table_csv,
     table_markdown,
 )
-from synthcomp_core.variants import DOWNSCALING, coded_size
 
 __all__ = [
     "DEFAULT_METRICS",
@@ -160,7 +159,7 @@ def upscaled(
     """The image downscaled by ``scale`` and brought back to its size, and the seconds that the latter took."""
     height, width = image.shape[:2]
     upscaler: Upscaler = parse_upscaler(upscaler_id, scale=scale, precision=precision)
-    low = resize(image, coded_size(width, height, scale), method=DOWNSCALING)
+    low = downscale(image, scale)
     started = time.perf_counter()
     enlarged = upscaler.upscale(low, (width, height), on_progress=on_progress)
     return enlarged, time.perf_counter() - started

@@ -3,6 +3,7 @@
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import RESIZE_METHODS, Image, resize
 from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.runtime import Arithmetic
 
 METHODS = tuple(RESIZE_METHODS)
 
@@ -18,6 +19,7 @@ class Interpolation:
         if method not in METHODS:
             raise SynthcompError(f"Unknown interpolation {method!r}: use one of {', '.join(METHODS)}.")
         self.id = method
+        self.arithmetic: Arithmetic | None = None
 
     def upscale(self, image: Image, size: tuple[int, int], *, on_progress: OnProgress = silent) -> Image:
         """The (H, W, 3) uint8 image at ``size`` = (width, height), any size from 1x1, image centres coinciding."""

@@ -26,13 +26,12 @@ from synthcomp_core.library.snapshots import (
     save_snapshot,
 )
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.runtime import ensure_torchvision
+from synthcomp_core.runtime import Arithmetic, Precision, ensure_torchvision, torch_device
 from synthcomp_core.upscalers.rcan import RcanForward
 from synthcomp_core.upscalers.tiling import FADE, TilePlan, plan_tiles, run_tiled
 
 Picture = NDArray[np.float32]  # (H, W, 3), nominally [0, 255]
 
-PRECISIONS = ("auto", "float32", "bfloat16")
 DEFAULT_MEMORY_BYTES = 2**30  # for feature maps; less where less is free
 MAX_MARGIN = 32  # input pixels around a seam: what lies further away moves a pixel by less than a grey level
 _HALF_FROM = 1024  # tensors with fewer values stay in float32: biases and mean shifts save no room
@@ -47,7 +46,7 @@ _loaded: dict[tuple[str, str, str, str], NeuralUpscaler] = {}
 class NeuralUpscaler:
     """An Upscaler (see the package) that runs a network; made by :func:`load_upscaler`.
 
-    scale: the network's own, a side. precision: "float32" or "bfloat16", what its body computes in.
+    scale: the network's own, per side. arithmetic: what its body computes in, and where.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class NeuralUpscaler:
         self.id = card.id
         self.card = card
         self.scale = forward.scale
-        self.precision = "bfloat16" if forward.dtype == torch.bfloat16 else "float32"
+        self.arithmetic = Arithmetic.of(forward.dtype, forward.device)
         self.memory_bytes = memory_bytes
         self._forward = forward
 
@@ -176,17 +175,16 @@ def load_upscaler(snapshot_id: str, *, precision: str = "auto", device: str | No
     on a small probe picture.
     device: "cpu", "cuda", None = a GPU where there is one. SnapshotError when missing, damaged or no upscaler.
     """
-    if precision not in PRECISIONS:
-        raise SnapshotError(f"Unknown precision {precision!r}: use one of {', '.join(PRECISIONS)}.")
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    wanted = Precision.parse(precision)
+    place = torch_device(device)
     with _loading:
         card = find_snapshot(snapshot_id)
         if card.kind != "upscaler":
             raise SnapshotError(f"Snapshot {snapshot_id} is a {card.kind}, not an upscaler.")
-        key = (snapshot_id, card.sha256, precision, str(place))
+        key = (snapshot_id, card.sha256, wanted, str(place))
         if key not in _loaded:
             card, tensors = load_snapshot(snapshot_id)
-            forward = _forward({name: tensor.float() for name, tensor in tensors.items()}, card, precision, place)
+            forward = _forward({name: tensor.float() for name, tensor in tensors.items()}, card, wanted, place)
             _loaded[key] = NeuralUpscaler(card, forward)
         return _loaded[key]
 
@@ -197,7 +195,7 @@ def build_upscaler(
     """An upscaler straight from weights, without a snapshot: for training's validation and for benchmarks."""
     descriptor = _describe(state_dict, id)
     card = SnapshotCard(id=id, kind="upscaler", architecture=str(descriptor.architecture.id).lower())
-    return NeuralUpscaler(card, _forward(state_dict, card, precision, torch.device(device)))
+    return NeuralUpscaler(card, _forward(state_dict, card, Precision.parse(precision), torch_device(device)))
 
 
 def plain_upscaler(state_dict: dict[str, torch.Tensor]) -> Callable[[Image, tuple[int, int]], Image]:
@@ -224,7 +222,7 @@ def _describe(state_dict: dict[str, torch.Tensor], snapshot_id: str) -> Any:
         descriptor = spandrel.ModelLoader().load_from_state_dict(dict(state_dict))
     except spandrel.UnsupportedModelError:
         raise SnapshotError(
-            f"The weights for {snapshot_id} are of no codec and of no upscaler that spandrel knows (RCAN, EDSR, "
+            f"The weights for {snapshot_id} are of no codec and of no upscaler that spandrel knows (RCAN, "
             "SwinIR, ...); check that the file is a checkpoint of one."
         ) from None
     except (RuntimeError, KeyError, ValueError, TypeError, AssertionError, IndexError, ZeroDivisionError) as error:
@@ -240,7 +238,7 @@ def _describe(state_dict: dict[str, torch.Tensor], snapshot_id: str) -> Any:
 
 
 def _forward(
-    state_dict: dict[str, torch.Tensor], card: SnapshotCard, precision: str, device: torch.device
+    state_dict: dict[str, torch.Tensor], card: SnapshotCard, precision: Precision, device: torch.device
 ) -> RcanForward | _SpandrelForward:
     def build(dtype: torch.dtype) -> RcanForward | _SpandrelForward:
         descriptor = _describe(state_dict, card.id)
@@ -250,9 +248,9 @@ def _forward(
             return RcanForward(model, dtype=dtype, device=device)
         return _SpandrelForward(descriptor, dtype=dtype, device=device)
 
-    if precision == "float32":
+    if precision is Precision.FLOAT32:
         return build(torch.float32)
-    if precision == "bfloat16":
+    if precision is Precision.BFLOAT16:
         return build(torch.bfloat16)
     exact = build(torch.float32)
     if not _has_fast_bfloat16(device):

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from synthcomp_core.codecs import encode, parse_codec
-from synthcomp_core.codecs.classical import FAMILIES, CodecFamily, rate_bytes
+from synthcomp_core.codecs import FAMILIES, CodecFamily, CodecId, default_codec_id, parse_codec, rate_bytes
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import Image, resize
-from synthcomp_core.metrics import METRICS
+from synthcomp_core.images import Image, downscale
+from synthcomp_core.metrics import METRICS, measure
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.variants import DOWNSCALING, Variant, coded_size, measure_rendering, render
+from synthcomp_core.variants.rendering import render
+from synthcomp_core.variants.variant import Variant
 
 # Encoders are monotone in their quality only almost: around the bisection's end this many neighbours are looked at.
 _NEIGHBOURS = 2
@@ -66,12 +66,6 @@ class IsoMatch:
     why_not: str | None
 
 
-def can_match(variant: Variant) -> bool:
-    """Whether a variant's codec has a quality that can be searched."""
-    family = FAMILIES.get(variant.codec.partition("-q")[0])
-    return family is not None and family.qualities is not None
-
-
 def match_bytes(image: Image, variant: Variant, max_num_bytes: int, *, on_progress: OnProgress = silent) -> ByteMatch:
     """The quality of ``variant``'s classical codec whose bytes come closest to ``max_num_bytes`` from below.
 
@@ -79,7 +73,7 @@ def match_bytes(image: Image, variant: Variant, max_num_bytes: int, *, on_progre
     quality takes more.
     """
     family, qualities = _searchable(variant)
-    search = _Search(qualities, _byte_counter(image, variant, family.name), family.name, on_progress)
+    search = _Search(qualities, _byte_counter(image, variant), family.name, on_progress)
     search.bisect(max_num_bytes, rising=True)
     fitting = [quality for quality, size in search.values.items() if size <= max_num_bytes]
     if not fitting:
@@ -105,9 +99,7 @@ def match(
         raise SynthcompError(f"Unknown quantity to hold {quantity!r}: use {', '.join(ISO_QUANTITIES)}.")
     info = ISO_QUANTITIES[quantity]
     family, qualities = _searchable(variant)
-    value_of = (
-        _byte_counter(image, variant, family.name) if quantity == BYTES else _metric_reader(image, variant, quantity)
-    )
+    value_of = _byte_counter(image, variant) if quantity == BYTES else _metric_reader(image, variant, quantity)
     search = _Search(qualities, value_of, family.name, on_progress)
     search.bisect(target, rising=info.higher_with_quality)
     values = search.values
@@ -150,24 +142,24 @@ class _Search:
 
 
 def _searchable(variant: Variant) -> tuple[CodecFamily, range]:
-    family = FAMILIES.get(variant.codec.partition("-q")[0])
+    family = FAMILIES.get(CodecId.family_of(variant.codec))
     if family is None or family.qualities is None:
         raise SynthcompError(f"{variant.codec} has no quality to match; choose a classical codec such as WebP.")
     return family, family.qualities
 
 
 def _at_quality(variant: Variant, quality: int) -> Variant:
-    return dataclasses.replace(variant, codec=f"{variant.codec.partition('-q')[0]}-q{quality}")
+    # The quality that the variant has does not matter, and may be none that its family knows.
+    codec_id = default_codec_id(CodecId.family_of(variant.codec)).at_quality(quality)
+    return dataclasses.replace(variant, codec=str(codec_id))
 
 
-def _byte_counter(image: Image, variant: Variant, family_name: str) -> Callable[[int], float]:
-    height, width = image.shape[:2]
-    low = coded_size(width, height, variant.scale)
-    source = image if low == (width, height) else resize(image, low, method=DOWNSCALING)
+def _byte_counter(image: Image, variant: Variant) -> Callable[[int], float]:
+    source = downscale(image, variant.scale)
 
     def count(quality: int) -> float:
-        codec_id = f"{family_name}-q{quality}"
-        return rate_bytes(codec_id, encode(parse_codec(codec_id), source).bitstream)
+        codec_id = _at_quality(variant, quality).codec
+        return rate_bytes(codec_id, parse_codec(codec_id).encode(source))
 
     return count
 
@@ -175,7 +167,7 @@ def _byte_counter(image: Image, variant: Variant, family_name: str) -> Callable[
 def _metric_reader(image: Image, variant: Variant, name: str) -> Callable[[int], float]:
     def read(quality: int) -> float:
         rendering = render(image, _at_quality(variant, quality))
-        value = getattr(measure_rendering(image, rendering, metrics=(name,)), name)
+        value = getattr(measure(image, rendering.image, metrics=(name,)), name)
         if value is None:
             raise SynthcompError(f"{METRICS[name].label} is not defined for images this small; hold another quantity.")
         return float(value)

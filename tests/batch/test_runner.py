@@ -20,7 +20,7 @@ from synthcomp_core.errors import PlanError, ResultsError
 from synthcomp_core.images import read_image, resize, write_png
 from synthcomp_core.results.table import ResultRow, read_results, table_rows
 from synthcomp_core.upscalers import parse_upscaler
-from synthcomp_core.variants import Variant, measure_rendering, render, result_row
+from synthcomp_core.variants import Variant, render, result_row
 
 from .conftest import OnTheSpot, frame, without_times, write_frames
 
@@ -81,9 +81,8 @@ def test_rows_equal_those_of_the_command_line_s_render(plan: Plan, on_the_spot: 
     row = rows_of(carry_out_plan(plan, HERE))[2]
     reference = read_image(plan.datasets[0].folder / row.image).image
     rendering = render(reference, Variant.parse(row.variant))
-    alone = result_row(
-        rendering, measure_rendering(reference, rendering, metrics=TWO_METRICS), dataset="frames", image_name=row.image
-    )
+    measured = metrics.measure(reference, rendering.image, metrics=TWO_METRICS)
+    alone = result_row(rendering, measured, dataset="frames", image_name=row.image)
     assert without_times(row) == without_times(alone)
 
 
@@ -101,7 +100,7 @@ def test_an_added_metric_is_measured_on_kept_renderings_without_encoding(
     plan: Plan, tmp_path: Path, on_the_spot: OnTheSpot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = rows_of(carry_out_plan(plan, HERE))
-    monkeypatch.setattr("synthcomp_core.batch.worker.render", None)  # Encoding again would fail.
+    monkeypatch.setattr("synthcomp_core.batch.worker.evaluate", None)  # Encoding again would fail.
     more = make_plan(tmp_path, names=(*TWO_METRICS, "flip", "psnr_y"))
     after = rows_of(carry_out_plan(more, HERE))
     assert len(after) == len(before)
@@ -121,7 +120,7 @@ def test_an_added_metric_is_measured_on_kept_bitstreams_when_there_are_no_render
     write_frames(tmp_path / "frames", 2)
     whole = rows_of(carry_out_plan(make_plan(tmp_path, names=(*TWO_METRICS, "flip")), HERE, folder=tmp_path / "whole"))
     carry_out_plan(make_plan(tmp_path, keep="bitstreams"), HERE)
-    monkeypatch.setattr("synthcomp_core.batch.worker.render", None)
+    monkeypatch.setattr("synthcomp_core.batch.worker.evaluate", None)
     added = rows_of(carry_out_plan(make_plan(tmp_path, keep="bitstreams", names=(*TWO_METRICS, "flip")), HERE))
     assert [without_times(row) for row in added] == [without_times(row) for row in whole]
 
@@ -218,7 +217,7 @@ def test_whatever_a_task_raises_becomes_its_row(
     def explode(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("synthcomp_core.batch.worker.render", explode)
+    monkeypatch.setattr("synthcomp_core.batch.worker.evaluate", explode)
     outcome = carry_out_plan(plan, HERE)
     assert outcome.failed == 6
     assert {row.error for row in rows_of(outcome)} == {"ZeroDivisionError: division by zero"}

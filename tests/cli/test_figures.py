@@ -10,8 +10,9 @@ import pytest
 
 from synthcomp_core.cli import main
 from synthcomp_core.images import write_png
+from synthcomp_core.metrics import measure
 from synthcomp_core.results.table import read_results
-from synthcomp_core.variants import Variant, measure_rendering, render
+from synthcomp_core.variants import Variant, render
 from tests.pages.conftest import frame
 from tests.tiny_codecs import make_codecs
 
@@ -46,7 +47,7 @@ def test_the_thesis_figure_shows_the_results_table_s_numbers(image: Path, tmp_pa
     again = render(frame(5), Variant.parse(variants[-1]))
     row = table.set_index("variant").loc[variants[-1]]
     assert row["num_bytes"] == again.num_bytes
-    assert row["psnr_rgb"] == pytest.approx(measure_rendering(frame(5), again, metrics=("psnr_rgb",)).psnr_rgb)
+    assert row["psnr_rgb"] == pytest.approx(measure(frame(5), again.image, metrics=("psnr_rgb",)).psnr_rgb)
     for label in ("quality 4", "λ = 0.013, 16.64", "quality 8", "full resolution", "half resolution + bicubic ×2"):
         assert label in texts
     assert [texts.count(label) for label in ("MSE", "MS-SSIM", "original")] == [2, 2, 1]

@@ -572,3 +572,10 @@ def test_importing_images_loads_no_network() -> None:
         "import sys, synthcomp_core.images; sys.exit(any(m in sys.modules for m in ('torch', 'pandas', 'compressai')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_coded_size_is_rounded_half_up_and_never_empty() -> None:
+    assert images.coded_size(1920, 1080, None) == (1920, 1080)
+    assert images.coded_size(1920, 1080, 1.7) == (1129, 635)
+    assert images.coded_size(5, 3, 2) == (3, 2)
+    assert images.coded_size(1, 1, 8) == (1, 1)

@@ -113,7 +113,7 @@ def test_flip_equals_nvidias_evaluator(size: tuple[int, int]) -> None:
     assert metrics.flip(reference, image) == pytest.approx(mean, abs=1e-4)
     # Strips must not show: 300 rows take two of them.
     np.testing.assert_array_equal(metrics.flip_error(reference, image), error[:, :, 0])
-    np.testing.assert_array_equal(metrics.flip_map(reference, image), np.rint(colours * 255))
+    np.testing.assert_array_equal(metrics.flip_colours(metrics.flip_error(reference, image)), np.rint(colours * 255))
 
 
 def test_flip_at_the_evaluators_default_distance_is_the_same_to_four_decimals() -> None:
@@ -127,7 +127,7 @@ def test_flip_at_the_evaluators_default_distance_is_the_same_to_four_decimals() 
 def test_flip_map_is_the_darkest_colour_where_nothing_differs() -> None:
     reference, image = pair(600, 20)
     image[:300] = reference[:300]
-    colours = metrics.flip_map(reference, image)
+    colours = metrics.flip_colours(metrics.flip_error(reference, image))
     darkest = colours[0, 0]
     assert darkest.max() <= 4
     assert (colours[:256] == darkest).all()
@@ -207,7 +207,7 @@ def test_measure_reports_rising_progress_and_can_be_cancelled() -> None:
         metrics.measure(*pair(20, 20), on_progress=cancel)
 
 
-@pytest.mark.parametrize("name", ["psnr", "psnr_y", "ssim", "ssim_y", "msssim", "msssim_y", "flip", "flip_map"])
+@pytest.mark.parametrize("name", ["psnr", "psnr_y", "ssim", "ssim_y", "msssim", "msssim_y", "flip", "flip_error"])
 def test_images_of_different_sizes_are_refused_with_both_sizes(name: str) -> None:
     with pytest.raises(ImageError, match=r"20x10.*10x20"):
         getattr(metrics, name)(np.zeros((10, 20, 3), np.uint8), np.zeros((20, 10, 3), np.uint8))
@@ -220,14 +220,6 @@ def test_images_of_different_sizes_are_refused_with_both_sizes(name: str) -> Non
 def test_what_is_not_an_8_bit_rgb_image_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(ImageError):
         metrics.measure(wrong, wrong)
-
-
-def test_difference_map_is_the_absolute_difference_times_gain() -> None:
-    reference, image = flat(100), flat(100)
-    image[0, 0] = (90, 130, 255)
-    assert metrics.difference_map(reference, image)[0, 0].tolist() == [10, 30, 155]
-    assert metrics.difference_map(reference, image, gain=8)[0, 0].tolist() == [80, 240, 255]
-    assert not metrics.difference_map(reference, image, gain=8)[1:].any()
 
 
 def test_bits_per_pixel_counts_eight_bits_a_byte() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from synthcomp_core.errors import ImageError
-from synthcomp_core.metrics import flip_error, flip_map
-from synthcomp_core.metrics.tiles import WorstTile, error_of_map, tile_means, worst_tiles
+from synthcomp_core.metrics import flip_error
+from synthcomp_core.metrics.tiles import WorstTile, tile_means, worst_tiles
 from tests.pages.conftest import frame
 
 
@@ -58,11 +58,3 @@ def test_maps_of_unequal_sizes_and_none_at_all_are_refused() -> None:
         worst_tiles([np.zeros((4, 4)), np.zeros((4, 5))])
     with pytest.raises(ImageError, match="no error map"):
         worst_tiles([])
-
-
-def test_errors_are_read_back_from_the_coloured_map() -> None:
-    reference, image = frame(1), frame(2)
-    errors = error_of_map(flip_map(reference, image))
-    assert np.abs(errors - flip_error(reference, image)).max() <= 0.5 / 255 + 1e-6
-    with pytest.raises(ImageError, match="no FLIP error map"):
-        error_of_map(reference)

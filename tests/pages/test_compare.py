@@ -18,7 +18,7 @@ from synthcomp_core.results.table import ResultRow
 from synthcomp_core.ui import render_cache as rendered
 from synthcomp_core.ui.compare.view import ranking
 from synthcomp_core.ui.viewer import ViewState
-from synthcomp_core.variants import Variant, measure_rendering, render, result_row
+from synthcomp_core.variants import Variant, render, result_row
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame
 from tests.tiny_codecs import make_codecs
@@ -196,7 +196,7 @@ def test_pictures_kept_by_a_run_are_shown_without_rendering(
 ) -> None:
     variant = Variant("webp-q33")
     rendering = render(frame(1), variant)
-    metrics = measure_rendering(frame(1), rendering)
+    metrics = measure(frame(1), rendering.image)
     row = result_row(rendering, metrics, dataset="samples", image_name="castle.png")
     run = small_artifacts / "runs" / "mine"
     kept = run / "renderings" / "samples" / "webp-q33" / "castle.png"

@@ -9,10 +9,9 @@ import pytest
 from scipy.ndimage import fourier_shift
 from skimage.registration import phase_cross_correlation
 
-from synthcomp_core.images import Image, resize
+from synthcomp_core.images import Image, coded_size, resize
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.upscalers.neural import import_upscaler
-from synthcomp_core.variants import coded_size
 from tests.upscalers.networks import bilinear_rcan
 
 UPSCALERS = ["bilinear", "bicubic", "lanczos", "fsr1", "fsr1_off", "fsr1_s0", "rcan"]

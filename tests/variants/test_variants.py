@@ -7,7 +7,7 @@ from synthcomp_core.codecs import parse_codec
 from synthcomp_core.errors import Cancelled, SynthcompError
 from synthcomp_core.images import resize
 from synthcomp_core.metrics import measure
-from synthcomp_core.variants import Variant, coded_size, measure_rendering, render, result_row
+from synthcomp_core.variants import Variant, render, result_row
 from synthcomp_core.variants.matching import match_bytes
 
 
@@ -58,19 +58,12 @@ def test_a_variant_that_breaks_the_grammar_gives_one_sentence(text: str) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_the_coded_size_is_rounded_half_up_and_never_empty() -> None:
-    assert coded_size(1920, 1080, None) == (1920, 1080)
-    assert coded_size(1920, 1080, 1.7) == (1129, 635)
-    assert coded_size(5, 3, 2) == (3, 2)
-    assert coded_size(1, 1, 8) == (1, 1)
-
-
 def test_none_counts_three_bytes_a_pixel_and_changes_nothing() -> None:
     image = picture(33, 21)
     rendering = render(image, Variant("none"))
     assert np.array_equal(rendering.image, image)
     assert rendering.num_bytes == 33 * 21 * 3
-    row = result_row(rendering, measure_rendering(image, rendering), dataset="d", image_name="i.png")
+    row = result_row(rendering, measure(image, rendering.image), dataset="d", image_name="i.png")
     assert row.bpp == 24.0
     assert row.psnr_rgb == float("inf")
 
@@ -78,7 +71,7 @@ def test_none_counts_three_bytes_a_pixel_and_changes_nothing() -> None:
 def test_rate_is_counted_on_the_reference_s_pixels() -> None:
     image = picture(64, 48)
     rendering = render(image, Variant.parse("none@x2-bicubic"))
-    row = result_row(rendering, measure_rendering(image, rendering), dataset="d", image_name="i.png")
+    row = result_row(rendering, measure(image, rendering.image), dataset="d", image_name="i.png")
     assert rendering.num_bytes == 32 * 24 * 3
     assert row.bpp == pytest.approx(6.0)
     assert rendering.image.shape == image.shape
@@ -91,7 +84,7 @@ def test_a_rendering_s_row_equals_encoding_decoding_and_measuring_one_by_one() -
     codec = parse_codec("webp-q60")
     bitstream = codec.encode(image)
     expected = measure(image, codec.decode(bitstream))
-    row = result_row(rendering, measure_rendering(image, rendering), dataset="d", image_name="i.png")
+    row = result_row(rendering, measure(image, rendering.image), dataset="d", image_name="i.png")
     assert rendering.bitstream == bitstream
     assert row.num_bytes == len(bitstream)
     assert row.bpp == len(bitstream) * 8 / (201 * 187)

@@ -21,6 +21,7 @@ from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.images import Image, crop, pad_to_multiple, read_image, resize
 from synthcomp_core.metrics import psnr
 from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import artifacts_dir
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def bench_codec(
     reference, name = _picture(image, size)
     card, tensors = _weights(architecture, quality, snapshot)
     device = torch.device("cpu")
-    codec = codec_from_tensors(card, tensors, device=device, dtype=best_dtype(precision))
+    codec = codec_from_tensors(card, tensors, device=device, dtype=best_dtype(Precision.parse(precision)))
     model = model_from_tensors(card, tensors)
     model.update(force=True)
     peer = _CompressaiRun(model, reference, decoded=reference) if against else None

@@ -18,9 +18,9 @@ from torch.nn import functional
 from synthcomp_core.codecs.transforms import winograd
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.images import Image
+from synthcomp_core.runtime import Precision
 
 Layer = Callable[[Tensor], Tensor]
-PRECISIONS = ("auto", "float32", "bfloat16")
 LATENT_STRIDE = 16  # pixels a side of one latent position
 _GDN_BLOCK = 512  # positions
 _PIXEL_ROWS = 16
@@ -42,13 +42,13 @@ class Transforms:
     dtype: torch.dtype
 
 
-def best_dtype(precision: str) -> torch.dtype:
-    """The number format for "auto", "float32" or "bfloat16".
+def best_dtype(precision: Precision) -> torch.dtype:
+    """The number format for a precision.
 
     auto is float32: bfloat16 costs models whose channels are as unlike in size as the frequencies of a picture
-    (training/linear_start.py) up to 0.07 dB, and the compiled float32 kernels are fast.
+    (training/klt_start.py) up to 0.07 dB, and the compiled float32 kernels are fast.
     """
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    return torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32
 
 
 def analyse(transforms: Transforms, image: Image) -> tuple[np.ndarray, np.ndarray | None]:

@@ -1,17 +1,16 @@
-"""A figure's cells from an image: render, measure, and the maps that the figure's style asks for."""
+"""A figure's cells from an image: an evaluation, and the maps that the figure's style asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.figures.bit_map import bit_map_image
 from synthcomp_core.figures.paper.drawing import Crop, FigureCell
 from synthcomp_core.figures.paper.layout import FigureStyle
 from synthcomp_core.images import Image
-from synthcomp_core.metrics import flip_error, flip_map
-from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.variants import Variant, measure_rendering, render, result_row
+from synthcomp_core.metrics import flip_error
+from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.variants import Variant, evaluate
 
 
 def render_cell(
@@ -23,18 +22,15 @@ def render_cell(
     image_name: str,
     on_progress: OnProgress = silent,
 ) -> FigureCell:
-    """Send an image through a variant and measure it, for a figure; SynthcompError for an unknown variant."""
-    rendering = render(reference, variant, on_progress=span(on_progress, 0.0, 0.6))
-    metrics = measure_rendering(reference, rendering, on_progress=span(on_progress, 0.6, 0.9))
-    error_map = flip_map(reference, rendering.image) if style.error_maps else None
-    bit_map = None
-    if style.bit_maps and rendering.bit_map is not None:
-        coded_height, coded_width = rendering.coded_image.shape[:2]
-        size = reference.shape[1], reference.shape[0]
-        bit_map = bit_map_image(rendering.bit_map, (coded_width, coded_height), size)
-    row = result_row(rendering, metrics, dataset=dataset, image_name=image_name)
-    on_progress(1.0, "done")
-    return FigureCell(rendering.image, row, error_map=error_map, bit_map=bit_map)
+    """Evaluate a variant of an image for a figure; SynthcompError for an unknown variant."""
+    evaluation = evaluate(reference, variant, dataset=dataset, image_name=image_name, on_progress=on_progress)
+    return FigureCell(
+        evaluation.rendering.image,
+        evaluation.row,
+        error_map=evaluation.error_image() if style.error_maps else None,
+        bit_map=evaluation.bit_image() if style.bit_maps else None,
+    )
+
 
 
 def worst_crop(reference: Image, cells: Sequence[FigureCell], side: int) -> Crop:

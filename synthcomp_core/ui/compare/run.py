@@ -16,7 +16,7 @@ from synthcomp_core.batch.kept import KeptRendering, find_kept, journal_paths, r
 from synthcomp_core.batch.tasks import file_sha256
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import image_sha256, png_bytes, read_image
-from synthcomp_core.metrics import flip_map
+from synthcomp_core.metrics import flip_colours, flip_error
 from synthcomp_core.metrics.tiles import error_of_map, tile_means
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.results.table import ResultRow
@@ -233,7 +233,7 @@ def _from_kept(kept: KeptRendering, picked: PickedImage, on_progress: OnProgress
     on_progress(0.0, f"kept by run {kept.run}")
     rendering = read_kept(kept, picked.image)
     on_progress(0.2, "error map")
-    flip_png = png_bytes(flip_map(picked.image, rendering.image))
+    flip_png = png_bytes(flip_colours(flip_error(picked.image, rendering.image)))
     on_progress(1.0, "done")
     return Rendered(rendering, kept.row, png_bytes(rendering.image), flip_png, None)
 

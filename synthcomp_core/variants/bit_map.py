@@ -1,19 +1,20 @@
-"""Pictures that explain a rendering: where its bits went."""
+"""Where a learned codec's bits went, as an image."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthcomp_core.images import Image, crop, resize
 
 _LATENT_STRIDE = 16  # Pixels a latent position stands for, in every architecture supported.
 
 
-def bit_map_image(bit_map: np.ndarray, coded_size: tuple[int, int], size: tuple[int, int]) -> Image:
-    """The bits spent per latent position as a viridis picture: dark = none, yellow = the most spent anywhere.
+def bit_map_image(bit_map: NDArray[np.float32], coded_size: tuple[int, int], size: tuple[int, int]) -> Image:
+    """The bits spent per latent position in viridis colours: dark = none, yellow = the most spent anywhere.
 
     bit_map: float (rows, columns) of the coded image padded to whole latents. coded_size: (width, height) of the
-    coded image, which says how much is padding. size: (width, height) of the picture returned, (H, W, 3) uint8.
+    coded image, which says how much is padding. size: (width, height) of the image returned, (H, W, 3) uint8.
     """
     from matplotlib import colormaps
 

@@ -1,0 +1,122 @@
+"""SSIM and MS-SSIM, over R, G and B or of luma."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthcomp_core.images import Image
+from synthcomp_core.metrics.pairs import PEAK, STRIP_ROWS, Plane, check_pair, luma, rgb_planes
+
+# Wang, Bovik, Sheikh, Simoncelli 2004, section III-B.
+SSIM_WINDOW = 11
+_SSIM_SIGMA = 1.5
+_C1 = (0.01 * PEAK) ** 2
+_C2 = (0.03 * PEAK) ** 2
+# Wang, Simoncelli, Bovik 2003: the exponents of the five scales.
+_MSSSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+MSSSIM_MIN_SIDE = (SSIM_WINDOW - 1) * 2 ** (len(_MSSSIM_WEIGHTS) - 1) + 1
+
+
+def ssim(reference: Image, image: Image) -> float | None:
+    """SSIM, at most 1, mean over R, G and B; None under 11 pixels a side. ImageError on unequal sizes.
+
+    Wang et al. 2004: 11x11 Gaussian window of sigma 1.5, only windows wholly inside, K1 0.01, K2 0.03, range 255.
+    """
+    check_pair(reference, image)
+    return similarity(rgb_planes(reference, image), multiscale=False).ssim
+
+
+def ssim_y(reference: Image, image: Image) -> float | None:
+    """SSIM (see :func:`ssim`) of unrounded luma (see :func:`.pairs.luma`), range 255."""
+    check_pair(reference, image)
+    return similarity([(luma(reference), luma(image))], multiscale=False).ssim
+
+
+def msssim(reference: Image, image: Image) -> float | None:
+    """MS-SSIM in 0..1, mean over R, G and B; None under 161 pixels a side. ImageError on unequal sizes.
+
+    Wang, Simoncelli, Bovik 2003 as pytorch-msssim defines it: five scales, 2x2 means with a zero before odd sides.
+    """
+    check_pair(reference, image)
+    return similarity(rgb_planes(reference, image), multiscale=True).msssim
+
+
+def msssim_y(reference: Image, image: Image) -> float | None:
+    """MS-SSIM (see :func:`msssim`) of unrounded luma (see :func:`.pairs.luma`), range 255."""
+    check_pair(reference, image)
+    return similarity([(luma(reference), luma(image))], multiscale=True).msssim
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Both indices of a pair, means over its planes; None where the image is too small."""
+
+    ssim: float | None
+    msssim: float | None
+
+
+def similarity(planes: list[tuple[Plane, Plane]], *, multiscale: bool) -> Similarity:
+    """SSIM and, when asked for, MS-SSIM: means over the planes (pairs of (H, W) arrays in 0..255)."""
+    smaller_side = min(planes[0][0].shape)
+    if smaller_side < SSIM_WINDOW:
+        return Similarity(None, None)
+    multiscale = multiscale and smaller_side >= MSSSIM_MIN_SIDE
+    single, multi = 0.0, 0.0
+    for first, second in planes:
+        value, contrast = _ssim_of_plane(first, second)
+        single += value
+        if multiscale:
+            product = max(contrast, 0.0) ** _MSSSIM_WEIGHTS[0]
+            for weight in _MSSSIM_WEIGHTS[1:]:
+                first, second = _halve(first), _halve(second)
+                value, contrast = _ssim_of_plane(first, second)
+                product *= max(value if weight == _MSSSIM_WEIGHTS[-1] else contrast, 0.0) ** weight
+            multi += product
+    return Similarity(single / len(planes), multi / len(planes) if multiscale else None)
+
+
+@cache
+def _window() -> NDArray[np.float64]:
+    offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
+    window = np.exp(-(offsets**2) / (2 * _SSIM_SIGMA**2))
+    return window / window.sum()
+
+
+def _ssim_of_plane(first: Plane, second: Plane) -> tuple[float, float]:
+    """(mean SSIM, mean contrast-structure term) over all windows that lie wholly inside the plane."""
+    from scipy.ndimage import correlate1d
+
+    height, width = first.shape
+    margin = SSIM_WINDOW // 2
+    total, total_contrast = 0.0, 0.0
+    for top in range(0, height - 2 * margin, STRIP_ROWS):
+        x = first[top : top + STRIP_ROWS + 2 * margin].astype(np.float64)
+        y = second[top : top + STRIP_ROWS + 2 * margin].astype(np.float64)
+        # The variances enter only as their sum, so that four means suffice: x, y, x^2 + y^2, x y.
+        moments = np.stack([x, y, x * x + y * y, x * y])
+        moments = correlate1d(moments, _window(), axis=1)[:, margin:-margin]
+        mean_x, mean_y, square, product = correlate1d(moments, _window(), axis=2)[:, :, margin:-margin]
+        mean_product = mean_x * mean_y
+        mean_square = mean_x * mean_x + mean_y * mean_y
+        contrast = (2 * (product - mean_product) + _C2) / (square - mean_square + _C2)
+        total_contrast += float(contrast.sum())
+        contrast *= (2 * mean_product + _C1) / (mean_square + _C1)
+        total += float(contrast.sum())
+    windows = (height - 2 * margin) * (width - 2 * margin)
+    return total / windows, total_contrast / windows
+
+
+def _halve(plane: Plane) -> Plane:
+    """Means of 2x2 blocks; an odd side is preceded by zeros, as pytorch-msssim's padded pooling does."""
+    padded = np.pad(plane, [(side % 2, 0) for side in plane.shape])
+    # Four halvings of 8-bit samples need 16 bits: exact in float32.
+    dtype = np.float64 if plane.dtype == np.float64 else np.float32
+    total: Plane = padded[0::2, 0::2].astype(dtype)
+    for rows, columns in ((0, 1), (1, 0), (1, 1)):
+        total += padded[rows::2, columns::2]
+    total *= 0.25
+    return total

@@ -1,0 +1,85 @@
+"""Rows of the results table: from a rendering and its metrics, or from what a variant's id alone says."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from synthcomp_core.codecs import CodecId
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.snapshots import find_snapshot
+from synthcomp_core.metrics import Metrics, bits_per_pixel
+from synthcomp_core.results.table import ResultRow
+from synthcomp_core.variants.rendering import Rendering
+from synthcomp_core.variants.variant import Variant
+
+
+@dataclass(frozen=True)
+class CodecPoint:
+    """Where a codec stands: family or architecture, and the point on its rate-distortion curve."""
+
+    family: str
+    quality: int | None = None
+    lmbda: float | None = None
+    distortion: str | None = None
+    trained_on: str | None = None
+
+
+def describe_codec(codec_id: str) -> CodecPoint:
+    """Family and quality of a classical codec id, or what a snapshot's card says; SynthcompError when unknown."""
+    parsed = CodecId.parse(codec_id)
+    if not parsed.is_learned:
+        return CodecPoint(parsed.family, quality=parsed.quality)
+    card = find_snapshot(codec_id)
+    return CodecPoint(card.architecture, card.quality, card.lmbda, card.distortion, card.trained_on)
+
+
+def result_row(rendering: Rendering, metrics: Metrics, *, dataset: str, image_name: str) -> ResultRow:
+    """The row of one rendering and its metrics; bpp on the reference's pixels."""
+    height, width = rendering.image.shape[:2]
+    estimated, codec, upscaler = rendering.bits_estimated, rendering.codec_arithmetic, rendering.upscaler_arithmetic
+    return dataclasses.replace(
+        bare_row(dataset, image_name, rendering.variant),
+        width=width,
+        height=height,
+        num_bytes=rendering.num_bytes,
+        bpp=bits_per_pixel(rendering.num_bytes, width, height),
+        bpp_estimated=None if estimated is None else estimated / (width * height),
+        encode_s=rendering.encode_s,
+        decode_s=rendering.decode_s,
+        upscale_s=rendering.upscale_s,
+        precision=None if codec is None else codec.precision,
+        device=None if codec is None else codec.device,
+        upscaler_precision=None if upscaler is None else upscaler.precision,
+        upscaler_device=None if upscaler is None else upscaler.device,
+        **dataclasses.asdict(metrics),
+    )
+
+
+def bare_row(dataset: str, image_name: str, variant: Variant, *, error: str | None = None) -> ResultRow:
+    """A row with what the variant's id says, and nothing measured. error: why its task failed."""
+    try:
+        point = describe_codec(variant.codec)
+    except SynthcompError:
+        point = _foreign_point(variant.codec)
+    return ResultRow(
+        dataset=dataset,
+        image=image_name,
+        variant=str(variant),
+        codec=point.family,
+        quality=point.quality,
+        lmbda=point.lmbda,
+        distortion=point.distortion,
+        trained_on=point.trained_on,
+        scale=variant.scale,
+        upscaler=variant.upscaler,
+        error=error,
+    )
+
+
+def _foreign_point(codec_id: str) -> CodecPoint:
+    """The point of a codec that is not installed, as far as an id such as ``bpg-q32`` or ``m-q4-mse`` says it."""
+    family, _, rest = codec_id.partition("-q")
+    digits, *words = rest.split("-")
+    distortion = "ms-ssim" if "msssim" in words else "mse" if "mse" in words else None
+    return CodecPoint(family, int(digits) if digits.isdecimal() and len(digits) < 6 else None, distortion=distortion)

@@ -1,0 +1,118 @@
+"""Evaluations: one way from an image to a row, FLIP once."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+
+import numpy as np
+import pytest
+
+from synthcomp_core.images import Image
+from synthcomp_core.metrics import Metrics, flip_error, measure
+from synthcomp_core.variants import ERROR_MAP, Evaluation, Variant, evaluate, render, result_row
+from tests.pages.conftest import frame
+from tests.tiny_codecs import make_codecs
+
+_TIMES = {"encode_s": None, "decode_s": None, "upscale_s": None}
+
+
+@pytest.fixture
+def flips(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The sizes of the images that FLIP's evaluator was run on, as often as it was."""
+    flip = importlib.import_module("synthcomp_core.metrics.flip")  # The package offers a function of this name.
+
+    calls: list[tuple[int, ...]] = []
+    evaluated = flip._evaluated
+
+    def counted(first: Image, second: Image) -> np.ndarray:
+        calls.append(first.shape)
+        return evaluated(first, second)
+
+    monkeypatch.setattr(flip, "_evaluated", counted)
+    return calls
+
+
+def test_a_row_is_that_of_rendering_and_measuring_by_hand() -> None:
+    image = frame(1, 201, 187)
+    variant = Variant.parse("webp-q60@x1.5-lanczos")
+    evaluated = evaluate(image, variant, dataset="d", image_name="i.png")
+    rendering = render(image, variant)
+    expected = result_row(rendering, measure(image, rendering.image), dataset="d", image_name="i.png")
+    assert dataclasses.replace(evaluated.row, **_TIMES) == dataclasses.replace(expected, **_TIMES)
+    assert np.array_equal(evaluated.rendering.image, rendering.image)
+    assert evaluated.error_map is not None
+    assert np.array_equal(evaluated.error_map, flip_error(image, rendering.image))
+    assert evaluated.row.flip == evaluated.error_map.mean(dtype=np.float64)
+
+
+def test_flip_is_computed_once_for_mean_map_and_image(flips: list[tuple[int, ...]]) -> None:
+    image = frame(1, 200, 180)  # Under a strip's height, so that one run covers all of it.
+    evaluated = evaluate(image, Variant("jpeg-q20"), dataset="d", image_name="i.png", want=(ERROR_MAP,))
+    assert evaluated.error_image() is not None and evaluated.row.flip is not None
+    assert flips == [(180, 200, 3)]
+
+
+def test_a_map_is_made_without_the_metric_and_neither_when_unasked(flips: list[tuple[int, ...]]) -> None:
+    image = frame(1, 64, 64)
+    names = {"dataset": "d", "image_name": "i.png"}
+    alone = evaluate(image, Variant("jpeg-q20"), metrics=("psnr_rgb",), want=(ERROR_MAP,), **names)
+    assert alone.error_map is not None and alone.row.flip is None
+    without = evaluate(image, Variant("jpeg-q20"), metrics=("psnr_rgb",), **names)
+    assert without.error_map is None and without.error_image() is None
+    assert len(flips) == 1
+
+
+def test_the_image_is_there_before_the_map_and_the_map_before_the_metrics() -> None:
+    seen: list[Evaluation] = []
+    last = evaluate(frame(1, 64, 64), Variant("webp-q50"), dataset="d", image_name="i", on_stage=seen.append)
+    assert [stage.error_map is not None for stage in seen] == [False, True]
+    assert all(stage.metrics == Metrics() and stage.row.num_bytes == last.row.num_bytes for stage in seen)
+    assert last.metrics.psnr_rgb is not None
+
+
+def test_a_row_says_what_networks_computed_in_and_on(artifacts: object) -> None:
+    make_codecs(("mbt2018-q4-mse-games",))
+    image = frame(1, 70, 66)
+    for precision in ("float32", "bfloat16"):
+        row = evaluate(
+            image,
+            Variant("mbt2018-q4-mse-games"),
+            dataset="d",
+            image_name="i",
+            metrics=("psnr_rgb",),
+            precision=precision,
+            device="cpu",
+        ).row
+        assert (row.precision, row.device) == (precision, "cpu")
+        assert row.upscaler_precision is None and row.upscaler_device is None
+    plain = evaluate(image, Variant("png"), dataset="d", image_name="i", metrics=("psnr_rgb",)).row
+    assert plain.precision is None and plain.device is None
+
+
+def test_the_upscaler_obeys_the_precision(artifacts: object) -> None:
+    from tests.upscalers.random_rcan import save_random_rcan
+
+    save_random_rcan("rcan-x2-games", scale=2)
+    for precision in ("float32", "bfloat16"):
+        row = evaluate(
+            frame(1, 64, 48),
+            Variant.parse("none@x2-rcan"),
+            dataset="d",
+            image_name="i",
+            metrics=("psnr_rgb",),
+            precision=precision,
+            device="cpu",
+        ).row
+        assert (row.upscaler_precision, row.upscaler_device) == (precision, "cpu")
+        assert row.precision is None
+
+
+def test_the_bit_image_has_the_reference_s_size(artifacts: object) -> None:
+    make_codecs(("mbt2018-q4-mse-games",))
+    evaluated = evaluate(
+        frame(1, 150, 90), Variant.parse("mbt2018-q4-mse-games@x2-bicubic"), dataset="d", image_name="i", metrics=()
+    )
+    bits = evaluated.bit_image()
+    assert bits is not None and bits.shape == (90, 150, 3)
+    assert evaluate(frame(1, 20, 20), Variant("png"), dataset="d", image_name="i", metrics=()).bit_image() is None
