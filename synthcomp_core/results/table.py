@@ -28,7 +28,8 @@ class ResultRow:
 
     (dataset, image, variant) names the row. width, height: of the reference, in pixels. num_bytes: of the bitstream;
     bpp: its bits a reference pixel; bpp_estimated: the same from likelihoods. psnr_*: dB, inf when identical. Times in
-    seconds. error: why the task failed, one line.
+    seconds. precision, device: what the codec computed in ("bfloat16") and on ("cpu"); upscaler_*: the same of the
+    upscaler. error: why the task failed, one line.
     """
 
     dataset: str
@@ -57,14 +58,22 @@ class ResultRow:
     encode_s: float | None = None
     decode_s: float | None = None
     upscale_s: float | None = None
+    precision: str | None = None
+    device: str | None = None
+    upscaler_precision: str | None = None
+    upscaler_device: str | None = None
     error: str | None = None
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(ResultRow))
 KEY_COLUMNS: tuple[str, ...] = ("dataset", "image", "variant")
-TEXT_COLUMNS: tuple[str, ...] = (*KEY_COLUMNS, "codec", "distortion", "trained_on", "upscaler", "error")
+MACHINE_COLUMNS: tuple[str, ...] = ("precision", "device", "upscaler_precision", "upscaler_device")
+TEXT_COLUMNS: tuple[str, ...] = (
+    *(*KEY_COLUMNS, "codec", "distortion", "trained_on", "upscaler"),
+    *(*MACHINE_COLUMNS, "error"),
+)
 NUMBER_COLUMNS: tuple[str, ...] = tuple(name for name in COLUMNS if name not in TEXT_COLUMNS)
-OPTIONAL_COLUMNS: tuple[str, ...] = ("ssimulacra2",)  # Joined the table after the others.
+OPTIONAL_COLUMNS: tuple[str, ...] = ("ssimulacra2", *MACHINE_COLUMNS)  # Tables of older versions lack them.
 METRIC_COLUMNS: tuple[str, ...] = COLUMNS[COLUMNS.index("psnr_rgb") : COLUMNS.index("ssimulacra2") + 1]
 INTEGER_COLUMNS: tuple[str, ...] = ("width", "height", "num_bytes")
 MEAN_IMAGE = "(mean)"  # Stands for the image in a row of published means over a whole data set.
@@ -222,8 +231,10 @@ def unchecked_table(content: bytes, *, name: str) -> pd.DataFrame:
         if column in wanted and compute.any(compute.is_nan(arrow[column])).as_py():
             raise _first_error(content, header, name, None)
     table = arrow.to_pandas(split_blocks=True).reindex(columns=list(COLUMNS))  # Columns are not copied together.
-    for column in OPTIONAL_COLUMNS:
-        table[column] = table[column].astype("float64")
+    for column in set(OPTIONAL_COLUMNS) - set(header):
+        table[column] = table[column].astype("object" if column in TEXT_COLUMNS else "float64")
+        if column in TEXT_COLUMNS:
+            table[column] = table[column].astype("category")
     return table
 
 

@@ -58,7 +58,7 @@ def test_the_columns_are_those_of_the_design() -> None:
     assert HEADER == (
         "dataset,image,width,height,variant,codec,quality,lmbda,distortion,trained_on,scale,upscaler,num_bytes,bpp,"
         "bpp_estimated,psnr_rgb,psnr_y,ssim_rgb,ssim_y,msssim_rgb,msssim_y,flip,ssimulacra2,encode_s,decode_s,upscale_s,"
-        "error"
+        "precision,device,upscaler_precision,upscaler_device,error"
     )
 
 
@@ -66,6 +66,7 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     rows = [
         row("a, b.png", psnr_rgb=math.inf, bpp=2.0000001, lmbda=0.0067, trained_on="games", distortion="ms-ssim"),
         row('quo"ted.png', variant="mbt2018-q4-mse-games@x2-rcan", scale=2.0, upscaler="rcan", ssimulacra2=-12.5),
+        row("d.png", precision="bfloat16", device="cpu", upscaler_precision="float32", upscaler_device="cuda:0"),
         row("ünïcödé 图.png", psnr_rgb=1 / 3, error="it broke; badly"),
         ResultRow(dataset="games", image="c.png", variant="none"),
     ]
@@ -106,7 +107,8 @@ def test_empty_cells_are_not_measured_and_inf_is_an_identical_image() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["bom", "crlf", "no end", "blank end", "quoted", "reordered", "extra", "without ssimulacra2"]
+    "change",
+    ["bom", "crlf", "no end", "blank end", "quoted", "reordered", "extra", "without ssimulacra2", "without machine"],
 )
 def test_harmless_ways_of_writing_the_same_table_are_read_alike(change: str) -> None:
     content = rows_to_csv([row(), row("b.png")])
@@ -126,10 +128,26 @@ def test_harmless_ways_of_writing_the_same_table_are_read_alike(change: str) -> 
             content = "\n".join(",".join(reversed(cells)) for cells in lines) + "\n"
         case "extra":
             content = "\n".join(",".join([*cells, "note"]) for cells in lines) + "\n"
+        case "without ssimulacra2":
+            content = without(lines, "ssimulacra2")
         case _:
-            position = COLUMNS.index("ssimulacra2")
-            content = "\n".join(",".join(cells[:position] + cells[position + 1 :]) for cells in lines) + "\n"
+            content = without(lines, "precision", "device", "upscaler_precision", "upscaler_device")
     assert table_rows(parse_results(content.encode(), name="r.csv")) == [row(), row("b.png")]
+
+
+def without(lines: list[list[str]], *names: str) -> str:
+    """The table of these lines without some of its columns."""
+    kept = [position for position, name in enumerate(COLUMNS) if name not in names]
+    return "\n".join(",".join(cells[position] for position in kept) for cells in lines) + "\n"
+
+
+def test_a_table_of_before_precision_and_device_is_read_and_written_again_with_them_empty() -> None:
+    path = PROJECT_ROOT / "artifacts" / "results" / "compact.csv"
+    assert "upscaler_device" not in path.read_text().splitlines()[0]
+    table = read_results(path)
+    assert list(table.columns) == list(COLUMNS)
+    assert table[["precision", "device", "upscaler_precision", "upscaler_device"]].isna().all().all()
+    assert parse_results(table_to_csv(table).encode(), name="copy").equals(table)
 
 
 def _lines(*lines: str) -> bytes:
@@ -154,8 +172,8 @@ GARBAGE: dict[str, tuple[bytes, str]] = {
     "no header": (_lines(_ROW), "not a results table"),
     "missing column": (csv_with().replace(b"psnr_y", b"psnr_z"), "column psnr_y is missing"),
     "column twice": (csv_with().replace(b"ssimulacra2", b"flip"), "column 'flip' occurs twice"),
-    "too few cells": (_lines(HEADER, _ROW, "games,b.png,100"), "row 3: 3 cells where the header has 27"),
-    "too many cells": (_lines(HEADER, _ROW, _ROW + ",1,2"), "row 3: 29 cells where the header has 27"),
+    "too few cells": (_lines(HEADER, _ROW, "games,b.png,100"), "row 3: 3 cells where the header has 31"),
+    "too many cells": (_lines(HEADER, _ROW, _ROW + ",1,2"), "row 3: 33 cells where the header has 31"),
     "blank row": (_lines(HEADER, "", _ROW), "row 2, column dataset: the cell is empty"),
     "open quote": (_lines(HEADER, _ROW, 'games,"b.png' + _ROW[11:]), "not well-formed CSV"),
     "text in a number": (csv_with(psnr_rgb="high"), "row 3, column psnr_rgb: 'high' is not a number"),
@@ -260,7 +278,7 @@ def test_a_killed_writer_leaves_a_file_that_reads_and_goes_on(tmp_path: Path) ->
     program = """
 import sys, itertools
 from pathlib import Path
-from synthcomp_core.results import ResultRow, append_rows
+from synthcomp_core.results.table import ResultRow, append_rows
 for number in itertools.count():
     append_rows(Path(sys.argv[1]), [ResultRow("games", f"{number}.png", variant="png", error="y" * 5000)])
 """
