@@ -20,3 +20,14 @@ def span(on_progress: OnProgress, start: float, stop: float) -> OnProgress:
         on_progress(start + (stop - start) * fraction, stage)
 
     return report
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: "40 s", "12 min", "3.5 h".
+
+    >>> duration(40), duration(750), duration(12600)
+    ('40 s', '12 min', '3.5 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -94,10 +94,12 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         import numba
 
+        kernel: Callable[..., Any]
         try:
-            return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+            kernel = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
         except RuntimeError:  # numba found no writable cache folder: compile anew in every process
-            return numba.njit(nogil=True, error_model="numpy", **options)(function)
+            kernel = numba.njit(nogil=True, error_model="numpy", **options)(function)
+        return kernel
 
     return decorate
 
@@ -135,7 +137,7 @@ def ensure_torchvision() -> None:
 
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[name]
-        library = torch.library.Library("torchvision", "DEF")
+        library: Any = torch.library.Library("torchvision", "DEF")
         library.define(f"nms{_SCHEMA}")
         library.define(f"qnms{_SCHEMA}")
         _libraries.append(library)

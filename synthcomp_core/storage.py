@@ -10,6 +10,11 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from synthcomp_core.errors import SynthcompError
+
+# The one rule for names, of runs, data sets and the like, that become folders.
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+NAME_FORM = 'at most 80 letters, digits, ".", "_" and "-", beginning with a letter or digit'
 _UNSAFE = re.compile(r"[^A-Za-z0-9._@+-]+")
 _MAX_NAME = 100
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +54,13 @@ def project_relative(path: Path) -> str:
 def safe_name(text: str) -> str:
     """``text`` as part of a file name on any system: letters, digits and ._@+- only, never empty or hidden."""
     return _UNSAFE.sub("-", text).strip(".-")[:_MAX_NAME] or "unnamed"
+
+
+def check_name(text: str, what: str) -> str:
+    """``text`` itself when it can name a folder on any system, else SynthcompError saying so of ``what``."""
+    if not NAME_PATTERN.fullmatch(text):
+        raise SynthcompError(f"{what} {text!r} is not usable as a name: expected {NAME_FORM}.")
+    return text
 
 
 def file_sha256(path: Path) -> str:

@@ -10,17 +10,23 @@ import typer
 from rich.table import Table
 
 from synthcomp_core import codecs, metrics, storage, upscalers
-from synthcomp_core.cli.console import errors, output, print_json, print_record, progress_bar
+from synthcomp_core.cli.console import output, print_json, print_record, progress_bar
+from synthcomp_core.cli.options import (
+    DEFAULT_MEGAPIXELS,
+    AsJson,
+    Device,
+    MaxMegapixels,
+    Precision,
+    WithSsimulacra2,
+    metric_names,
+    read_noted,
+)
 from synthcomp_core.errors import BitstreamError
-from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image, write_png
+from synthcomp_core.images import write_png
 from synthcomp_core.library.snapshots import installed_ids
-from synthcomp_core.results.table import rows_to_csv
+from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Variant, evaluate
 
-MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]
-Precision = Annotated[str, typer.Option(help="Arithmetic of a learned codec's transforms: auto, float32 or bfloat16.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
 _MAX_BITSTREAM_BYTES = 2**30
 
 bitstream_app = typer.Typer(help="Look into a .scb bitstream.", no_args_is_help=True)
@@ -84,14 +90,15 @@ def encode(
     out: Annotated[Path, typer.Argument(help="The bitstream to write.")],
     codec: Annotated[str, typer.Option(help="Codec id, as in webp-q80 or mbt2018-q4-mse-games; `list` shows them.")],
     precision: Precision = "auto",
-    max_megapixels: MaxMegapixels = _DEFAULT_MEGAPIXELS,
+    device: Device = None,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
     """Encode an image into a bitstream.
 
     Example: python -m synthcomp_core encode frame.png frame.scb --codec mbt2018-q4-mse-games
     """
-    coder = codecs.parse_codec(codec, precision=precision)
-    loaded = _read(image, max_megapixels)
+    coder = codecs.parse_codec(codec, precision=precision, device=device)
+    loaded = read_noted(image, max_megapixels)
     height, width = loaded.image.shape[:2]
     with progress_bar("encode") as on_progress:
         bitstream = coder.encode(loaded.image, on_progress=on_progress)
@@ -109,6 +116,7 @@ def decode(
     ],
     out: Annotated[Path, typer.Argument(help="The PNG to write.")],
     precision: Precision = "auto",
+    device: Device = None,
 ) -> None:
     """Decode a bitstream into a PNG; a .scb names its own snapshot, so no option is needed.
 
@@ -116,7 +124,7 @@ def decode(
     """
     content = _read_bitstream(bitstream)
     with progress_bar("decode") as on_progress:
-        image = codecs.decode(content, precision=precision, on_progress=on_progress)
+        image = codecs.decode(content, precision=precision, device=device, on_progress=on_progress)
     write_png(image, out)
     output.print(f"{out}: {image.shape[1]}x{image.shape[0]}", highlight=False, soft_wrap=True)
 
@@ -127,9 +135,10 @@ def render_(
     variant: Annotated[str, typer.Option(help="Variant id, as in webp-q80 or mbt2018-q4-mse-games@x2-bicubic.")],
     bitstream: Annotated[Path | None, typer.Option(help="Also write the bitstream here.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the row of the results table here.")] = None,
-    with_ssimulacra2: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 too (slow).")] = False,
+    with_ssimulacra2: WithSsimulacra2 = False,
     precision: Precision = "auto",
-    max_megapixels: MaxMegapixels = _DEFAULT_MEGAPIXELS,
+    device: Device = None,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     json: AsJson = False,
 ) -> None:
     """Send an image through a variant (downscale, encode, decode, upscale), measure it, and keep what is asked for.
@@ -137,15 +146,16 @@ def render_(
     Example: python -m synthcomp_core render frame.png out.png --variant webp-q80 --bitstream out.webp --csv row.csv
     """
     parsed = Variant.parse(variant)
-    loaded = _read(image, max_megapixels)
+    loaded = read_noted(image, max_megapixels)
     with progress_bar("render") as on_progress:
         evaluation = evaluate(
             loaded.image,
             parsed,
             dataset=image.parent.name,
             image_name=image.name,
-            metrics=_metric_names(with_ssimulacra2),
+            metrics=metric_names(with_ssimulacra2=with_ssimulacra2),
             precision=precision,
+            device=device,
             on_progress=on_progress,
         )
     row, rendering = evaluation.row, evaluation.rendering
@@ -163,17 +173,17 @@ def render_(
 def measure(
     reference: Annotated[Path, typer.Argument(help="The reference image.")],
     image: Annotated[Path, typer.Argument(help="The image to measure; it must have the reference's size.")],
-    with_ssimulacra2: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 too (slow).")] = False,
-    max_megapixels: MaxMegapixels = _DEFAULT_MEGAPIXELS,
+    with_ssimulacra2: WithSsimulacra2 = False,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     json: AsJson = False,
 ) -> None:
     """Measure an image against a reference: PSNR, SSIM, MS-SSIM, FLIP.
 
     Example: python -m synthcomp_core measure frame.png decoded.png --json
     """
-    first = _read(reference, max_megapixels)
-    second = _read(image, max_megapixels)
-    names = _metric_names(with_ssimulacra2)
+    first = read_noted(reference, max_megapixels)
+    second = read_noted(image, max_megapixels)
+    names = metric_names(with_ssimulacra2=with_ssimulacra2)
     with progress_bar("measure") as on_progress:
         measured = metrics.measure(first.image, second.image, metrics=names, on_progress=on_progress)
     values = {name: value for name, value in dataclasses.asdict(measured).items() if name in names}
@@ -212,13 +222,6 @@ def bitstream_show(
         print_record(record)
 
 
-def _read(path: Path, max_megapixels: float) -> LoadedImage:
-    loaded = read_image(path, max_pixels=int(max_megapixels * 1e6))
-    for note in loaded.notes:
-        errors.print(f"{path.name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    return loaded
-
-
 def _read_bitstream(path: Path) -> bytes:
     if not path.is_file():
         raise BitstreamError(f"There is no bitstream file {path}.")
@@ -227,10 +230,3 @@ def _read_bitstream(path: Path) -> bytes:
             f"{path.name} is larger than any bitstream this program reads ({_MAX_BITSTREAM_BYTES:,} bytes)."
         )
     return path.read_bytes()
-
-
-def _metric_names(with_ssimulacra2: bool) -> list[str]:
-    names = list(metrics.DEFAULT_METRICS)
-    if with_ssimulacra2 and "ssimulacra2" not in names:
-        names.append("ssimulacra2")
-    return names

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from synthcomp_core.cli.console import output, print_json
+from synthcomp_core.cli.options import AsJson
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library import snapshots
 
@@ -30,20 +31,19 @@ def import_(
     half: Annotated[bool, typer.Option(help="Store the weights in float16 (half the size).")] = True,
     replace: Annotated[bool, typer.Option(help="Replace a snapshot of the same id.")] = False,
 ) -> None:
-    """Import a codec's or upscaler's checkpoint; architecture and channels are read off the weights.
+    """Import a codec's or upscaler's checkpoint; architecture and channels are read from the weights.
 
     Example: python -m synthcomp_core snapshot import mbt2018_q4_mse_500ep.pth.tar --id mbt2018-q4-mse-thesis
     """
     if snapshots.snapshot_path(id_).exists() and not replace:
         raise SnapshotError(f"There is a snapshot {id_!r} already; choose another --id or add --replace.")
-    if distortion not in (None, "mse", "ms-ssim"):
-        raise SnapshotError(f"Distortion {distortion!r} is unknown; it is mse or ms-ssim.")
+    preserved = None if distortion is None else snapshots.Distortion.parse(distortion)
     state_dict = snapshots.read_checkpoint(file)
     from synthcomp_core.codecs import checkpoints
 
     if checkpoints.is_codec(state_dict):
         card = checkpoints.import_codec(
-            state_dict, id=id_, quality=quality, lmbda=lmbda, distortion=distortion, trained_on=trained_on,
+            state_dict, id=id_, quality=quality, lmbda=lmbda, distortion=preserved, trained_on=trained_on,
             steps=steps, source=source, licence=licence, half=half,
         )  # fmt: skip
     else:
@@ -58,7 +58,7 @@ def import_(
 @snapshot_app.command()
 def show(
     snapshot_id: Annotated[str, typer.Argument(metavar="ID", help="A snapshot's id; `list` prints them.")],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Print a snapshot's card.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,17 +11,24 @@ from rich.table import Table
 
 from synthcomp_core import storage
 from synthcomp_core.cli.console import errors, output, progress_bar
+from synthcomp_core.cli.options import (
+    DEFAULT_MEGAPIXELS,
+    Device,
+    MaxMegapixels,
+    Precision,
+    WithSsimulacra2,
+    metric_names,
+    parse_size,
+    read_noted,
+)
 from synthcomp_core.errors import ImageError, SynthcompError
-from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image, write_png
+from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, write_png
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
-from synthcomp_core.upscalers.fsr_table import FsrTable, format_value
+from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, FsrTable, format_value
 
-MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]
-_DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
 _TABLE_WIDTH = 120  # characters
 _MAX_OUTPUT_PIXELS = 8 * DEFAULT_MAX_PIXELS
-_SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
 
 
 def register(app: typer.Typer) -> None:
@@ -35,13 +41,14 @@ def upscale(
     image: Annotated[Path, typer.Argument(help="The image to enlarge.")],
     out: Annotated[Path, typer.Argument(help="The PNG to write.")],
     method: Annotated[str, typer.Option(help="Upscaler id, as in fsr1, rcan or lanczos; `list` shows them.")] = "fsr1",
-    scale: Annotated[float | None, typer.Option(help="Enlargement a side, as in 2 or 1.5.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Size to give, as in 1920x1080.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Enlargement per side, as in 2 or 1.5.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the output, as in 1920x1080.")] = None,
     sharpness: Annotated[
         str | None, typer.Option(metavar="STOPS|off", help="RCAS of fsr1: 0 (sharpest) to 2 stops, or off.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="Arithmetic of a network: auto, float32 or bfloat16.")] = "auto",
-    max_megapixels: MaxMegapixels = _DEFAULT_MEGAPIXELS,
+    precision: Precision = "auto",
+    device: Device = None,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
     """Enlarge an image by FSR 1, RCAN or interpolation.
 
@@ -50,10 +57,11 @@ def upscale(
     upscaler_id = _with_sharpness(method, sharpness)
     if (scale is None) == (size is None):
         raise SynthcompError("Give either --scale, as in --scale 1.5, or --size, as in --size 1920x1080.")
-    loaded = _read(image, max_megapixels)
+    loaded = read_noted(image, max_megapixels)
     height, width = loaded.image.shape[:2]
     target = _target_size(width, height, scale, size)
-    upscaler = parse_upscaler(upscaler_id, scale=max(target[0] / width, target[1] / height), precision=precision)
+    factor = max(target[0] / width, target[1] / height)
+    upscaler = parse_upscaler(upscaler_id, scale=factor, precision=precision, device=device)
     if note := upscaling_note(upscaler_id, (width, height), target):
         errors.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     with progress_bar("upscale") as on_progress:
@@ -65,7 +73,7 @@ def upscale(
 
 
 def fsr(
-    source: Annotated[Path, typer.Argument(help="A folder (or zip) of FSR samples, or an image to scale down here.")],
+    source: Annotated[Path, typer.Argument(help="A folder (or zip) of FSR samples, or an image to downscale here.")],
     csv: Annotated[Path | None, typer.Option(help="Also write the rows here.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Also write the table of means here.")] = None,
     method: Annotated[
@@ -74,8 +82,8 @@ def fsr(
     curve: Annotated[
         float | None, typer.Option(metavar="SCALE", help="Of an image: also metrics over sharpness.")
     ] = None,
-    with_ssimulacra2: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 too (slow).")] = False,
-    max_megapixels: MaxMegapixels = _DEFAULT_MEGAPIXELS,
+    with_ssimulacra2: WithSsimulacra2 = False,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
     """Compare FSR 1's modes, sharpened and not, RCAN and interpolation with native images.
 
@@ -84,20 +92,23 @@ def fsr(
 
     Example: python -m synthcomp_core fsr fsr-samples --csv fsr.csv
     """
-    metrics = (*fsr_benchmark.DEFAULT_METRICS, *(("ssimulacra2",) if with_ssimulacra2 else ()))
-    if source.is_dir() or source.suffix.lower() == ".zip":
+    metrics = metric_names(with_ssimulacra2=with_ssimulacra2, base=DEFAULT_METRICS)
+    holds_samples = source.is_dir() or source.suffix.lower() == ".zip"
+    if holds_samples and curve is not None:
+        raise SynthcompError(f"--curve needs an image to downscale; {source.name} holds samples, so leave it out.")
+    if holds_samples:
         with progress_bar("fsr") as on_progress:
             table = fsr_benchmark.evaluate_samples(source, metrics=metrics, on_progress=on_progress)
         _print_rows(table)
     else:
-        loaded = _read(source, max_megapixels)
+        loaded = read_noted(source, max_megapixels)
         with progress_bar("fsr") as on_progress:
             table = fsr_benchmark.evaluate_image(
                 loaded.image, loaded.name, upscaler_ids=method, metrics=metrics, on_progress=on_progress
             )
     _print_means(table)
-    if curve is not None and not source.is_dir():
-        _print_curve(_read(source, max_megapixels), curve, metrics)
+    if curve is not None:
+        _print_curve(read_noted(source, max_megapixels), curve, metrics)
     for row in table.errors:
         errors.print(f"{row.error}", style="red", markup=False, highlight=False, soft_wrap=True)
     output.print(table.verdict(), highlight=False, soft_wrap=True)
@@ -131,22 +142,12 @@ def _target_size(width: int, height: int, scale: float | None, size: str | None)
             raise SynthcompError(f"The scale is {scale:g}; it must be above 0.")
         target = mode_size(width, height, scale)
     else:
-        match = _SIZE.fullmatch(size or "")
-        if not match:
-            raise SynthcompError(f"Size {size!r} is not of the form WIDTHxHEIGHT, as in 1920x1080.")
-        target = int(match[1]), int(match[2])
+        target = parse_size(size or "")
     if target[0] * target[1] > _MAX_OUTPUT_PIXELS:
         raise ImageError(
             f"{target[0]} x {target[1]} is more than an output may have, {_MAX_OUTPUT_PIXELS / 1e6:g} megapixels."
         )
     return target
-
-
-def _read(path: Path, max_megapixels: float) -> LoadedImage:
-    loaded = read_image(path, max_pixels=int(max_megapixels * 1e6))
-    for note in loaded.notes:
-        errors.print(f"{path.name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    return loaded
 
 
 def _print_rows(table: FsrTable) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcomp_core.errors import SnapshotError
-from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, save_snapshot, weights_sha256
+from synthcomp_core.library.snapshots import Distortion, SnapshotCard, load_snapshot, save_snapshot, weights_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +20,6 @@ ARCHITECTURES = (
     "cheng2020-anchor",
     "cheng2020-attn",
 )
-DISTORTIONS = ("mse", "ms-ssim")
 _RANDOM_SEED = 0
 
 # Buffers that CompressAI's classes make anew; a snapshot keeps parameters only.
@@ -146,8 +145,7 @@ def import_codec(
     """
     from synthcomp_core.codecs.entropy.latents import entropy_model
 
-    if distortion not in (None, *DISTORTIONS):
-        raise SnapshotError(f"Unknown distortion {distortion!r}: use one of {', '.join(DISTORTIONS)}.")
+    preserved = None if distortion is None else Distortion.parse(distortion)
     architecture, N, M, tensors = codec_tensors(state_dict, half=half)
     entropy_model(tensors, architecture, M)
     card = SnapshotCard(
@@ -158,7 +156,7 @@ def import_codec(
         M=M,
         quality=quality,
         lmbda=lmbda,
-        distortion=distortion,
+        distortion=preserved,
         trained_on=trained_on,
         steps=steps,
         parameters=sum(tensor.numel() for name, tensor in tensors.items() if tensor.is_floating_point()),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
-from PIL import Image as PillowImage
+import PIL
 from PIL import features
 
 
@@ -62,9 +62,7 @@ def _jxl_version() -> str:
 @cache
 def _png_version() -> str:
     zlib_ng = features.version("zlib_ng")
-    return f"Pillow {PillowImage.__version__}, " + (
-        f"zlib-ng {zlib_ng}" if zlib_ng else f"zlib {features.version('zlib')}"
-    )
+    return f"Pillow {PIL.__version__}, " + (f"zlib-ng {zlib_ng}" if zlib_ng else f"zlib {features.version('zlib')}")
 
 
 _PERCENT = range(1, 101)

@@ -22,9 +22,9 @@ from synthcomp_core.codecs.entropy.latents import (
     position_bits,
 )
 from synthcomp_core.codecs.entropy.scale_tables import UNIT
+from synthcomp_core.codecs.phases import LATENT_STRIDE
 from synthcomp_core.codecs.protocol import Encoding
 from synthcomp_core.codecs.transforms import (
-    LATENT_STRIDE,
     Transforms,
     analyse,
     best_dtype,

@@ -15,11 +15,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import EXTENSIONS, png_bytes, read_image, resize
+from synthcomp_core.images import EXTENSIONS, iter_images, png_bytes, read_image, resize
 from synthcomp_core.images.archives import extract_images
-from synthcomp_core.library.snapshots import check_id
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.storage import artifacts_dir, write_bytes, write_text
+from synthcomp_core.storage import artifacts_dir, check_name, file_sha256, write_bytes, write_text
 
 SPLITS = ("train", "valid", "test")
 CONNECT_S = 30  # Seconds without an answer or a byte after which a download is given up.
@@ -97,22 +96,31 @@ SOURCES: dict[str, Source] = {
 }
 
 
+def _checked(name: str) -> str:
+    return check_name(name, "The data set's name")
+
+
 def data_dir() -> Path:
     """The folder that holds the data sets."""
     return artifacts_dir() / "data"
 
 
 def list_datasets() -> list[DataSetCard]:
-    """The cards of the data sets at hand, by name."""
+    """The cards of the data sets that were fetched or taken in, by name."""
     return [read_card(path.parent.name) for path in sorted(data_dir().glob("*/card.json"))]
 
 
+def has_data_set(name: str) -> bool:
+    """Whether a data set of this name was fetched or taken in."""
+    return (data_dir() / _checked(name) / "card.json").is_file()
+
+
 def read_card(name: str) -> DataSetCard:
-    """The card of a data set at hand; SynthcompError when there is none."""
-    path = data_dir() / check_id(name) / "card.json"
+    """The card of a data set; SynthcompError when there is none of this name."""
+    path = data_dir() / _checked(name) / "card.json"
     if not path.is_file():
         known = ", ".join(SOURCES)
-        raise SynthcompError(f"There is no data set {name!r} at hand; fetch one ({known}, or any folder, zip or URL).")
+        raise SynthcompError(f"There is no data set {name!r}; fetch one ({known}, or any folder, zip or URL).")
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         values["splits"] = tuple((str(split), int(count)) for split, count in values.get("splits", []))
@@ -124,13 +132,13 @@ def read_card(name: str) -> DataSetCard:
 def fetch(what: str, *, name: str | None = None, licence: str = "", on_progress: OnProgress = silent) -> DataSetCard:
     """Bring a data set in: one of SOURCES, a zip's address, or a folder or zip on disk (then ``name`` names it).
 
-    What is there already is not fetched again, so that an interrupted fetch goes on where it stopped, file by file.
-    SynthcompError when the network or the file says no.
+    What is there already is not fetched again, so that an interrupted fetch resumes where it stopped, file by file.
+    SynthcompError when the network or the file fails.
     """
     source = SOURCES.get(what)
     if source is None and name is None:
         name = Path(what).stem.lower()
-    name = check_id(name or what)
+    name = _checked(name or what)
     folder = data_dir() / name
     notes = []
     if source is not None:
@@ -201,7 +209,7 @@ def split_files(name: str, part: str) -> list[Path]:
 def convert(name: str, out: Path, *, downscale: int = 1, on_progress: OnProgress = silent) -> int:
     """Write every image of a data set as PNG into ``out``, smaller by ``downscale`` (bicubic) when above 1.
 
-    Images already there are left, so that an interrupted conversion goes on; the number written now.
+    Images already there are left, so that an interrupted conversion resumes; returns the number written now.
     """
     relative = image_paths(name)
     read_card(name)
@@ -223,11 +231,7 @@ def convert(name: str, out: Path, *, downscale: int = 1, on_progress: OnProgress
 def image_paths(name: str) -> list[str]:
     """The images of a data set, as sorted paths relative to its image folder, with forward slashes."""
     folder = data_dir() / name / "images"
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in EXTENSIONS and path.is_file() and not path.name.startswith(".")
-    )
+    return sorted(path.relative_to(folder).as_posix() for path in iter_images(folder, recursive=True))
 
 
 def _write_card(card: DataSetCard) -> None:
@@ -251,17 +255,14 @@ def _bring(item: Download, folder: Path, *, on_progress: OnProgress) -> str:
     if done.is_file():
         return done.read_text(encoding="utf-8")
     path = _download(item, folder / "downloads", file_name, span(on_progress, 0.0, 0.8))
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(2**20):
-            digest.update(chunk)
+    sha256 = file_sha256(path)
     if path.suffix.lower() in EXTENSIONS:
         images.mkdir(parents=True, exist_ok=True)
         path.replace(images / file_name)
     else:
         extract_images(path, images, on_progress=span(on_progress, 0.8, 1.0))
         path.unlink()
-    note = f"{file_name} sha256 {digest.hexdigest()}"
+    note = f"{file_name} sha256 {sha256}"
     write_text(done, note)
     return note
 
@@ -311,7 +312,7 @@ def _take_in(path: Path, folder: Path, on_progress: OnProgress) -> None:
         return
     if not path.is_dir():
         raise SynthcompError(f"{path} is neither a folder nor a zip file, nor one of {', '.join(SOURCES)}.")
-    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in EXTENSIONS and file.is_file()]
+    files = sorted(iter_images(path, recursive=True))
     for number, file in enumerate(files):
         on_progress(number / len(files), f"copying {file.name}")
         target = folder / "images" / file.relative_to(path)

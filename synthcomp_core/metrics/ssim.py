@@ -83,7 +83,8 @@ def similarity(planes: list[tuple[Plane, Plane]], *, multiscale: bool) -> Simila
 def _window() -> NDArray[np.float64]:
     offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
     window = np.exp(-(offsets**2) / (2 * _SSIM_SIGMA**2))
-    return window / window.sum()
+    normalised: NDArray[np.float64] = window / window.sum()
+    return normalised
 
 
 def _ssim_of_plane(first: Plane, second: Plane) -> tuple[float, float]:

@@ -183,7 +183,7 @@ def _strength(stops: float) -> np.float32:
     """FsrRcasCon's con.x; SynthcompError unless ``stops`` lies in 0..20."""
     if not 0 <= stops <= MAX_SHARPNESS:
         raise SynthcompError(f"Sharpness is {stops:g} stops; it must lie between 0 (sharpest) and {MAX_SHARPNESS:g}.")
-    return np.exp2(-np.float32(stops))
+    return np.float32(np.exp2(-np.float32(stops)))
 
 
 def _in_bands(height: int, fill: Callable[[int, int], None], stage: str, on_progress: OnProgress) -> None:

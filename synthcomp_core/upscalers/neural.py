@@ -25,6 +25,7 @@ from synthcomp_core.library.snapshots import (
     load_snapshot,
     save_snapshot,
 )
+from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.runtime import Arithmetic, Precision, ensure_torchvision, torch_device
 from synthcomp_core.upscalers.rcan import RcanForward
@@ -107,7 +108,8 @@ class _SpandrelForward:
     def __call__(self, pixels: torch.Tensor, on_progress: OnProgress) -> torch.Tensor:
         on_progress(0.0, self._descriptor.architecture.name)
         with torch.inference_mode():
-            return self._descriptor((pixels / 255).to(self.device, self.dtype)).float() * 255
+            enlarged: torch.Tensor = self._descriptor((pixels / 255).to(self.device, self.dtype)).float() * 255
+        return enlarged
 
     def _measure_bytes_per_pixel(self) -> int:
         """Three times the largest pair of a layer's input and output, seen on a small picture."""
@@ -265,7 +267,7 @@ def _forward(
 def _psnr(native: Image, output: torch.Tensor) -> float:
     """Of an output that is not rounded to 8 bits: rounding would hide, or blow up, what arithmetic costs."""
     picture = output[0].permute(1, 2, 0).clip(0, 255).cpu().numpy().astype(np.float64)
-    return float(10 * np.log10(255**2 / max(1e-9, np.mean((picture - native) ** 2))))
+    return decibels(max(1e-9, float(np.mean((picture - native) ** 2))))
 
 
 def _probe_picture(side: int) -> Image:
@@ -275,12 +277,13 @@ def _probe_picture(side: int) -> Image:
     stripes = np.clip(np.sin(40 * x + 25 * y) * 3, 0, 1) * (y > 0.7) * 90.0
     noise = np.random.default_rng(0).normal(0, 3, (side, side, 3))
     base = np.stack([60 + 110 * x, 50 + 120 * y, 140 - 80 * x * y], -1)
-    return np.clip(base + (disc + stripes)[..., None] + noise, 0, 255).astype(np.uint8)
+    picture: Image = np.clip(base + (disc + stripes)[..., None] + noise, 0, 255).astype(np.uint8)
+    return picture
 
 
 def _has_fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     supported: list[Callable[[], bool]] = [
         getattr(torch.cpu, name)
         for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,20 +31,22 @@ class RcanForward:
     """Callable on a (1, 3, h, w) float32 tensor in [0, 255]; gives (1, 3, h * scale, w * scale), unclipped."""
 
     def __init__(self, model: nn.Module, *, dtype: torch.dtype, device: torch.device) -> None:
-        model = copy.deepcopy(model).eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)
+        # spandrel's class says nothing of its parts' types.
+        network: Any = copy.deepcopy(model).eval().requires_grad_(False)
+        network = network.to(device=device, memory_format=torch.channels_last)
         self.dtype, self.device = dtype, device
-        self.scale = int(model.scale)
+        self.scale = int(network.scale)
         self._rgb_range = 255.0
-        if isinstance(model.sub_mean, nn.Identity) or float(model.sub_mean.bias.abs().max()) < _ONE_RANGE:
+        if isinstance(network.sub_mean, nn.Identity) or float(network.sub_mean.bias.abs().max()) < _ONE_RANGE:
             # Trained on pictures in [0, 1]; spandrel cannot tell and takes every mean shift to be for [0, 255].
             self._rgb_range = 1.0
-        self._sub_mean, self._add_mean = model.sub_mean.float(), model.add_mean.float()
-        self._head = model.head.float()
-        self._body = model.body.to(dtype)
-        self._upsampler = model.tail[0].float()
-        self._last = model.tail[1].float()
-        self._num_features = int(model.tail[1].in_channels)
-        self._halo = int(model.tail[1].kernel_size[0]) // 2
+        self._sub_mean, self._add_mean = network.sub_mean.float(), network.add_mean.float()
+        self._head = network.head.float()
+        self._body = network.body.to(dtype)
+        self._upsampler = network.tail[0].float()
+        self._last = network.tail[1].float()
+        self._num_features = int(network.tail[1].in_channels)
+        self._halo = int(network.tail[1].kernel_size[0]) // 2
 
     @property
     def bytes_per_pixel(self) -> int:
@@ -78,7 +81,7 @@ class RcanForward:
         del shallow
         return self._tail(stream) * (255.0 / self._rgb_range)
 
-    def _block(self, block: nn.Module, stream: Tensor) -> None:
+    def _block(self, block: Any, stream: Tensor) -> None:
         """Add a residual channel attention block's branch to ``stream`` in place."""
         first, _, second, attention = block.body
         total = torch.zeros(stream.shape[1], device=self.device)
@@ -94,13 +97,13 @@ class RcanForward:
         for start, stop, part in branch:
             stream[:, :, start:stop] += part.mul_(gate)
 
-    def _residual(self, convolution: nn.Module, stream: Tensor, skip: Tensor) -> Tensor:
+    def _residual(self, convolution: nn.Conv2d, stream: Tensor, skip: Tensor) -> Tensor:
         """``skip`` plus the convolution of ``stream``, held in ``skip``."""
         for start, stop in self._strips(stream, _STRIP_BYTES):
             skip[:, :, start:stop] += self._convolve(convolution, stream, start, stop)
         return skip
 
-    def _convolve(self, layer: nn.Module, source: Tensor, start: int, stop: int) -> Tensor:
+    def _convolve(self, layer: nn.Conv2d, source: Tensor, start: int, stop: int) -> Tensor:
         """Rows start..stop of the layer's output for ``source``, outside of which it sees zeros, in ``dtype``."""
         top, bottom = max(0, start - self._halo), min(source.shape[2], stop + self._halo)
         above, below = top - (start - self._halo), stop + self._halo - bottom

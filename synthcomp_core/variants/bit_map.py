@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from synthcomp_core.codecs.phases import LATENT_STRIDE
 from synthcomp_core.images import Image, crop, resize
-
-_LATENT_STRIDE = 16  # Pixels a latent position stands for, in every architecture supported.
 
 
 def bit_map_image(bit_map: NDArray[np.float32], coded_size: tuple[int, int], size: tuple[int, int]) -> Image:
@@ -20,6 +19,6 @@ def bit_map_image(bit_map: NDArray[np.float32], coded_size: tuple[int, int], siz
 
     largest = float(bit_map.max()) or 1.0
     coloured = colormaps["viridis"](np.clip(bit_map / largest, 0.0, 1.0), bytes=True)[:, :, :3]
-    blocks = np.repeat(np.repeat(coloured, _LATENT_STRIDE, axis=0), _LATENT_STRIDE, axis=1)
+    blocks = np.repeat(np.repeat(coloured, LATENT_STRIDE, axis=0), LATENT_STRIDE, axis=1)
     visible = crop(np.ascontiguousarray(blocks), *coded_size)
     return visible if coded_size == size else resize(visible, size, method="nearest")

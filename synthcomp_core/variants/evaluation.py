@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from synthcomp_core.images import Image
 from synthcomp_core.metrics import DEFAULT_METRICS, ErrorMap, Metrics, flip_colours, flip_error, measure
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.bit_map import bit_map_image
 from synthcomp_core.variants.rendering import Rendering, render
 from synthcomp_core.variants.rows import result_row

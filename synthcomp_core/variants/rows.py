@@ -9,7 +9,7 @@ from synthcomp_core.codecs import CodecId
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.snapshots import find_snapshot
 from synthcomp_core.metrics import Metrics, bits_per_pixel
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.rendering import Rendering
 from synthcomp_core.variants.variant import Variant
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcomp_core.batch.cluster import Workers
-from synthcomp_core.batch.plan import Plan, parse_plan
+from synthcomp_core.batch.plan import Plan, parse_run_plan
 from synthcomp_core.batch.runner import carry_out_plan
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import crop, list_images, read_image, write_png
@@ -89,7 +89,7 @@ def _plan(folder: Path) -> Plan:
     at_hand = _LEARNED in {card.id for card in list_snapshots("codec")}
     variants = [*_VARIANTS, _LEARNED if at_hand else _INSTEAD]
     text = f'variants = {json.dumps(variants)}\n[[datasets]]\nname = "frames"\nfolder = "frames"\n'
-    return parse_plan(text, folder / "bench.toml")
+    return parse_run_plan(text, folder / "bench.toml")
 
 
 def _timed(plan: Plan, run: Path, workers: int) -> _Timing:

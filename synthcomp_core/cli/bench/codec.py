@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from synthcomp_core.cli.bench.machine import (
     append_record,
     describe_machine,
@@ -27,6 +25,7 @@ from synthcomp_core.storage import artifacts_dir
 if TYPE_CHECKING:
     import torch
 
+    from synthcomp_core.codecs.entropy.latents import Units
     from synthcomp_core.codecs.learned import LearnedCodec
     from synthcomp_core.library.snapshots import SnapshotCard
 
@@ -124,6 +123,57 @@ def bench_codec(
     model = model_from_tensors(card, tensors)
     model.update(force=True)
     peer = _CompressaiRun(model, reference, decoded=reference) if against else None
+    runs = _alternate(codec, peer, reference, repeats, on_progress)
+    encode_s, decode_s = _medians(runs.ours)
+    against_encode_s, against_decode_s = _medians(runs.theirs) if peer else (None, None)
+    entropy_encode_s, entropy_decode_s = _entropy_times(codec, reference, runs.bitstream, repeats)
+    bench = CodecBench(
+        architecture=card.architecture,
+        snapshot=snapshot,
+        quality=card.quality,
+        N=card.N or 0,
+        M=card.M or 0,
+        image=name,
+        width=reference.shape[1],
+        height=reference.shape[0],
+        precision=codec.arithmetic.precision,
+        repeats=repeats,
+        encode_s=encode_s,
+        decode_s=decode_s,
+        entropy_encode_s=entropy_encode_s,
+        entropy_decode_s=entropy_decode_s,
+        num_bytes=len(runs.bitstream),
+        bits_estimated=codec.encode_detailed(reference).bits_estimated or 0.0,
+        float_bits=float_code_length_bits(model, *codec.latents(runs.bitstream)),
+        psnr_rgb=psnr(reference, runs.decoded),
+        peak_memory_bytes=runs.peak_bytes,
+        against=against,
+        against_encode_s=against_encode_s,
+        against_decode_s=against_decode_s,
+        against_num_bytes=peer.num_bytes if peer else None,
+        against_psnr_rgb=psnr(reference, peer.decoded) if peer else None,
+        encode_speedup=against_encode_s / encode_s if against_encode_s else None,
+        decode_speedup=against_decode_s / decode_s if against_decode_s else None,
+        machine=describe_machine(),
+    )
+    append_record(results_path(), bench)
+    return bench
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Alternating runs: (encode, decode) seconds of both coders, what ours made, and its peak memory in bytes."""
+
+    ours: list[tuple[float, float]]
+    theirs: list[tuple[float, float]]
+    bitstream: bytes
+    decoded: Image
+    peak_bytes: int | None
+
+
+def _alternate(
+    codec: LearnedCodec, peer: _CompressaiRun | None, reference: Image, repeats: int, on_progress: OnProgress
+) -> _Runs:
     ours: list[tuple[float, float]] = []
     theirs: list[tuple[float, float]] = []
     codec.decode(codec.encode(crop(reference, min(64, reference.shape[1]), min(64, reference.shape[0]))))  # Warm up.
@@ -140,43 +190,10 @@ def bench_codec(
         if peer is not None:
             peer.run()
             theirs.append((peer.encode_s, peer.decode_s))
-    encode_s, decode_s = _medians(ours)
-    against_encode_s, against_decode_s = _medians(theirs) if peer else (None, None)
-    entropy_encode_s, entropy_decode_s = _entropy_times(codec, reference, bitstream, repeats)
-    bench = CodecBench(
-        architecture=card.architecture,
-        snapshot=snapshot,
-        quality=card.quality,
-        N=card.N or 0,
-        M=card.M or 0,
-        image=name,
-        width=reference.shape[1],
-        height=reference.shape[0],
-        precision=str(codec.transforms.dtype).removeprefix("torch."),
-        repeats=repeats,
-        encode_s=encode_s,
-        decode_s=decode_s,
-        entropy_encode_s=entropy_encode_s,
-        entropy_decode_s=entropy_decode_s,
-        num_bytes=len(bitstream),
-        bits_estimated=codec.encode_detailed(reference).bits_estimated or 0.0,
-        float_bits=float_code_length_bits(model, *codec.latents(bitstream)),
-        psnr_rgb=psnr(reference, decoded),
-        peak_memory_bytes=peak,
-        against=against,
-        against_encode_s=against_encode_s,
-        against_decode_s=against_decode_s,
-        against_num_bytes=peer.num_bytes if peer else None,
-        against_psnr_rgb=psnr(reference, peer.decoded) if peer else None,
-        encode_speedup=against_encode_s / encode_s if against_encode_s else None,
-        decode_speedup=against_decode_s / decode_s if against_decode_s else None,
-        machine=describe_machine(),
-    )
-    append_record(results_path(), bench)
-    return bench
+    return _Runs(ours, theirs, bitstream, decoded, peak)
 
 
-def float_code_length_bits(model: Any, z: np.ndarray | None, y: np.ndarray) -> float:
+def float_code_length_bits(model: Any, z: Units | None, y: Units) -> float:
     """Ideal code length in bits that CompressAI's float ``model`` gives decoded latents (integer units of 2^-16).
 
     The sum of -log2 of its likelihoods for z and y, with its context model fed the decoded y.
@@ -185,7 +202,7 @@ def float_code_length_bits(model: Any, z: np.ndarray | None, y: np.ndarray) -> f
 
     from synthcomp_core.codecs.entropy.scale_tables import UNIT
 
-    def tensor(latents: np.ndarray) -> torch.Tensor:
+    def tensor(latents: Units) -> torch.Tensor:
         return torch.from_numpy(latents / UNIT).float().permute(2, 0, 1)[None]
 
     def bits(likelihoods: torch.Tensor) -> float:

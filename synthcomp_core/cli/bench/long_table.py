@@ -13,7 +13,8 @@ import numpy as np
 from synthcomp_core.cli.bench.machine import peak_memory_bytes, reset_peak_memory
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.results.table import COLUMNS, ResultRow, check_table, rows_to_csv, unchecked_table
+from synthcomp_core.results.rows import COLUMNS, ResultRow, rows_to_csv
+from synthcomp_core.results.table import check_table, unchecked_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

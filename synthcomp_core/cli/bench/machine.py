@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcomp_core.errors import ResultsError
+from synthcomp_core.runtime import processor_name, usable_cores
 
 _PROC = Path("/proc/self")
 
@@ -19,14 +20,9 @@ def describe_machine() -> str:
     import torch
 
     return (
-        f"{_processor()}, {usable_cores()} cores, {_memory_gib():.0f} GiB, {platform.system()}, "
+        f"{processor_name()}, {usable_cores()} cores, {_memory_gib():.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
     )
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def reset_peak_memory() -> bool:
@@ -77,16 +73,6 @@ def append_record(path: Path, record: Any) -> None:
 
 def _text(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _memory_gib() -> float:

@@ -87,14 +87,14 @@ def _measure(
     plan: TrainingPlan, model: ModelPlan, name: str, seconds: float, fabric: Any, on_progress: OnProgress
 ) -> list[RecipePoint]:
     from synthcomp_core.training.loop import Trainer
-    from synthcomp_core.training.runner import make_task, starting_weights
+    from synthcomp_core.training.runner import make_training, starting_weights
 
     folder = artifacts_dir() / "runs" / "bench-recipe"
 
     def trainer(settings: ModelPlan) -> Trainer:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        return Trainer(make_task(plan, settings), folder, fabric, start=lambda: starting_weights(plan, settings))
+        return Trainer(make_training(plan, settings), folder, fabric, start=lambda: starting_weights(plan, settings))
 
     trial = trainer(dataclasses.replace(model, steps=10**6))
     trial.advance(1)

@@ -11,9 +11,11 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthcomp_core.progress import OnProgress, silent
 
+Patches = NDArray[np.uint8]  # (batch, patch, patch, 3)
 ROUNDS = 3
 STEPS_A_ROUND = 8
 
@@ -81,7 +83,7 @@ def _round_s(step: Callable[[], None]) -> float:
 _peer: list[Callable[[], None]] = []  # In the peer's process: its step.
 
 
-def _start_peer(patches: np.ndarray, N: int, M: int, threads: int) -> None:
+def _start_peer(patches: Patches, N: int, M: int, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
@@ -92,11 +94,11 @@ def _peer_round_s() -> float:
     return _round_s(_peer[0])
 
 
-def _our_step(fabric: Any, patches: np.ndarray, N: int, M: int) -> Callable[[], None]:
+def _our_step(fabric: Any, patches: Patches, N: int, M: int) -> Callable[[], None]:
     import tempfile
     from pathlib import Path
 
-    from synthcomp_core.training.compression import CompressionTask
+    from synthcomp_core.training.compression import CompressionTraining
     from synthcomp_core.training.loader import PixelCache
     from synthcomp_core.training.loop import Trainer
     from synthcomp_core.training.plan import ModelPlan
@@ -108,15 +110,16 @@ def _our_step(fabric: Any, patches: np.ndarray, N: int, M: int) -> Callable[[], 
         patches.reshape(-1), tuple(index * size for index in range(batch)), (shape,) * batch, ("generated",) * batch
     )
     plan = ModelPlan(id="bench", data="generated", steps=10**6, quality=4, N=N, M=M, patch=patch, batch=batch)
-    trainer = Trainer(CompressionTask(plan, cache, cache), Path(tempfile.gettempdir()) / "no-checkpoint-here", fabric)
+    trainer = Trainer(CompressionTraining(plan, cache, cache), Path(tempfile.gettempdir()) / "no-checkpoint-here", fabric)
     return lambda: trainer.advance(1)
 
 
-def _peer_step(patches: np.ndarray, N: int, M: int) -> Callable[[], None]:
+def _peer_step(patches: Patches, N: int, M: int) -> Callable[[], None]:
     import torch
 
+    from synthcomp_core.library.snapshots import Distortion
     from synthcomp_core.training.compression import new_model
-    from synthcomp_core.training.losses import lambda_of
+    from synthcomp_core.training.lambdas import lambda_of
 
     net: Any = new_model("mbt2018", N, M).train()
     x = torch.from_numpy(patches).permute(0, 3, 1, 2).contiguous().float() / 255
@@ -129,8 +132,8 @@ def _peer_step(patches: np.ndarray, N: int, M: int) -> Callable[[], None]:
         auxiliary.zero_grad()
         out = net(x)
         bpp = sum(-torch.log2(likelihood).sum() / pixels for likelihood in out["likelihoods"].values())
-        loss = lambda_of(4, "mse") * 255**2 * torch.nn.functional.mse_loss(out["x_hat"], x) + bpp
-        loss.backward()
+        loss = lambda_of(4, Distortion.MSE) * 255**2 * torch.nn.functional.mse_loss(out["x_hat"], x) + bpp
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         main.step()
         net.aux_loss().backward()

@@ -13,6 +13,7 @@ import numpy as np
 from synthcomp_core.cli.bench.machine import peak_memory_bytes, reset_peak_memory
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, resize
+from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.upscalers import Upscaler, parse_upscaler
 
@@ -102,8 +103,39 @@ def bench_upscale(
         run_peer()
     else:  # Seconds to minutes a run: a corner is enough to set the libraries up.
         subject.upscale(image[:64, :64], (64 * scale, 64 * scale))
+    times = _interleave(run_subject, run_peer, repeats, against, on_progress)
+    return UpscaleBenchmark(
+        subject=subject.id,
+        peer="Pillow bicubic" if against == "pillow" else against,
+        source_size=(width, height),
+        target_size=target,
+        repeats=repeats,
+        subject_s=statistics.median(times.subject_s),
+        peer_s=statistics.median(times.peer_s),
+        subject_extra_bytes=times.extra_bytes,
+        agreement_db=None if against == "pillow" else _agreement_db(times.ours, times.theirs),
+    )
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Seconds of each run of both, the subject's extra memory at its peak, and what both made in the last run."""
+
+    subject_s: list[float]
+    peer_s: list[float]
+    extra_bytes: int | None
+    ours: Image
+    theirs: Image
+
+
+def _interleave(
+    run_subject: Callable[[], Image],
+    run_peer: Callable[[], Image],
+    repeats: int,
+    against: str,
+    on_progress: OnProgress,
+) -> _Times:
     subject_times, peer_times, extra_bytes = [], [], None
-    ours = theirs = image
     for number in range(repeats):
         on_progress(number / repeats, f"run {number + 1} of {repeats}")
         before = peak_memory_bytes() if reset_peak_memory() else None
@@ -118,17 +150,7 @@ def bench_upscale(
         theirs = run_peer()
         peer_times.append(time.perf_counter() - started)
     on_progress(1.0, "done")
-    return UpscaleBenchmark(
-        subject=subject.id,
-        peer="Pillow bicubic" if against == "pillow" else against,
-        source_size=(width, height),
-        target_size=target,
-        repeats=repeats,
-        subject_s=statistics.median(subject_times),
-        peer_s=statistics.median(peer_times),
-        subject_extra_bytes=extra_bytes,
-        agreement_db=None if against == "pillow" else _agreement_db(ours, theirs),
-    )
+    return _Times(subject_times, peer_times, extra_bytes, ours, theirs)
 
 
 def made_up_picture(width: int, height: int) -> Image:
@@ -139,7 +161,8 @@ def made_up_picture(width: int, height: int) -> Image:
     y, x = np.mgrid[0:height, 0:width]
     edges = np.where((x // 37 + y // 29) % 2 == 0, 18, -18)[..., None]
     noise = generator.normal(0, 4, (height, width, 3))
-    return np.clip(base + edges + noise, 0, 255).astype(np.uint8)
+    picture: Image = np.clip(base + edges + noise, 0, 255).astype(np.uint8)
+    return picture
 
 
 def _subject_and_peer(
@@ -176,9 +199,9 @@ def _random_rcan(groups: int, blocks: int, features: int, scale: int) -> dict[st
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = RCAN(scale=scale, n_resgroups=groups, n_resblocks=blocks, n_feats=features)
-    return model.state_dict()
+    weights: dict[str, torch.Tensor] = model.state_dict()
+    return weights
 
 
 def _agreement_db(ours: Image, theirs: Image) -> float:
-    noise = float(np.mean((ours.astype(np.float64) - theirs) ** 2))
-    return float("inf") if noise == 0 else float(10 * np.log10(255**2 / noise))
+    return decibels(float(np.mean((ours.astype(np.float64) - theirs) ** 2)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,22 +9,9 @@ import typer
 from rich.table import Table
 
 from synthcomp_core.cli.console import output, print_json, print_record, progress_bar
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.cli.options import AsJson, Precision, Size, parse_size
 
 bench_app = typer.Typer(help="Measure speed against a named peer, in one process and run.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Size = Annotated[str | None, typer.Option(metavar="WxH", help="Size of the image, as in 1920x1080.")]
-
-
-def parse_size(text: str | None) -> tuple[int, int] | None:
-    """(width, height) from "WxH"; SynthcompError when it is not of that form."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    if not match or "0" in (match[1], match[2]):
-        raise SynthcompError(f"Size {text!r} is not of the form WIDTHxHEIGHT, as in 1920x1080.")
-    return int(match[1]), int(match[2])
 
 
 @bench_app.command()
@@ -37,7 +23,7 @@ def codec(
     size: Size = None,
     against: Annotated[str | None, typer.Option(help="compressai, or none.")] = "compressai",
     repeats: Annotated[int, typer.Option(help="Alternating runs; medians are printed.")] = 3,
-    precision: Annotated[str, typer.Option(help="Of our transforms: auto, float32 or bfloat16.")] = "auto",
+    precision: Precision = "auto",
     json: AsJson = False,
 ) -> None:
     """A learned codec against CompressAI's coder: same weights, same image, alternating runs.
@@ -54,7 +40,7 @@ def codec(
             quality=quality,
             snapshot=snapshot,
             image=image,
-            size=parse_size(size),
+            size=None if size is None else parse_size(size),
             against=None if against in (None, "none") else against,
             repeats=repeats,
             precision=precision,
@@ -73,7 +59,7 @@ def upscale(
     size: Size = None,
     scale: Annotated[int, typer.Option(help="Enlargement a side.")] = 2,
     repeats: Annotated[int | None, typer.Option(help="Interleaved runs; medians are printed.")] = None,
-    precision: Annotated[str, typer.Option(help="Of a network: auto, float32 or bfloat16.")] = "auto",
+    precision: Precision = "auto",
     json: AsJson = False,
 ) -> None:
     """An upscaler against Pillow's bicubic resize, or a network against plain float32.
@@ -86,7 +72,7 @@ def upscale(
         result = bench_upscale(
             method,
             against,
-            size=parse_size(size),
+            size=None if size is None else parse_size(size),
             scale=scale,
             repeats=repeats,
             precision=precision,
@@ -132,9 +118,9 @@ def recipe(
     Example: python -m synthcomp_core bench recipe artifacts/plans/recipes.toml mbt2018-q6 --seconds 60
     """
     from synthcomp_core.cli.bench.recipe import compare, write_chart, write_points
-    from synthcomp_core.training.plan import read_plan
+    from synthcomp_core.training.plan import read_training_plan
 
-    checked = read_plan(plan)
+    checked = read_training_plan(plan)
     with progress_bar("bench recipe") as on_progress:
         points = compare(checked, model, seconds=seconds, on_progress=on_progress)
     table = Table("recipe", "CPU s", "steps", "loss", "bpp", "PSNR dB")

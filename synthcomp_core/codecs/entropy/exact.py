@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from synthcomp_core.codecs import phases
 from synthcomp_core.codecs.entropy.scale_tables import UNIT
 from synthcomp_core.errors import SnapshotError
 
@@ -131,21 +132,15 @@ def exact_convolution(
 def exact_deconvolution(weight: Tensor, bias: Tensor, name: str, *, negative_slope: float | None) -> ExactConvolution:
     """The integer form of ``nn.ConvTranspose2d(kernel_size=5, stride=2, padding=2, output_padding=1)``.
 
-    ``weight`` (inputs, outputs, 5, 5). Output 2 i + p gathers input i + d through kernel element 2 + p - 2 d.
+    ``weight`` (inputs, outputs, 5, 5), taken apart as phases.py describes.
     """
-    phases = []
-    for row_parity in (0, 1):
-        for column_parity in (0, 1):
-            offsets = tuple(
-                (dy, dx)
-                for dy in (-1, 0, 1)
-                for dx in (-1, 0, 1)
-                if 0 <= 2 + row_parity - 2 * dy <= 4 and 0 <= 2 + column_parity - 2 * dx <= 4
-            )
-            taps = [weight[:, :, 2 + row_parity - 2 * dy, 2 + column_parity - 2 * dx] for dy, dx in offsets]
-            matrix = torch.cat(taps, dim=0).t()
-            phases.append((offsets, exact_linear(matrix, bias, name)))
-    return ExactConvolution(tuple(phases), False, negative_slope)
+    split = []
+    for row_parity, column_parity in phases.PARITIES:
+        offsets = tuple((dy, dx) for dy in phases.offsets(row_parity) for dx in phases.offsets(column_parity))
+        taps = [weight[:, :, phases.tap(row_parity, dy), phases.tap(column_parity, dx)] for dy, dx in offsets]
+        matrix = torch.cat(taps, dim=0).t()
+        split.append((offsets, exact_linear(matrix, bias, name)))
+    return ExactConvolution(tuple(split), False, negative_slope)
 
 
 def exact_sequential(

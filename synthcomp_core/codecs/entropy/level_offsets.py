@@ -26,7 +26,8 @@ def level_map(level_offsets: bytes) -> NDArray[np.uint8]:
     packed = np.frombuffer(level_offsets, np.uint8)
     offsets = np.stack((packed >> 4, packed & 15), axis=1).ravel().astype(np.int64) + LOWEST_OFFSET
     levels = np.arange(LEVELS) + np.repeat(offsets, LEVELS // BANDS)
-    return levels.clip(0, LEVELS - 1).astype(np.uint8)
+    mapped: NDArray[np.uint8] = levels.clip(0, LEVELS - 1).astype(np.uint8)
+    return mapped
 
 
 def best_level_offsets(levels: NDArray[np.uint8], symbols: Symbols) -> bytes:
@@ -39,7 +40,7 @@ def best_level_offsets(levels: NDArray[np.uint8], symbols: Symbols) -> bytes:
     # An unused band costs nothing wherever it goes: it stays where it is.
     by_band[-LOWEST_OFFSET] -= 1e-3
     best = by_band.argmin(axis=0)
-    return (best[0::2] << 4 | best[1::2]).astype(np.uint8).tobytes()
+    return bytes((best[0::2] << 4 | best[1::2]).astype(np.uint8))
 
 
 @functools.cache

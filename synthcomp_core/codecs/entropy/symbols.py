@@ -68,7 +68,7 @@ class SymbolEncoder:
 
     def words(self) -> bytes:
         """The code: whole 32-bit words, little-endian."""
-        return self._coder.get_compressed().astype("<u4").tobytes()
+        return bytes(self._coder.get_compressed().astype("<u4").tobytes())
 
     def _encode_escapes(self, symbols: Symbols) -> None:
         sizes = np.full(len(symbols), 1 << ESCAPE_BITS, np.int32)
@@ -121,11 +121,12 @@ class SymbolDecoder:
 
     def _decode(self, model: Any, parameters: Any) -> Symbols:
         try:
-            return self._coder.decode(model, parameters)
+            symbols: Symbols = self._coder.decode(model, parameters)
         except AssertionError as error:  # How constriction reports words that no encoder can have written.
             raise BitstreamError(
                 "This .scb is malformed: its entropy-coded data is invalid; encode the image anew."
             ) from error
+        return symbols
 
 
 def code_length_bits(levels: NDArray[np.uint8], symbols: Symbols) -> NDArray[np.float32]:
@@ -135,7 +136,8 @@ def code_length_bits(levels: NDArray[np.uint8], symbols: Symbols) -> NDArray[np.
     shifts = tables.shifts[levels]
     bins = (symbols + ((1 << shifts) >> 1)) >> shifts
     bins = np.where(np.abs(bins) > half_widths, half_widths + 1, bins)
-    return tables.bits[tables.starts[levels] + bins]
+    bits: NDArray[np.float32] = tables.bits[tables.starts[levels] + bins]
+    return bits
 
 
 def _by_width(levels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.uint8], list[int]]:

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from synthcomp_core.codecs import phases
+from synthcomp_core.codecs.phases import LATENT_STRIDE
 from synthcomp_core.codecs.transforms import winograd
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.images import Image
 from synthcomp_core.runtime import Precision
 
 Layer = Callable[[Tensor], Tensor]
-LATENT_STRIDE = 16  # pixels a side of one latent position
+Latents = NDArray[np.float32]  # (rows, columns, channels)
 _GDN_BLOCK = 512  # positions
 _PIXEL_ROWS = 16
 _STRIP_PIXELS = 4_500_000  # A strip takes about 500 bytes a pixel at N = 192 in float32.
@@ -51,7 +54,7 @@ def best_dtype(precision: Precision) -> torch.dtype:
     return torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32
 
 
-def analyse(transforms: Transforms, image: Image) -> tuple[np.ndarray, np.ndarray | None]:
+def analyse(transforms: Transforms, image: Image) -> tuple[Latents, Latents | None]:
     """y (rows, columns, M) and z (rows, columns, N) float32 of an image whose sides are multiples of 64."""
     x = torch.from_numpy(image).permute(2, 0, 1)[None]
     rows = _strip_rows(image.shape[0], image.shape[1])
@@ -70,7 +73,7 @@ def analyse(transforms: Transforms, image: Image) -> tuple[np.ndarray, np.ndarra
     return _latents_array(y), z
 
 
-def synthesise(transforms: Transforms, y_hat: np.ndarray) -> Image:
+def synthesise(transforms: Transforms, y_hat: Latents) -> Image:
     """The image (16 rows, 16 columns, 3) of latents (rows, columns, M) float."""
     total, columns, _ = y_hat.shape
     rows = _strip_rows(total * LATENT_STRIDE, columns * LATENT_STRIDE)
@@ -92,8 +95,9 @@ def _run(layers: Sequence[Layer], x: Tensor) -> Tensor:
     return x
 
 
-def _latents_array(x: Tensor) -> np.ndarray:
-    return x[0].permute(1, 2, 0).float().contiguous().cpu().numpy()
+def _latents_array(x: Tensor) -> Latents:
+    latents: Latents = x[0].permute(1, 2, 0).float().contiguous().cpu().numpy()
+    return latents
 
 
 def _strip_rows(height: int, width: int) -> int:
@@ -314,15 +318,12 @@ def _nonnegative(x: Tensor, minimum: float) -> Tensor:
 def _subpixel(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """A transposed 5x5 convolution of stride 2, (inputs, outputs, 5, 5), as a 3x3 one in front of a pixel shuffle.
 
-    Output 2 i + p takes input i + d through kernel element 2 + p - 2 d.
+    See phases.py for which input goes through which tap.
     """
     inputs, outputs = weight.shape[:2]
     kernel = weight.new_zeros((outputs, 2, 2, inputs, 3, 3))
-    for row_parity in (0, 1):
-        for column_parity in (0, 1):
-            for dy in (-1, 0, 1):
-                for dx in (-1, 0, 1):
-                    row, column = 2 + row_parity - 2 * dy, 2 + column_parity - 2 * dx
-                    if row < 5 and column < 5:
-                        kernel[:, row_parity, column_parity, :, dy + 1, dx + 1] = weight[:, :, row, column].t()
+    for p, q in phases.PARITIES:
+        for dy in phases.offsets(p):
+            for dx in phases.offsets(q):
+                kernel[:, p, q, :, dy + 1, dx + 1] = weight[:, :, phases.tap(p, dy), phases.tap(q, dx)].t()
     return kernel.reshape(4 * outputs, inputs, 3, 3), bias.repeat_interleave(4)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from synthcomp_core.codecs import phases
 from synthcomp_core.codecs.tile_kernel import FLOAT_WIDTH, ROWS, panels
 from synthcomp_core.codecs.transforms import winograd_kernels as kernels
 from synthcomp_core.codecs.transforms.winograd_kernels import (
@@ -76,10 +77,8 @@ def convolution(weight: Tensor, bias: Tensor, gdn: Gdn) -> Layer:
 
 def deconvolution(weight: Tensor, bias: Tensor, gdn: Gdn) -> Layer:
     """Transposed 5x5 convolution of stride 2, ``weight`` (C, N, 5, 5), and inverse GDN."""
-    # Output 2 i + p takes input i + d through tap 2 + p - 2 d: phase 0 the taps 4, 2, 0 for d = -1, 0, 1, phase 1 the
-    # taps 3, 1 for d = 0, 1.
-    kernel = weight.double().numpy()[:, :, ::-1, ::-1]
-    taps = [_padded(kernel[:, :, row::2, column::2], True) for row, column in PHASES]
+    kernel = weight.double().numpy()
+    taps = [_padded(kernel[:, :, phases.taps(row)][..., phases.taps(column)], True) for row, column in PHASES]
     spectra = np.stack([_spectrum(part) for part in taps], axis=2)  # (points, points, phase, C, N)
     weights, starts, spans = _packed(spectra, SYNTHESIS_GAP, wide_input=False)
     outputs = weight.shape[1]
@@ -154,7 +153,8 @@ def _padded(taps: NDArray[np.float64], in_front: bool) -> NDArray[np.float64]:
 def _spectrum(taps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Taps (A, B, 3, 3) at the 6x6 points: (6, 6, A, B)."""
     matrix = np.array(FILTER)
-    return np.einsum("ir,abrs,js->ijab", matrix, taps, matrix)
+    spectrum: NDArray[np.float64] = np.einsum("ir,abrs,js->ijab", matrix, taps, matrix)
+    return spectrum
 
 
 def _packed(

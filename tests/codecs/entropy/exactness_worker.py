@@ -1,6 +1,6 @@
 """One process of the exactness matrix: encode and decode under the settings that its command line and environment say.
 
-python -m tests.codecs.exactness_worker encode|decode FOLDER THREADS MKLDNN
+python -m tests.codecs.entropy.exactness_worker encode|decode FOLDER THREADS MKLDNN
 """
 
 import hashlib

@@ -44,7 +44,7 @@ def run(verb: str, setting: tuple[str, str, str], folder: Path, home: Path, arti
     if capability == "default":
         # Our compiled kernels, too: for a processor of 2003, without fused multiply-adds.
         environment |= {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
-    command = [sys.executable, "-m", "tests.codecs.exactness_worker", verb, str(folder), threads, mkldnn]
+    command = [sys.executable, "-m", "tests.codecs.entropy.exactness_worker", verb, str(folder), threads, mkldnn]
     finished = subprocess.run(command, cwd=own, env=environment, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
     return own
