@@ -63,7 +63,7 @@ def test_a_bundled_frame_through_mbt2018_and_webp(browser_page: Page, start_app:
     assert float(divider.get_attribute("aria-valuenow") or "nan") > before + 5
 
     # Zoom to 8x with the keyboard.
-    stage = page.get_by_role("application", name=re.compile("Pictures"))
+    stage = page.get_by_role("application", name=re.compile("Images"))
     stage.focus()
     for _ in range(12):
         if view(page)[3] == "8":

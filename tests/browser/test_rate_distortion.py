@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from synthcomp_core.results.table import ResultRow, rows_to_csv
+from synthcomp_core.results.rows import ResultRow, rows_to_csv
 from tests.browser.conftest import StartApp
 from tests.conftest import PROJECT_ROOT
 

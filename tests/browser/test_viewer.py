@@ -389,6 +389,8 @@ def test_python_moves_the_viewer_and_learns_where_it_is(open_viewer: Callable[..
     assert float(x) > 0
     expect(viewer.page.get_by_text(f"Known view: single~original~~16~{x}~0", exact=True)).to_be_visible(timeout=10_000)
     viewer.wait_for(x=x)
+    viewer.page.get_by_role("button", name="Jump again").click()
+    viewer.wait_for(mode="single", left="original", zoom="16", x="0", y="0")
 
 
 def test_names_are_shown_as_text(open_viewer: Callable[..., Viewer]) -> None:

@@ -79,7 +79,9 @@ def main() -> None:
     st.sidebar.text_input("Bound", key="bound", bind="query-params")
     if st.sidebar.button("Set a parameter"):
         st.query_params["set"] = "by the server"
-    jump = st.sidebar.checkbox("Jump to the corner")
+    corner = st.sidebar.checkbox("Jump to the corner")
+    if st.sidebar.button("Jump again"):
+        st.session_state["jump"] = st.session_state.get("jump", 0) + 1
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
     pictures, overlays = pictures_of(what, int(variant))
     report = st.query_params.get("report") is not None
@@ -88,7 +90,8 @@ def main() -> None:
         pictures,
         key="viewer",
         overlays=overlays,
-        state=ViewState("single", "original", "", 16, 0.0, 0.0) if jump else None,
+        state=ViewState("single", "original", "", 16, 0.0, 0.0) if corner else None,
+        jump=st.session_state.get("jump", 0),
         on_state_change=(lambda: None) if report else None,
         crops=st.session_state.get("crops", ()),
         on_crops=_keep if picks else None,

@@ -20,6 +20,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.drawing import CROP_COLOURS, MAX_CROPS, Crop
+from synthcomp_core.ui.viewer.scripts import joined_modules
 from synthcomp_core.ui.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
 
 __all__ = ["DEFAULT_URL_PARAM", "MAX_PICTURES", "MODES", "Picture", "ViewState", "linked_view", "show_viewer"]
@@ -27,18 +28,6 @@ __all__ = ["DEFAULT_URL_PARAM", "MAX_PICTURES", "MODES", "Picture", "ViewState",
 MAX_PICTURES = 9  # one number key each
 
 _FOLDER = Path(__file__).parent
-# One ES module in pieces: Components v2 takes a single script, and the pieces share its scope.
-_SCRIPTS = (
-    "geometry.js",
-    "rasters.js",
-    "scene.js",
-    "drawing.js",
-    "controls.js",
-    "readout.js",
-    "crop.js",
-    "input.js",
-    "viewer.js",
-)
 
 
 @dataclass(frozen=True)
@@ -66,6 +55,7 @@ def show_viewer(
     overlays: Sequence[Picture] = (),
     height: int = 640,
     state: ViewState | None = None,
+    jump: int = 0,
     on_state_change: Callable[[], None] | None = None,
     url_param: str | None = DEFAULT_URL_PARAM,
     crops: Sequence[Crop] = (),
@@ -74,8 +64,9 @@ def show_viewer(
     """Show 1 to 9 pictures; the first is the reference, at whose size all others are drawn.
 
     `height` is that of the whole viewer in CSS pixels, toolbar included. `state` is where it opens; a later call with
-    another `state` moves the viewer there (for example to the worst tile), the same one leaves it alone. A view in the
-    URL parameter `url_param` wins over `state` when the page opens; None keeps the view out of the URL.
+    another `state` or another number `jump` moves the viewer there (for example to the worst tile), the same ones leave
+    it alone. A view in the URL parameter `url_param` wins over `state` when the page opens; None keeps the view out of
+    the URL.
 
     `crops` are outlined on every picture, in pixels of the reference and in the colours of a figure. With `on_crops`
     the viewer offers to pick them: as a widget's callback, it is called with all that there shall be before the rerun
@@ -93,6 +84,7 @@ def show_viewer(
         "pictures": [_described(picture, key) for picture in pictures],
         "overlays": [_described(overlay, key) for overlay in overlays],
         "state": str(state) if state else None,
+        "jump": jump,
         "url_param": url_param,
         "report": on_state_change is not None,
         "crops": [str(crop) for crop in crops],
@@ -168,5 +160,5 @@ def _component() -> ComponentRenderer:
         "synthcomp_viewer",
         html='<div class="viewer"></div>',
         css=(_FOLDER / "viewer.css").read_text(encoding="utf-8"),
-        js="\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+        js=joined_modules(_FOLDER / "mount.js"),
     )

@@ -1,41 +1,70 @@
-// Crops for a figure, picked on the picture. The page keeps them; here they are drawn, added and taken away.
+// Crops for a figure, picked on the image. The page keeps them; here they are drawn, added and removed.
 
-const MIN_CROP = 4; // pixels of the picture a side; less is a click
+import { setAttribute } from "./elements.js";
+import { cropBetween, placement } from "./geometry.js";
 
-/** The crop as Python writes it: x,y,width,height in pixels of the reference. */
-const cropText = ({ x, y, w, h }) => [x, y, w, h].join(",");
+/** @import { Controls } from "./controls.js" */
+/** @import { Box, Point, Size } from "./geometry.js" */
+/** @import { Component } from "./mount.js" */
+/** @import { Pane, Scene } from "./scene.js" */
+/** @import { View } from "./view.js" */
+/** @import { Viewer } from "./viewer.js" */
 
+const MIN_CROP = 4; // pixels of the image per side; less is a click
+
+/**
+ * The crop as Python writes it: x,y,width,height in pixels of the reference.
+ * @param {Box} crop
+ */
+export const cropText = ({ x, y, w, h }) => [x, y, w, h].join(",");
+
+/** @param {Box} crop */
+const cropName = ({ x, y, w, h }) => `${w} × ${h} at x ${x} y ${y}`;
+
+/**
+ * @param {string} text
+ * @returns {Box}
+ */
 function parseCrop(text) {
   const [x, y, w, h] = text.split(",").map(Number);
   return { x, y, w, h };
 }
 
-class CropTool {
+export class CropTool {
+  /** @param {Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     this.offered = false; // whether the page takes crops
     this.active = false; // whether the next drag picks one
+    /** @type {Box[]} */
     this.crops = [];
+    /** @type {string[]} */
     this.colours = [];
-    this.told = []; // what the page has not yet sent back
+    /** @type {string[]} what the page has not yet sent back */
+    this.sent = [];
     this.known = ""; // the crops as the page sent them last
-    this.start = null; // the pane and the fractions where the drag began
+    /** @type {{pane: Pane, point: Point, scene: Scene} | null} where the drag began */
+    this.start = null;
+    /** @type {Box | null} */
     this.draft = null;
     this.sentence = "";
+    /** @type {Component["setTriggerValue"] | null} */
+    this.send = null;
   }
 
+  /** @param {Component} component */
   update({ data, setTriggerValue }) {
     this.offered = data.pick_crops;
     this.colours = data.crop_colours;
     this.send = setTriggerValue;
     if (!this.offered) this.active = false;
-    const sent = data.crops.join(" ");
-    if (sent === this.known) return;
-    this.known = sent;
-    // What comes back of an earlier pick must not undo a later one; anything else is the page's own word.
-    const at = this.told.lastIndexOf(sent);
-    this.told = at >= 0 ? this.told.slice(at + 1) : [];
-    if (this.told.length > 0) return;
+    const known = data.crops.join(" ");
+    if (known === this.known) return;
+    this.known = known;
+    // What comes back from an earlier pick must not undo a later one; anything else is the page's own word.
+    const at = this.sent.lastIndexOf(known);
+    this.sent = at >= 0 ? this.sent.slice(at + 1) : [];
+    if (this.sent.length > 0) return;
     this.crops = data.crops.map(parseCrop);
     this.viewer.changed();
   }
@@ -44,39 +73,50 @@ class CropTool {
     this.active = this.offered && active && this.viewer.scene !== null;
     this.start = this.draft = null;
     this.sentence = "";
-    if (this.active && this.isFull()) {
+    if (this.active && this.crops.length >= this.colours.length) {
       this.active = false;
-      this.sentence = `A figure has at most ${this.colours.length} crops; Backspace takes the last one away`;
+      this.sentence = `A figure has at most ${this.colours.length} crops; Backspace removes the last one`;
     }
     this.viewer.changed();
   }
 
-  isFull() {
-    return this.crops.length >= this.colours.length;
-  }
-
+  /** @param {Point} point */
   begin(point) {
-    this.start = { pane: this.viewer.paneAt(point), point };
+    const { scene } = this.viewer;
+    if (scene) this.start = { pane: this.viewer.paneAt(scene, point), point, scene };
   }
 
-  /** The drag has come to a point; `square` keeps the sides equal. */
+  /**
+   * The drag has come to a point; `square` keeps the sides equal.
+   * @param {Point} point
+   * @param {boolean} square
+   */
   move(point, square) {
     if (!this.start) return;
-    const { view, scene } = this.viewer;
-    const { pane, point: from } = this.start;
-    const { zoom, left, top } = placement(view, pane, scene.size);
-    const at = (p) => ({ x: (p.x - left) / zoom, y: (p.y - top) / zoom });
-    this.draft = cropBetween(at(from), at(point), scene.size, square);
+    const { pane, point: from, scene } = this.start;
+    this.draft = this.between(scene, pane, from, point, square);
     this.viewer.changed();
+  }
+
+  /**
+   * @param {Scene} scene
+   * @param {Pane} pane
+   * @param {Point} from on the canvas, like `to`
+   * @param {Point} to
+   * @param {boolean} square
+   */
+  between(scene, pane, from, to, square) {
+    const { zoom, left, top } = placement(this.viewer.view, pane, scene.size);
+    const at = (/** @type {Point} */ point) => ({ x: (point.x - left) / zoom, y: (point.y - top) / zoom });
+    return cropBetween(at(from), at(to), scene.size, square);
   }
 
   /** The drag is over: what it covers becomes a crop, and the next drag pans again. */
   end() {
     if (!this.start) return;
     const { draft } = this;
-    const picked = draft && draft.w >= MIN_CROP && draft.h >= MIN_CROP;
     this.start = this.draft = null;
-    if (picked) this.add(draft);
+    if (draft && draft.w >= MIN_CROP && draft.h >= MIN_CROP) this.add(draft);
     this.viewer.changed();
   }
 
@@ -94,35 +134,43 @@ class CropTool {
   /** What the first pane shows becomes a crop. */
   addScreen() {
     this.toggle(true);
-    if (!this.active) return;
-    const { scene, view } = this.viewer;
-    const pane = this.viewer.paneAt(null);
-    const { zoom, left, top } = placement(view, pane, scene.size);
-    const at = (x, y) => ({ x: (x - left) / zoom, y: (y - top) / zoom });
-    this.add(cropBetween(at(pane.x, pane.y), at(pane.x + pane.w - 1, pane.y + pane.h - 1), scene.size, false));
+    const { scene } = this.viewer;
+    if (!this.active || !scene) return;
+    const pane = this.viewer.paneAt(scene, null);
+    const last = { x: pane.x + pane.w - 1, y: pane.y + pane.h - 1 };
+    this.add(this.between(scene, pane, pane, last, false));
   }
 
+  /** @param {Box} crop */
   add(crop) {
-    this.tell([...this.crops, crop]);
+    this.show([...this.crops, crop]);
     this.sentence = `Crop ${this.crops.length} picked: ${cropName(crop)}`;
   }
 
   dropLast() {
     if (this.crops.length === 0) return;
-    this.tell(this.crops.slice(0, -1));
-    this.sentence = `Crop ${this.crops.length + 1} taken away`;
+    this.show(this.crops.slice(0, -1));
+    this.sentence = `Crop ${this.crops.length + 1} removed`;
   }
 
-  /** Shows the crops at once and tells the page, which sends them back. */
-  tell(crops) {
+  /**
+   * Shows the crops at once and tells the page, which sends them back.
+   * @param {Box[]} crops
+   */
+  show(crops) {
     this.crops = crops;
     this.active = false;
-    this.told.push(crops.map(cropText).join(" "));
-    this.send("crops", this.told.at(-1));
+    const text = crops.map(cropText).join(" ");
+    this.sent.push(text);
+    this.send?.("crops", text);
     this.viewer.changed();
   }
 
-  /** What a key does here, or null: Escape, for one, is the browser's unless a crop is being picked. */
+  /**
+   * What a key does here, or null: Escape, for one, is the browser's unless a crop is being picked.
+   * @param {string} key
+   * @returns {(() => void) | null}
+   */
   keyAction(key) {
     if (!this.offered) return null;
     if (key === "c") return () => this.toggle();
@@ -134,11 +182,18 @@ class CropTool {
   /** What there is to say instead of the pixel under the pointer; "" for nothing. */
   says() {
     if (this.draft) return `Crop: ${cropName(this.draft)}`;
-    if (this.active) return "Crop: drag a rectangle (Shift: a square; Esc: none)";
+    if (this.active) return "Crop: drag a rectangle (Shift: a square; Esc: cancel)";
     return this.sentence;
   }
 
-  /** Outlines every crop and the one being picked, in the colours that the figure gives them, around their pixels. */
+  /**
+   * Outlines every crop and the one being picked, in the figure's colours, around their pixels.
+   * @param {CanvasRenderingContext2D} context
+   * @param {Pane} pane
+   * @param {View} view
+   * @param {Size} size
+   * @param {number} ratio device pixels per CSS pixel
+   */
   draw(context, pane, view, size, ratio) {
     const crops = this.draft ? [...this.crops, this.draft] : this.crops;
     if (crops.length === 0) return;
@@ -153,23 +208,21 @@ class CropTool {
       const y = Math.round(top + crop.y * zoom);
       const w = Math.round(crop.w * zoom);
       const h = Math.round(crop.h * zoom);
-      const frame = (colour, out, width) => {
+      const frame = (/** @type {string} */ colour, /** @type {number} */ width) => {
         context.strokeStyle = colour;
         context.lineWidth = width;
-        context.strokeRect(x - out, y - out, w + 2 * out, h + 2 * out);
+        context.strokeRect(x - line, y - line, w + 2 * line, h + 2 * line);
       };
-      frame("#000", line, 2 * line); // a dark edge on both sides, to be seen on any picture
-      frame(this.colours[i % this.colours.length], line, line);
+      frame("#000", 2 * line); // a dark edge on both sides, to be seen on any image
+      frame(this.colours[i % this.colours.length], line);
     });
     context.restore();
   }
 
-  sync(controls) {
-    const { crop, stage } = controls;
+  /** @param {Controls} controls */
+  sync({ crop, stage }) {
     crop.hidden = !this.offered;
     setAttribute(crop, "aria-pressed", String(this.active));
     stage.classList.toggle("cropping", this.active);
   }
 }
-
-const cropName = ({ x, y, w, h }) => `${w} × ${h} at x ${x} y ${y}`;

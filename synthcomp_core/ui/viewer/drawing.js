@@ -1,9 +1,24 @@
 // Drawing: rasters into panes of the canvas, exact above 1:1, smooth below.
 
-const inside = ({ x, y, w, h }, point) => point.x >= x && point.y >= y && point.x < x + w && point.y < y + h;
+import { placement } from "./geometry.js";
+import { pixelAt, readPixel, required } from "./rasters.js";
+import { clamp, DIFFERENCE_OVERLAY } from "./view.js";
 
-/** Draws a raster over the place of the reference, whatever its own size. */
-function drawRaster(context, raster, place, pane, size, onReduced) {
+/** @import { Box, Placement, Point, Size } from "./geometry.js" */
+/** @import { Raster } from "./rasters.js" */
+/** @import { Pane, Picture, Scene } from "./scene.js" */
+/** @import { View } from "./view.js" */
+
+/**
+ * Draws a raster over the place of the reference, whatever its own size.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Raster} raster
+ * @param {Placement} place
+ * @param {Box} clip
+ * @param {Size} size of the reference
+ * @param {() => void} onReduced
+ */
+function drawRaster(context, raster, place, clip, size, onReduced) {
   const width = size.width * place.zoom;
   const height = size.height * place.zoom;
   const scaleX = width / raster.width;
@@ -14,11 +29,11 @@ function drawRaster(context, raster, place, pane, size, onReduced) {
     context.drawImage(raster.atLeast(width, height, onReduced), place.left, place.top, width, height);
     return;
   }
-  // Only the visible pixels: a 4096 pixels wide picture at 64x would be 262144 wide, beyond what canvases take exactly.
-  const x0 = clamp(Math.floor((pane.x - place.left) / scaleX), 0, raster.width);
-  const y0 = clamp(Math.floor((pane.y - place.top) / scaleY), 0, raster.height);
-  const x1 = clamp(Math.ceil((pane.x + pane.w - place.left) / scaleX), 0, raster.width);
-  const y1 = clamp(Math.ceil((pane.y + pane.h - place.top) / scaleY), 0, raster.height);
+  // Only the visible pixels: an image 4096 pixels wide would be 262144 wide at 64x, beyond what canvases take exactly.
+  const x0 = clamp(Math.floor((clip.x - place.left) / scaleX), 0, raster.width);
+  const y0 = clamp(Math.floor((clip.y - place.top) / scaleY), 0, raster.height);
+  const x1 = clamp(Math.ceil((clip.x + clip.w - place.left) / scaleX), 0, raster.width);
+  const y1 = clamp(Math.ceil((clip.y + clip.h - place.top) / scaleY), 0, raster.height);
   if (x1 <= x0 || y1 <= y0) return;
   context.imageSmoothingEnabled = false;
   context.drawImage(
@@ -34,20 +49,27 @@ function drawRaster(context, raster, place, pane, size, onReduced) {
   );
 }
 
-/** Draws one pane with its overlay. Returns a sentence where there is something to say instead of a picture. */
-function drawPane(context, scene, view, pane, onReady) {
+/**
+ * Draws one pane with its overlay. Returns the sentence to show instead of an image, or "".
+ * @param {CanvasRenderingContext2D} context
+ * @param {Scene} scene
+ * @param {View} view
+ * @param {Pane} pane
+ * @param {() => void} onReady is called when something that is still missing could be drawn
+ */
+export function drawPane(context, scene, view, pane, onReady) {
   const { picture } = pane;
   const place = placement(view, pane, scene.size);
   const raster = scene.raster(picture);
   if (!raster) return scene.failures.get(picture.url) ?? "";
-  const draw = (what) => drawRaster(context, what, place, pane.clip, scene.size, onReady);
+  const draw = (/** @type {Raster} */ what) => drawRaster(context, what, place, pane.clip, scene.size, onReady);
   let sentence = "";
   context.save();
   context.beginPath();
   context.rect(pane.clip.x, pane.clip.y, pane.clip.w, pane.clip.h);
   context.clip();
   if (pane.difference) {
-    sentence = drawDifference(scene, view, pane, draw, onReady);
+    sentence = drawDifference(scene, view, picture, pane.difference, draw, onReady);
   } else {
     draw(raster);
     const overlay = overlayFor(scene, view, picture, onReady);
@@ -60,21 +82,34 @@ function drawPane(context, scene, view, pane, onReady) {
   return sentence;
 }
 
-function drawDifference(scene, view, pane, draw, onReady) {
-  const other = pane.difference;
+/**
+ * @param {Scene} scene
+ * @param {View} view
+ * @param {Picture} picture
+ * @param {Picture} other
+ * @param {(raster: Raster) => void} draw
+ * @param {() => void} onReady
+ */
+function drawDifference(scene, view, picture, other, draw, onReady) {
   if (view.kind === "abs" || view.kind === "signed") {
-    const raster = scene.difference(pane.picture, other, view.kind === "signed", view.gain, onReady);
+    const raster = scene.difference(picture, other, view.kind === "signed", view.gain, onReady);
     if (raster) draw(raster);
     return raster ? "" : "Computing the difference…";
   }
   const map = scene.overlay(view.kind, other);
-  if (!map) return `There is no ${view.kind} of ${other.label}; choose another picture on the right.`;
+  if (!map) return `There is no ${view.kind} of ${other.label}; choose another image on the right.`;
   const raster = scene.overlayRaster(map, onReady);
   if (raster) draw(raster);
   return raster ? "" : (scene.failures.get(map.url) ?? "Loading…");
 }
 
-/** The raster to lay over a picture, or null: none wanted, none for this picture, or not there yet. */
+/**
+ * The raster to lay over an image, or null: none wanted, none for this image, or not there yet.
+ * @param {Scene} scene
+ * @param {View} view
+ * @param {Picture} picture
+ * @param {() => void} onReady
+ */
 function overlayFor(scene, view, picture, onReady) {
   if (!view.overlay) return null;
   if (view.overlay === DIFFERENCE_OVERLAY) {
@@ -85,14 +120,19 @@ function overlayFor(scene, view, picture, onReady) {
   return overlay ? scene.overlayRaster(overlay, onReady) : null;
 }
 
-const LOUPE_PIXELS = 9; // odd, so that one pixel is in the middle
+export const LOUPE_PIXELS = 9; // odd, so that one pixel is in the middle
 
-/** Draws the pixels around fractions (fx, fy) of a raster into a loupe's canvas; returns the middle one's values. */
-function drawLoupe(canvas, raster, fx, fy) {
-  const context = canvas.getContext("2d", { alpha: false });
+/**
+ * Draws the pixels around a place of a raster into a loupe's canvas; returns RGB of the middle one.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Raster} raster
+ * @param {Point} fraction of the raster
+ */
+export function drawLoupe(canvas, raster, fraction) {
+  const context = required(canvas.getContext("2d", { alpha: false }));
   const cell = canvas.width / LOUPE_PIXELS;
   const middle = (LOUPE_PIXELS - 1) / 2;
-  const at = pixelAt(raster, fx, fy);
+  const at = pixelAt(raster, fraction);
   context.fillStyle = "#808080";
   context.fillRect(0, 0, canvas.width, canvas.height);
   const x0 = Math.max(0, at.x - middle);
@@ -117,5 +157,5 @@ function drawLoupe(canvas, raster, fx, fy) {
   context.strokeRect(middle * cell - 2, middle * cell - 2, cell + 4, cell + 4);
   context.strokeStyle = "#fff";
   context.strokeRect(middle * cell - 1, middle * cell - 1, cell + 2, cell + 2);
-  return [...readPixels(raster, at.x, at.y, 1, 1).slice(0, 3)];
+  return readPixel(raster, at);
 }

@@ -1,11 +1,16 @@
 // Mouse, touch and keyboard, turned into calls of the viewer.
 
-const WHEEL_NOTCH = 60; // pixels of wheel travel a zoom step takes; a mouse's notch sends 100 to 120
+import { clamp, nearestStep } from "./view.js";
+
+/** @import { Viewer } from "./viewer.js" */
+
+const WHEEL_NOTCH = 60; // pixels of wheel travel per zoom step; a mouse's notch sends 100 to 120
 const WHEEL_PAUSE_MS = 250;
 const PAN_FRACTION = 0.125; // of the pane, for an arrow key
 const DIVIDER_STEP = 0.02;
 
-function listen(viewer) {
+/** @param {Viewer} viewer */
+export function listen(viewer) {
   const { stage, divider } = viewer.controls;
   listenToWheel(viewer, stage);
   listenToPointers(viewer, stage);
@@ -17,10 +22,17 @@ function listen(viewer) {
   viewer.root.addEventListener("focusout", () => viewer.setPeek(false));
 }
 
+/** @param {Event} event */
+const isOnDivider = ({ target }) => target instanceof Element && target.closest(".divider") !== null;
+
+/**
+ * @param {Viewer} viewer
+ * @param {HTMLElement} stage
+ */
 function listenToWheel(viewer, stage) {
   let travel = 0;
   let last = 0;
-  const onWheel = (event) => {
+  const onWheel = (/** @type {WheelEvent} */ event) => {
     event.preventDefault();
     const unit = event.deltaMode === 1 ? 40 : event.deltaMode === 2 ? 400 : 1;
     if (event.timeStamp - last > WHEEL_PAUSE_MS || travel * event.deltaY < 0) travel = 0;
@@ -28,66 +40,89 @@ function listenToWheel(viewer, stage) {
     // Pinching on a touch pad arrives as a wheel with Ctrl and small steps.
     travel += event.deltaY * unit * (event.ctrlKey ? 6 : 1);
     if (Math.abs(travel) < WHEEL_NOTCH) return;
-    viewer.step(travel > 0 ? -1 : 1, viewer.pointOf(event));
+    viewer.step(travel > 0 ? -1 : 1, viewer.surface.pointOf(event));
     travel = 0;
   };
   stage.addEventListener("wheel", onWheel, { passive: false });
 }
 
+/**
+ * @param {Viewer} viewer
+ * @param {HTMLElement} stage
+ */
 function listenToPointers(viewer, stage) {
-  const down = new Map(); // pointer id -> last point
-  let pinch = null;
-  const spread = () => {
-    const [a, b] = [...down.values()];
-    return { distance: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
-  };
+  const pinch = new Pinch(viewer);
   stage.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || event.target.closest(".divider")) return;
+    if (event.button !== 0 || isOnDivider(event)) return;
+    const point = viewer.surface.pointOf(event);
     stage.setPointerCapture(event.pointerId);
-    down.set(event.pointerId, viewer.pointOf(event));
-    if (down.size === 2) pinch = { ...spread(), zoom: viewer.zoom() };
-    if (viewer.crop.active && down.size === 1) viewer.crop.begin(viewer.pointOf(event));
+    pinch.down.set(event.pointerId, point);
+    if (pinch.down.size === 2) pinch.begin();
+    if (viewer.crop.active && pinch.down.size === 1) viewer.crop.begin(point);
     else if (viewer.crop.start) viewer.crop.cancel(); // two fingers zoom
     stage.classList.add("dragging");
   });
   stage.addEventListener("pointermove", (event) => {
-    const point = viewer.pointOf(event);
+    const point = viewer.surface.pointOf(event);
     viewer.crop.hush();
-    viewer.setPointer(event.target.closest(".divider") ? null : point);
-    const before = down.get(event.pointerId);
+    viewer.setPointer(isOnDivider(event) ? null : point);
+    const before = pinch.down.get(event.pointerId);
     if (!before) return;
-    down.set(event.pointerId, point);
+    pinch.down.set(event.pointerId, point);
     if (viewer.crop.start) viewer.crop.move(point, event.shiftKey);
-    else if (down.size === 1) viewer.panBy(point.x - before.x, point.y - before.y);
-    else if (pinch && down.size === 2) {
-      const now = spread();
-      viewer.panBy(now.x - pinch.x, now.y - pinch.y);
-      pinch = { ...pinch, x: now.x, y: now.y };
-      viewer.setZoom(nearestStep((pinch.zoom * now.distance) / Math.max(1, pinch.distance)), now);
-    }
+    else if (pinch.down.size === 1) viewer.panBy(point.x - before.x, point.y - before.y);
+    else if (pinch.down.size === 2) pinch.move();
   });
-  const up = (event) => {
-    down.delete(event.pointerId);
-    if (down.size < 2) pinch = null;
+  const up = (/** @type {PointerEvent} */ event) => {
+    pinch.down.delete(event.pointerId);
     if (event.type === "pointerup") viewer.crop.end();
     else viewer.crop.cancel();
-    if (down.size === 0) stage.classList.remove("dragging");
+    if (pinch.down.size === 0) stage.classList.remove("dragging");
   };
   stage.addEventListener("pointerup", up);
   stage.addEventListener("pointercancel", up);
   stage.addEventListener("pointerleave", () => viewer.setPointer(null));
   stage.addEventListener("dblclick", (event) => {
-    if (event.target.closest(".divider")) return;
-    viewer.setZoom(viewer.view.zoom === 1 ? 0 : 1, viewer.pointOf(event));
+    if (!isOnDivider(event)) viewer.setZoom(viewer.view.zoom === 1 ? 0 : 1, viewer.surface.pointOf(event));
   });
 }
 
+/** Two fingers: their spread zooms, their middle pans. */
+class Pinch {
+  /** @param {Viewer} viewer */
+  constructor(viewer) {
+    this.viewer = viewer;
+    /** @type {Map<number, import("./geometry.js").Point>} by pointer: where it was last */
+    this.down = new Map();
+    this.distance = 1;
+    this.zoom = 1;
+    this.middle = { x: 0, y: 0 };
+  }
+
+  spread() {
+    const [a, b] = [...this.down.values()];
+    return { distance: Math.hypot(a.x - b.x, a.y - b.y), middle: { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 } };
+  }
+
+  begin() {
+    ({ distance: this.distance, middle: this.middle } = this.spread());
+    this.zoom = this.viewer.zoom();
+  }
+
+  move() {
+    const { distance, middle } = this.spread();
+    this.viewer.panBy(middle.x - this.middle.x, middle.y - this.middle.y);
+    this.middle = middle;
+    this.viewer.setZoom(nearestStep((this.zoom * distance) / Math.max(1, this.distance)), middle);
+  }
+}
+
+/**
+ * @param {Viewer} viewer
+ * @param {HTMLElement} divider
+ */
 function listenToDivider(viewer, divider) {
-  const moveTo = (event) => {
-    const point = viewer.pointOf(event);
-    const { width, height } = viewer.controls.canvas;
-    viewer.change({ split: clamp(viewer.view.orient === "v" ? point.x / width : point.y / height, 0, 1) });
-  };
+  const moveTo = (/** @type {number} */ split) => viewer.change({ split: clamp(split, 0, 1) });
   divider.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     divider.setPointerCapture(event.pointerId);
@@ -95,34 +130,45 @@ function listenToDivider(viewer, divider) {
     event.preventDefault();
   });
   divider.addEventListener("pointermove", (event) => {
-    if (divider.hasPointerCapture(event.pointerId)) moveTo(event);
+    if (!divider.hasPointerCapture(event.pointerId)) return;
+    const point = viewer.surface.pointOf(event);
+    const { width, height } = viewer.surface.canvas;
+    moveTo(viewer.view.orient === "v" ? point.x / width : point.y / height);
   });
-  divider.addEventListener("dblclick", () => viewer.change({ split: 0.5 }));
+  divider.addEventListener("dblclick", () => moveTo(0.5));
   divider.addEventListener("keydown", (event) => {
-    const split = viewer.view.split;
-    const targets = {
-      ArrowLeft: split - DIVIDER_STEP,
-      ArrowUp: split - DIVIDER_STEP,
-      ArrowRight: split + DIVIDER_STEP,
-      ArrowDown: split + DIVIDER_STEP,
-      PageUp: split - 0.1,
-      PageDown: split + 0.1,
-      Home: 0,
-      End: 1,
-    };
-    if (!(event.key in targets) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { split } = viewer.view;
+    const targets = new Map([
+      ["ArrowLeft", split - DIVIDER_STEP],
+      ["ArrowUp", split - DIVIDER_STEP],
+      ["ArrowRight", split + DIVIDER_STEP],
+      ["ArrowDown", split + DIVIDER_STEP],
+      ["PageUp", split - 0.1],
+      ["PageDown", split + 0.1],
+      ["Home", 0],
+      ["End", 1],
+    ]);
+    const target = targets.get(event.key);
+    if (target === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
-    viewer.change({ split: clamp(targets[event.key], 0, 1) });
+    moveTo(target);
   });
 }
 
+/**
+ * @param {Viewer} viewer
+ * @param {number} right
+ * @param {number} down
+ * @param {boolean} fine by one pixel instead of a part of the pane
+ */
 function panByKey(viewer, right, down, fine) {
   const pane = viewer.paneSize();
   const pixel = Math.max(1, viewer.zoom());
   viewer.panBy(-right * (fine ? pixel : pane.w * PAN_FRACTION), -down * (fine ? pixel : pane.h * PAN_FRACTION));
 }
 
+/** @type {Record<string, (viewer: Viewer, event: KeyboardEvent) => void>} */
 const KEY_ACTIONS = {
   s: (viewer) => viewer.setMode("swipe"),
   g: (viewer) => viewer.setMode("grid"),
@@ -157,18 +203,20 @@ const KEY_ACTIONS = {
   ArrowDown: (viewer, event) => panByKey(viewer, 0, 1, event.shiftKey),
 };
 
+/**
+ * @param {Viewer} viewer
+ * @param {KeyboardEvent} event
+ */
 function onKey(viewer, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || !viewer.scene || viewer.controls.dialog.open) return;
-  const tag = event.target.tagName;
-  if (tag === "SELECT" || tag === "INPUT") return; // they use letters and arrows themselves
-  if (tag === "BUTTON" && (event.key === " " || event.key === "Enter")) return;
-  const picture = /^[1-9]$/.test(event.key) ? viewer.scene.pictures[Number(event.key) - 1] : null;
-  const action = picture
-    ? () => viewer.showAlone(picture)
-    : (viewer.crop.keyAction(event.key) ?? KEY_ACTIONS[event.key]);
+  const { target, key } = event;
+  if (target instanceof HTMLSelectElement || target instanceof HTMLInputElement) return; // they use keys too
+  if (target instanceof HTMLButtonElement && (key === " " || key === "Enter")) return;
+  const picture = /^[1-9]$/.test(key) ? viewer.scene.pictures[Number(key) - 1] : undefined;
+  const action = picture ? () => viewer.showAlone(picture) : (viewer.crop.keyAction(key) ?? KEY_ACTIONS[key]);
   if (!action) return;
   event.preventDefault();
   event.stopPropagation(); // Streamlit has keys of its own
-  if (event.repeat && !/^(Arrow|[+\-=,.])/.test(event.key)) return;
+  if (event.repeat && !/^(Arrow|[+\-=,.])/.test(key)) return;
   action(viewer, event);
 }

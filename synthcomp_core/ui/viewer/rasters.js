@@ -1,30 +1,57 @@
-// Decoded pictures: one decode a URL for the life of the page, pixel values, reduced copies, differences.
+// Decoded images: one decode per URL for the life of the page, pixel values, reduced copies, differences.
 
-// Reduced and unreferenced copies are cheap to make again; this many unused pictures stay for going back to.
+import { clamp } from "./view.js";
+
+/** @import { Point, Size } from "./geometry.js" */
+
+// Reduced and unreferenced copies are cheap to make again; this many unused images stay for going back to.
 const UNUSED_KEPT = 12;
 
-// No colour management and no premultiplication: the numbers in the file are the numbers on the screen.
+/**
+ * No colour management and no premultiplication: the numbers in the file are the numbers on the screen.
+ * @type {ImageBitmapOptions}
+ */
 const EXACT = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
-const rasters = new Map(); // URL -> Promise<Raster>, least recently used first
-const decodes = { count: 0 };
+/** @type {Map<string, Promise<Raster>>} by URL, least recently used first */
+const rasters = new Map();
+export const decodes = { count: 0 };
 
-class Raster {
+/**
+ * A value that every browser able to run the app provides.
+ * @template T
+ * @param {T | null} value
+ * @returns {T}
+ */
+export function required(value) {
+  if (value === null) throw new Error("This browser cannot draw on a canvas.");
+  return value;
+}
+
+export class Raster {
+  /** @param {ImageBitmap} bitmap */
   constructor(bitmap) {
     this.bitmap = bitmap;
     this.width = bitmap.width;
     this.height = bitmap.height;
-    this.reduced = []; // [1/2, 1/4, ...] as ImageBitmaps, made on first need
+    /** @type {ImageBitmap[]} 1/2, 1/4, ... of the size, made on first need */
+    this.reduced = [];
     this.reducing = false;
     this.users = 0;
   }
 
-  /** The smallest copy that is still at least as large as wanted; starts making reduced copies when they would help. */
+  /**
+   * The smallest copy that is still at least as large as wanted; starts making reduced copies when they would help.
+   * @param {number} width
+   * @param {number} height
+   * @param {() => void} onReduced
+   */
   atLeast(width, height, onReduced) {
-    if (width * 2 <= this.width && height * 2 <= this.height) this.reduce(onReduced);
+    if (width * 2 <= this.width && height * 2 <= this.height) void this.reduce(onReduced);
     return this.reduced.findLast((copy) => copy.width >= width && copy.height >= height) ?? this.bitmap;
   }
 
+  /** @param {() => void} onReduced */
   async reduce(onReduced) {
     if (this.reducing) return;
     this.reducing = true;
@@ -37,7 +64,7 @@ class Raster {
       }
       onReduced();
     } catch {
-      this.reduced = []; // The full picture serves as well, only slower.
+      this.reduced = []; // The full image serves as well, only slower.
     }
   }
 
@@ -49,12 +76,17 @@ class Raster {
 
 /** Where Streamlit is served, also behind a proxy that adds a path: beside its own scripts. */
 function appRoot() {
+  /** @type {HTMLScriptElement | null} */
   const script = document.querySelector('script[type="module"][src*="static/js/"]');
   return script ? script.src.replace(/static\/js\/.*$/, "") : window.location.origin + "/";
 }
 
-/** The decoded picture of a media URL; fetched and decoded once. Rejects with one sentence when it cannot be had. */
-function loadRaster(url) {
+/**
+ * The decoded image of a media URL; fetched and decoded once. Rejects with one sentence if that fails.
+ * @param {string} url
+ * @returns {Promise<Raster>}
+ */
+export function loadRaster(url) {
   const known = rasters.get(url);
   if (known) {
     rasters.delete(url); // moves it to the most recently used end
@@ -67,16 +99,18 @@ function loadRaster(url) {
   return loading;
 }
 
+/** @param {string} url */
 async function fetchRaster(url) {
   const response = await fetch(new URL(url.replace(/^\//, ""), appRoot()));
-  if (!response.ok) throw new Error(`The picture could not be loaded (${response.status}); run the page again.`);
+  if (!response.ok) throw new Error(`The image could not be loaded (${response.status}); run the page again.`);
   const blob = await response.blob();
   decodes.count += 1;
   return new Raster(await createImageBitmap(blob, EXACT));
 }
 
-/** Closes the least recently used pictures that no viewer shows. */
-async function dropUnused() {
+/** Closes the least recently used images that no viewer shows. */
+export async function dropUnused() {
+  /** @type {[string, Raster][]} */
   const unused = [];
   for (const [url, loading] of rasters) {
     const raster = await loading.catch(() => null);
@@ -88,23 +122,32 @@ async function dropUnused() {
   }
 }
 
-let scratch = null;
+/** @type {OffscreenCanvasRenderingContext2D | undefined} */
+let scratch;
 
-/** RGB values (RGBA bytes) of a w x h block at (x, y) of a raster, both within it. */
-function readPixels(raster, x, y, w, h) {
-  scratch ??= new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  if (scratch.canvas.width < w) scratch.canvas.width = w;
-  if (scratch.canvas.height < h) scratch.canvas.height = h;
+/**
+ * RGB of one pixel of a raster.
+ * @param {Raster} raster
+ * @param {Point} at whole numbers, within the raster
+ * @returns {number[]}
+ */
+export function readPixel(raster, at) {
+  scratch ??= required(new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true }));
   scratch.imageSmoothingEnabled = false;
-  scratch.drawImage(raster.bitmap, x, y, w, h, 0, 0, w, h);
-  return scratch.getImageData(0, 0, w, h).data;
+  scratch.drawImage(raster.bitmap, at.x, at.y, 1, 1, 0, 0, 1, 1);
+  return [...scratch.getImageData(0, 0, 1, 1).data.slice(0, 3)];
 }
 
-/** The pixel of a raster that lies at fractions (fx, fy) of it. */
-function pixelAt(raster, fx, fy) {
+/**
+ * The pixel of a raster that lies at fractions of it.
+ * @param {Raster} raster
+ * @param {Point} fraction
+ * @returns {Point}
+ */
+export function pixelAt(raster, fraction) {
   return {
-    x: clamp(Math.floor(fx * raster.width), 0, raster.width - 1),
-    y: clamp(Math.floor(fy * raster.height), 0, raster.height - 1),
+    x: clamp(Math.floor(fraction.x * raster.width), 0, raster.width - 1),
+    y: clamp(Math.floor(fraction.y * raster.height), 0, raster.height - 1),
   };
 }
 
@@ -112,38 +155,56 @@ const BAND_ROWS = 256; // bounds both the memory and the time between two breath
 
 /**
  * |b - a| times gain, or 128 + gain (b - a) when signed, clipped to 0..255 per channel, at the size given.
- * A picture of another size is brought to it just as it is drawn: nearest when enlarged, smooth when reduced.
+ *
+ * An image of another size is brought to it just as it is drawn: nearest when enlarged, smooth when reduced.
+ * @param {Raster} a
+ * @param {Raster} b
+ * @param {Size} size
+ * @param {boolean} signed
+ * @param {number} gain
  */
-async function differenceRaster(a, b, size, signed, gain) {
+export async function differenceRaster(a, b, size, signed, gain) {
   const { width, height } = size;
   const rows = Math.min(BAND_ROWS, height);
-  const options = { willReadFrequently: true };
-  const bands = [a, b].map((raster) => {
-    const context = new OffscreenCanvas(width, rows).getContext("2d", options);
-    return { raster, context };
-  });
+  const [bandA, bandB] = [band(width, rows), band(width, rows)];
   const table = new Uint8ClampedArray(511);
   for (let d = -255; d <= 255; d++) table[d + 255] = signed ? 128 + gain * d : gain * Math.abs(d);
   const result = new OffscreenCanvas(width, height);
-  const target = result.getContext("2d");
+  const target = required(result.getContext("2d"));
   for (let top = 0; top < height; top += rows) {
     const count = Math.min(rows, height - top);
-    const [pa, pb] = bands.map(({ raster, context }) => {
-      context.imageSmoothingEnabled = raster.width > width || raster.height > height;
-      context.imageSmoothingQuality = "high";
-      context.drawImage(raster.bitmap, 0, -top, width, height);
-      return context.getImageData(0, 0, width, count);
-    });
-    const from = pa.data;
-    const to = pb.data;
+    const pixels = bandOf(a, bandA, size, top, count);
+    const from = pixels.data;
+    const to = bandOf(b, bandB, size, top, count).data;
     for (let i = 0; i < from.length; i += 4) {
       from[i] = table[to[i] - from[i] + 255];
       from[i + 1] = table[to[i + 1] - from[i + 1] + 255];
       from[i + 2] = table[to[i + 2] - from[i + 2] + 255];
       from[i + 3] = 255;
     }
-    target.putImageData(pa, 0, top);
+    target.putImageData(pixels, 0, top);
     await new Promise((resolve) => setTimeout(resolve));
   }
   return new Raster(result.transferToImageBitmap());
+}
+
+/**
+ * @param {number} width
+ * @param {number} rows
+ */
+const band = (width, rows) => required(new OffscreenCanvas(width, rows).getContext("2d", { willReadFrequently: true }));
+
+/**
+ * Some rows of a raster, drawn at a size.
+ * @param {Raster} raster
+ * @param {OffscreenCanvasRenderingContext2D} context
+ * @param {Size} size
+ * @param {number} top
+ * @param {number} count
+ */
+function bandOf(raster, context, { width, height }, top, count) {
+  context.imageSmoothingEnabled = raster.width > width || raster.height > height;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(raster.bitmap, 0, -top, width, height);
+  return context.getImageData(0, 0, width, count);
 }

@@ -1,64 +1,106 @@
-// The status line and the loupe: which picture, which pixel, which values.
+// The status line and the loupe: which image, which pixel, which values.
 
-/** Names the picture, the pixel and its values under the pointer, or at the centre without one. */
-function readOut(viewer) {
+import { loupeParts } from "./controls.js";
+import { drawLoupe, LOUPE_PIXELS } from "./drawing.js";
+import { setCount, setText } from "./elements.js";
+import { effective, inside, placement } from "./geometry.js";
+import { pixelAt, readPixel } from "./rasters.js";
+import { clamp } from "./view.js";
+
+/** @import { Point } from "./geometry.js" */
+/** @import { Raster } from "./rasters.js" */
+/** @import { Pane, Scene } from "./scene.js" */
+/** @import { Viewer } from "./viewer.js" */
+
+/**
+ * Names the image, the pixel and its values under the pointer, or at the centre without one.
+ * @param {Viewer} viewer
+ * @param {Scene} scene
+ */
+export function readOut(viewer, scene) {
   const { where, swatch, rgb, loupes } = viewer.controls;
-  const pane = viewer.paneAt(viewer.pointer);
-  const { x: fx, y: fy } = viewer.pointer ? fractionsAt(viewer, pane) : effective(viewer.view, pane, viewer.scene.size);
-  const outside = fx < 0 || fy < 0 || fx >= 1 || fy >= 1 || !(viewer.pointer && inside(pane.clip, viewer.pointer));
-  const raster = viewer.scene.raster(pane.picture);
+  const { pointer } = viewer;
+  const pane = viewer.paneAt(scene, pointer);
+  const at = pointer ? fractionsAt(viewer, scene, pane, pointer) : effective(viewer.view, pane, scene.size);
   const said = viewer.crop.says();
-  swatch.hidden = rgb.hidden = outside || !raster || said !== "";
+  const raster = !said && pointer && inside(pane.clip, pointer) && isWithin(at) ? scene.raster(pane.picture) : null;
+  swatch.hidden = rgb.hidden = !raster;
   if (said) {
     setText(where, said);
-  } else if (rgb.hidden) {
-    const atCentre = !viewer.pointer && !loupes.hidden;
-    setText(where, atCentre ? "Loupe at the centre; point at a pixel to read it" : "Point at a pixel to read it");
+  } else if (raster) {
+    namePixel(viewer, scene, pane, raster, at);
   } else {
-    const at = pixelAt(raster, fx, fy);
-    const [r, g, b] = rgbAt(raster, fx, fy);
-    const other = pane.difference && viewer.scene.raster(pane.difference);
-    const against = other ? ` against ${pane.difference.label}` : "";
-    setText(where, `${pane.picture.label}${against} · x ${at.x} y ${at.y}`);
-    setText(rgb, other ? `RGB ${r} ${g} ${b} against ${rgbAt(other, fx, fy).join(" ")}` : `RGB ${r} ${g} ${b}`);
-    swatch.style.backgroundColor = `rgb(${r} ${g} ${b})`;
+    const atCentre = !pointer && !loupes.hidden;
+    setText(where, atCentre ? "Loupe at the centre; point at a pixel to read it" : "Point at a pixel to read it");
   }
-  if (!loupes.hidden) drawLoupes(viewer, clamp(fx, 0, 1), clamp(fy, 0, 1));
+  if (!loupes.hidden) drawLoupes(viewer, scene, { x: clamp(at.x, 0, 1), y: clamp(at.y, 0, 1) });
 }
 
-/** Where the pointer is, as fractions of the picture in its pane; outside 0 to 1 beside the picture. */
-function fractionsAt(viewer, pane) {
-  const { width, height } = viewer.scene.size;
-  const { zoom, left, top } = placement(viewer.view, pane, viewer.scene.size);
-  return { x: (viewer.pointer.x - left) / (zoom * width), y: (viewer.pointer.y - top) / (zoom * height) };
+/** @param {Point} fraction */
+const isWithin = ({ x, y }) => x >= 0 && y >= 0 && x < 1 && y < 1;
+
+/**
+ * @param {Viewer} viewer
+ * @param {Scene} scene
+ * @param {Pane} pane
+ * @param {Raster} raster of the pane's image
+ * @param {Point} fraction of the image
+ */
+function namePixel(viewer, scene, pane, raster, fraction) {
+  const { where, swatch, rgb } = viewer.controls;
+  const at = pixelAt(raster, fraction);
+  const values = readPixel(raster, at).join(" ");
+  const other = pane.difference && scene.raster(pane.difference);
+  const against = other ? ` against ${pane.difference?.label}` : "";
+  setText(where, `${pane.picture.label}${against} · x ${at.x} y ${at.y}`);
+  setText(rgb, `RGB ${values}` + (other ? ` against ${readPixel(other, pixelAt(other, fraction)).join(" ")}` : ""));
+  swatch.style.backgroundColor = `rgb(${values})`;
 }
 
-function rgbAt(raster, fx, fy) {
-  const at = pixelAt(raster, fx, fy);
-  return [...readPixels(raster, at.x, at.y, 1, 1).slice(0, 3)];
+/**
+ * Where the pointer is, as fractions of the image in its pane; outside 0 to 1 beside the image.
+ * @param {Viewer} viewer
+ * @param {Scene} scene
+ * @param {Pane} pane
+ * @param {Point} pointer
+ */
+function fractionsAt(viewer, scene, pane, pointer) {
+  const { width, height } = scene.size;
+  const { zoom, left, top } = placement(viewer.view, pane, scene.size);
+  return { x: (pointer.x - left) / (zoom * width), y: (pointer.y - top) / (zoom * height) };
 }
 
-function drawLoupes(viewer, fx, fy) {
-  const { loupes } = viewer.controls;
-  const { pictures } = viewer.scene;
-  const edge = Math.round(13 * viewer.ratio) * LOUPE_PIXELS;
-  while (loupes.childElementCount > pictures.length) loupes.lastElementChild.remove();
-  while (loupes.childElementCount < pictures.length) {
-    const parts = ["name", "values", "change"].map((name) => element("span", { class: name }));
-    loupes.append(element("div", { class: "loupe" }, element("canvas", { "aria-hidden": "true" }), ...parts));
-  }
-  let reference = null;
-  pictures.forEach((picture, i) => {
-    const [canvas, name, values, change] = loupes.children[i].children;
+/**
+ * @param {Viewer} viewer
+ * @param {Scene} scene
+ * @param {Point} fraction
+ */
+function drawLoupes(viewer, scene, fraction) {
+  const { loupes, loupeList } = viewer.controls;
+  const { ratio } = viewer.surface;
+  const edge = Math.round(13 * ratio) * LOUPE_PIXELS;
+  setCount(loupes, loupeList, scene.pictures.length, loupeParts);
+  /** @type {number[] | undefined} */
+  let reference;
+  scene.pictures.forEach((picture, i) => {
+    const { canvas, name, values, change } = loupeList[i];
     if (canvas.width !== edge) canvas.width = canvas.height = edge;
-    canvas.style.width = canvas.style.height = `${edge / viewer.ratio}px`;
+    canvas.style.width = canvas.style.height = `${edge / ratio}px`;
     setText(name, `${i + 1} · ${picture.label}`);
-    const raster = viewer.scene.raster(picture);
+    const raster = scene.raster(picture);
     if (!raster) return;
-    const rgb = drawLoupe(canvas, raster, fx, fy);
-    reference ??= rgb;
+    const rgb = drawLoupe(canvas, raster, fraction);
     setText(values, rgb.join(" "));
-    const signed = rgb.map((value, k) => value - reference[k]).map((d) => (d > 0 ? `+${d}` : d < 0 ? `−${-d}` : "0"));
-    setText(change, i === 0 ? "reference" : `Δ ${signed.join(" ")}`);
+    setText(change, reference ? `Δ ${changes(reference, rgb)}` : "reference");
+    reference ??= rgb;
   });
+}
+
+/**
+ * @param {number[]} from
+ * @param {number[]} to
+ */
+function changes(from, to) {
+  const signed = (/** @type {number} */ d) => (d > 0 ? `+${d}` : d < 0 ? `−${-d}` : "0");
+  return to.map((value, i) => signed(value - from[i])).join(" ");
 }

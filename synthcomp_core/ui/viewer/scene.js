@@ -1,25 +1,55 @@
-// The pictures of one viewer: what Python sent, decoded; and which of them a view shows in which pane.
+// The images of one viewer: what Python sent, decoded; and which of them a view shows in which pane.
+
+import { gridPanes } from "./geometry.js";
+import { differenceRaster, loadRaster } from "./rasters.js";
+import { DEFAULT_VIEW, DIFFERENCE_OVERLAY } from "./view.js";
+
+/** @import { Box, Size } from "./geometry.js" */
+/** @import { Raster } from "./rasters.js" */
+/** @import { Mode, View } from "./view.js" */
+
+/**
+ * An image, or an overlay over one, as Python describes it (`_described` in __init__.py).
+ * @typedef {object} Picture
+ * @property {string} key
+ * @property {string} label
+ * @property {string} detail
+ * @property {number} width
+ * @property {number} height
+ * @property {string | null} overlay_of the key of the image it covers
+ * @property {string} url
+ */
+
+/**
+ * The pane fixes where the image lies, the clip how much of it shows; `difference` is the image it is compared with.
+ * @typedef {Box & {clip: Box, picture: Picture, difference: Picture | null}} Pane
+ */
 
 const DIFFERENCES_KEPT = 12;
 
-const sameSize = (a, b) => a.size.width === b.size.width && a.size.height === b.size.height;
-
-/** Pictures and overlays of one rerun with their rasters; it replaces the one before when all of it is decoded. */
-class Scene {
+/** Images and overlays of one rerun with their rasters; it replaces the one before when all of it is decoded. */
+export class Scene {
+  /** @param {{pictures: Picture[], overlays: Picture[]}} data */
   constructor(data) {
     this.pictures = data.pictures;
     this.overlays = data.overlays;
+    /** @type {Size} */
     this.size = { width: data.pictures[0].width, height: data.pictures[0].height };
-    this.rasters = new Map(); // URL -> Raster
-    this.failures = new Map(); // URL -> sentence
-    this.differences = new Map(); // name -> Raster, or null while it is being computed
+    this.released = false;
+    /** @type {Map<string, Raster>} by URL */
+    this.rasters = new Map();
+    /** @type {Map<string, string>} URL -> sentence */
+    this.failures = new Map();
+    /** @type {Map<string, Raster | null>} by name; null while it is being computed */
+    this.differences = new Map();
   }
 
-  /** Loads every picture; overlays wait until they are looked at. Never rejects: a failure becomes a sentence. */
+  /** Loads every image; overlays wait until they are looked at. Never rejects: a failure becomes a sentence. */
   async load() {
     await Promise.all(this.pictures.map((picture) => this.fetch(picture)));
   }
 
+  /** @param {Picture} picture */
   async fetch(picture) {
     const { url } = picture;
     if (this.rasters.has(url) || this.failures.has(url)) return;
@@ -29,7 +59,7 @@ class Scene {
       this.rasters.set(url, raster);
       raster.users += 1;
     } catch (error) {
-      this.failures.set(url, error.message);
+      this.failures.set(url, error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -41,25 +71,31 @@ class Scene {
     this.differences.clear();
   }
 
-  /** Takes over the differences that were computed from pictures that are still here. */
+  /**
+   * Takes over the differences that were computed from images that are still here.
+   * @param {Scene} old of the same size
+   */
   inherit(old) {
     const urls = new Set(this.pictures.map((picture) => picture.url));
     for (const [name, raster] of old.differences) {
-      const [a, b] = name.split(" ");
+      const [a, b] = name.split(" "); // their names carry the images' URLs
       if (!raster || !urls.has(a) || !urls.has(b)) continue;
       this.differences.set(name, raster);
       old.differences.delete(name);
     }
   }
 
+  /** @param {string} key */
   picture(key) {
     return this.pictures.find((picture) => picture.key === key);
   }
 
+  /** @param {Picture} picture */
   number(picture) {
     return this.pictures.indexOf(picture) + 1;
   }
 
+  /** @param {Picture} picture */
   raster(picture) {
     return this.rasters.get(picture.url) ?? null;
   }
@@ -68,11 +104,19 @@ class Scene {
     return [...new Set(this.overlays.map((overlay) => overlay.label))];
   }
 
+  /**
+   * @param {string} label
+   * @param {Picture} picture
+   */
   overlay(label, picture) {
     return this.overlays.find((overlay) => overlay.label === label && overlay.overlay_of === picture.key);
   }
 
-  /** The two pictures of a view; where it names none that exist, the last two of the first three (A and B). */
+  /**
+   * The two images of a view; where it names none that exist, the last two of the first three (A and B).
+   * @param {View} view
+   * @returns {[Picture, Picture]}
+   */
   pair(view) {
     const preferred = this.pictures.length > 2 ? [...this.pictures.slice(1), this.pictures[0]] : this.pictures;
     const wanted = this.picture(view.right);
@@ -81,12 +125,20 @@ class Scene {
     return [left, right];
   }
 
-  /** The mode that can be shown: one picture alone has no pair. */
+  /**
+   * The mode that can be shown: a single image has no pair.
+   * @param {View} view
+   * @returns {Mode}
+   */
   mode(view) {
     return this.pictures.length > 1 || view.mode === "loupe" ? view.mode : "single";
   }
 
-  /** The view with every choice that does not exist here replaced by one that does. */
+  /**
+   * The view with every choice that does not exist here replaced by one that does.
+   * @param {View} view
+   * @returns {View}
+   */
   settled(view) {
     const labels = this.overlayLabels();
     const kind = ["abs", "signed", ...labels].includes(view.kind) ? view.kind : DEFAULT_VIEW.kind;
@@ -94,14 +146,25 @@ class Scene {
     return { ...view, kind, overlay };
   }
 
-  /** The raster of an overlay picture, or null until it is decoded; `onReady` is called then. */
+  /**
+   * The raster of an overlay, or null until it is decoded; `onReady` is called then.
+   * @param {Picture} overlay
+   * @param {() => void} onReady
+   */
   overlayRaster(overlay, onReady) {
     const raster = this.raster(overlay);
-    if (!raster && !this.failures.has(overlay.url)) this.fetch(overlay).then(onReady);
+    if (!raster && !this.failures.has(overlay.url)) void this.fetch(overlay).then(onReady);
     return raster;
   }
 
-  /** The difference of two pictures, or null until it is computed; `onReady` is called then. */
+  /**
+   * The difference of two images, or null until it is computed; `onReady` is called then.
+   * @param {Picture} left
+   * @param {Picture} right
+   * @param {boolean} signed
+   * @param {number} gain
+   * @param {() => void} onReady
+   */
   difference(left, right, signed, gain, onReady) {
     const [a, b] = [this.raster(left), this.raster(right)];
     if (!a || !b) return null;
@@ -109,7 +172,7 @@ class Scene {
     const known = this.differences.get(name);
     if (known !== undefined) return known;
     this.differences.set(name, null);
-    differenceRaster(a, b, this.size, signed, gain).then((raster) => {
+    void differenceRaster(a, b, this.size, signed, gain).then((raster) => {
       if (!this.differences.has(name)) return raster.close(); // released meanwhile
       this.differences.set(name, raster);
       this.dropDifferences();
@@ -128,16 +191,20 @@ class Scene {
   }
 
   /**
-   * What a view shows: panes {x, y, w, h, picture, clip} in device pixels. The pane fixes where the picture lies, the
-   * clip how much of it shows. `side` is whose turn it is in flicker.
+   * What a view shows, pane by pane, in device pixels.
+   * @param {View} view
+   * @param {Size} canvas
+   * @param {number} gap between the panes of the grid
+   * @param {number} side whose turn it is in flicker: 0 left, 1 right
+   * @returns {Pane[]}
    */
-  panes(view, width, height, gap, side) {
-    const whole = { x: 0, y: 0, w: width, h: height };
+  panes(view, { width, height }, gap, side) {
+    const whole = { x: 0, y: 0, w: width, h: height, difference: null };
     const mode = this.mode(view);
     const [left, right] = this.pair(view);
     if (mode === "grid") {
       const panes = gridPanes(this.pictures.length, width, height, gap, this.size);
-      return panes.map((pane, i) => ({ ...pane, clip: pane, picture: this.pictures[i] }));
+      return panes.map((pane, i) => ({ ...pane, clip: pane, picture: this.pictures[i], difference: null }));
     }
     if (mode === "swipe") {
       const upright = view.orient === "v";

@@ -1,0 +1,61 @@
+// Draws a whole viewer: the panes on its canvas, what stands around them, and its view as facts to read.
+
+import { cropText } from "./crop.js";
+import { drawPane } from "./drawing.js";
+import { rootOf, setText } from "./elements.js";
+import { decodes } from "./rasters.js";
+import { syncControls, syncLabels } from "./sync.js";
+import { short, zoomName } from "./view.js";
+
+/** @import { Scene } from "./scene.js" */
+/** @import { Viewer } from "./viewer.js" */
+
+/**
+ * @param {Viewer} viewer
+ * @param {Scene} scene
+ */
+export function paint(viewer, scene) {
+  const { controls, crop, peek, root, view } = viewer;
+  const { canvas, context, ratio } = viewer.surface;
+  context.fillStyle = getComputedStyle(controls.stage).backgroundColor;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  const shown = scene.settled(peek ? { ...view, overlay: "" } : view);
+  const panes = viewer.panes(scene);
+  const onReady = () => viewer.changed();
+  const sentences = panes.map((pane) => drawPane(context, scene, shown, pane, onReady));
+  for (const pane of panes) crop.draw(context, pane, view, scene.size, ratio);
+  const focused = rootOf(root).activeElement;
+  syncControls(controls, viewer, scene, scene.settled(view));
+  // The keys must keep working when the mode hides the focused control.
+  if (focused?.closest("[hidden]") && root.contains(focused)) controls.stage.focus({ preventScroll: true });
+  syncLabels(controls, ratio, scene, shown, panes, sentences);
+  viewer.flicker(scene);
+  describe(viewer, scene);
+}
+
+/**
+ * The view for tests, style sheets and screen readers.
+ * @param {Viewer} viewer
+ * @param {Scene} scene
+ */
+function describe(viewer, scene) {
+  const { controls, crop, peek, root, view } = viewer;
+  const mode = scene.mode(view);
+  const [left, right] = scene.pair(view);
+  const facts = {
+    mode: peek ? "original" : mode,
+    left: left.key,
+    right: right.key,
+    zoom: String(viewer.zoom()),
+    x: short(view.x, 6),
+    y: short(view.y, 6),
+    decodes: String(decodes.count),
+    crops: crop.crops.map(cropText).join(" "),
+  };
+  for (const [name, value] of Object.entries(facts)) if (root.dataset[name] !== value) root.dataset[name] = value;
+  const one = mode === "single" || mode === "loupe" ? left.label : `${left.label} and ${right.label}`;
+  const what = mode === "grid" ? `${scene.pictures.length} images` : one;
+  const zoom = view.zoom ? zoomName(view.zoom) : "fit";
+  const told = peek ? scene.pictures[0].label : `${mode}: ${what}, zoom ${zoom}`;
+  if (!crop.draft) setText(controls.live, crop.says() || told);
+}
