@@ -20,7 +20,7 @@ from synthcomp_core.figures.paper.request import (
     requested_variants,
 )
 from synthcomp_core.images import Image, read_image
-from synthcomp_core.results.table import rows_to_csv
+from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.snapshot_matrix import FULL, MatrixAxes, all_axes
 

@@ -46,7 +46,8 @@ def import_(
 
     Example: python -m synthcomp_core results import compression_sr_results.csv thesis.csv
     """
-    from synthcomp_core.results.formats import load_results, table_to_csv
+    from synthcomp_core.results.formats import load_results
+    from synthcomp_core.results.table import table_to_csv
 
     loaded = load_results(file, dataset=dataset)
     storage.write_text(out, table_to_csv(loaded.table))
@@ -67,7 +68,9 @@ def export(
 
     Example: python -m synthcomp_core results export results.csv means.csv --format thesis
     """
-    from synthcomp_core.results.formats import load_results, table_to_csv, table_to_thesis_csv
+    from synthcomp_core.results.formats import load_results
+    from synthcomp_core.results.formats.thesis import table_to_thesis_csv
+    from synthcomp_core.results.table import table_to_csv
 
     loaded = load_results(file)
     table = loaded.table

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from synthcomp_core.figures.paper.request import latex_escape
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.table import ResultRow, rows_to_csv
+from synthcomp_core.results.rows import ResultRow, rows_to_csv
 
 METRIC_NAMES = ("psnr_rgb", "psnr_y", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
 MISSING = "–"

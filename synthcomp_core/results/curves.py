@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.table import MEAN_IMAGE
+from synthcomp_core.results.rows import MEAN_IMAGE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,87 +1,33 @@
-"""The results table: one row an image x variant; appending, reading and checking its CSV file.
-
-UTF-8, comma, '.' decimals, empty = not measured, ``inf`` only as a PSNR. Other people's formats: results_formats.py.
-"""
+"""Reading results tables: parsing the CSV file fast, and checking it so that an error names file, row and column."""
 
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from synthcomp_core.errors import ResultsError
-from synthcomp_core.storage import write_text
+from synthcomp_core.results.rows import (
+    COLUMNS,
+    INTEGER_COLUMNS,
+    KEY_COLUMNS,
+    NUMBER_COLUMNS,
+    OPTIONAL_COLUMNS,
+    TEXT_COLUMNS,
+    ResultRow,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True)
-class ResultRow:
-    """One image through one variant; None = not measured.
-
-    (dataset, image, variant) names the row. width, height: of the reference, in pixels. num_bytes: of the bitstream;
-    bpp: its bits a reference pixel; bpp_estimated: the same from likelihoods. psnr_*: dB, inf when identical. Times in
-    seconds. precision, device: what the codec computed in ("bfloat16") and on ("cpu"); upscaler_*: the same of the
-    upscaler. error: why the task failed, one line.
-    """
-
-    dataset: str
-    image: str
-    width: int | None = None
-    height: int | None = None
-    variant: str = ""
-    codec: str | None = None
-    quality: float | None = None
-    lmbda: float | None = None
-    distortion: str | None = None
-    trained_on: str | None = None
-    scale: float | None = None
-    upscaler: str | None = None
-    num_bytes: int | None = None
-    bpp: float | None = None
-    bpp_estimated: float | None = None
-    psnr_rgb: float | None = None
-    psnr_y: float | None = None
-    ssim_rgb: float | None = None
-    ssim_y: float | None = None
-    msssim_rgb: float | None = None
-    msssim_y: float | None = None
-    flip: float | None = None
-    ssimulacra2: float | None = None
-    encode_s: float | None = None
-    decode_s: float | None = None
-    upscale_s: float | None = None
-    precision: str | None = None
-    device: str | None = None
-    upscaler_precision: str | None = None
-    upscaler_device: str | None = None
-    error: str | None = None
-
-
-COLUMNS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(ResultRow))
-KEY_COLUMNS: tuple[str, ...] = ("dataset", "image", "variant")
-MACHINE_COLUMNS: tuple[str, ...] = ("precision", "device", "upscaler_precision", "upscaler_device")
-TEXT_COLUMNS: tuple[str, ...] = (
-    *(*KEY_COLUMNS, "codec", "distortion", "trained_on", "upscaler"),
-    *(*MACHINE_COLUMNS, "error"),
-)
-NUMBER_COLUMNS: tuple[str, ...] = tuple(name for name in COLUMNS if name not in TEXT_COLUMNS)
-OPTIONAL_COLUMNS: tuple[str, ...] = ("ssimulacra2", *MACHINE_COLUMNS)  # Tables of older versions lack them.
-METRIC_COLUMNS: tuple[str, ...] = COLUMNS[COLUMNS.index("psnr_rgb") : COLUMNS.index("ssimulacra2") + 1]
-INTEGER_COLUMNS: tuple[str, ...] = ("width", "height", "num_bytes")
-MEAN_IMAGE = "(mean)"  # Stands for the image in a row of published means over a whole data set.
-
-
-@dataclass(frozen=True)
 class _Span:
-    """The values a column may hold. open_low: the lower bound itself is out. infinite: inf is allowed."""
+    """The values a column may hold. open_low: the lower bound itself is excluded. infinite: inf is allowed."""
 
     low: float
     high: float = math.inf
@@ -106,88 +52,12 @@ _SPANS: dict[str, _Span] = {
     "quality": _Span(-math.inf),
 }
 _HEADER_BYTES = 65536
-_ROUNDING = 1e-6  # By this much a rounded value may lie beyond its bound.
-_RATE_ROUNDING = 0.001  # So far, in bits a pixel or as a share, may a rounded bpp lie from that of num_bytes.
-
-
-def rows_to_csv(rows: Iterable[ResultRow], *, header: bool = True) -> str:
-    """The rows as CSV text, a line each, under the header unless told otherwise."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if header:
-        writer.writerow(COLUMNS)
-    writer.writerows([_cell(getattr(row, name)) for name in COLUMNS] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: str | float | None) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return " ".join(value.split())  # A row is one line, so that a torn one can be told.
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return repr(float(value)) if isinstance(value, float) else str(int(value))
-
-
-def append_rows(path: Path, rows: Iterable[ResultRow]) -> None:
-    """Add rows to the end of a results file, made with its header when missing.
-
-    The rows go out in one write under a lock, so that readers and other writers meet whole rows; a row torn by a
-    writer that was killed is cut off first. ResultsError when the file has other columns.
-    """
-    import fcntl
-
-    rows = list(rows)
-    if not rows:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        size = _cut_torn_row(file)
-        if size:
-            file.seek(0)
-            found = file.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
-            if found != ",".join(COLUMNS):
-                raise ResultsError(f"{path.name} has other columns than the results table; append to another file.")
-        content = rows_to_csv(rows, header=not size).encode("utf-8")
-        while content:
-            content = content[os.write(file.fileno(), content) :]
-        os.fsync(file.fileno())
-
-
-def _cut_torn_row(file: BinaryIO | io.RawIOBase) -> int:
-    """Cut what follows the last line break; the size left, in bytes."""
-    size = file.seek(0, os.SEEK_END)
-    end = size
-    while end:
-        start = max(end - 65536, 0)
-        file.seek(start)
-        last = (file.read(end - start) or b"").rfind(b"\n")
-        if last >= 0:
-            end = start + last + 1
-            break
-        end = start
-    if end < size:
-        file.truncate(end)
-    return end
-
-
-def write_rows(path: Path, rows: Iterable[ResultRow]) -> None:
-    """Write a results file with these rows, whole or not at all."""
-    write_text(path, rows_to_csv(rows))
-
-
-def replace_rows(path: Path, rows: Iterable[ResultRow]) -> None:
-    """Put rows in place of those with the same (dataset, image, variant), at the end, whole or not at all."""
-    rows = list(rows)
-    new = {(row.dataset, row.image, row.variant) for row in rows}
-    old = table_rows(read_results(path)) if path.exists() else []
-    write_rows(path, [row for row in old if (row.dataset, row.image, row.variant) not in new] + rows)
+_ROUNDING = 1e-6  # Tolerance for rounded values at a bound.
+_RATE_ROUNDING = 0.001  # Allowed deviation of bpp from 8 num_bytes / pixels: absolute (bpp) plus relative.
 
 
 def read_results(path: Path) -> pd.DataFrame:
-    """The checked table in a results file of this project; see :func:`parse_results` for columns and errors."""
+    """The checked table in a results file of this project; columns and errors as for :func:`parse_results`."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -196,10 +66,11 @@ def read_results(path: Path) -> pd.DataFrame:
 
 
 def parse_results(content: bytes, *, name: str) -> pd.DataFrame:
-    """The checked table in the bytes of a results CSV: exactly COLUMNS, one row an image x variant.
+    """The checked table in the bytes of a results CSV: exactly COLUMNS, one row per image and variant.
 
-    Text columns are categories, number columns float64; missing = NaN. A last line torn in the middle (a writer at
-    work, or killed) is left out. ResultsError naming file, row (the header is row 1), column and value otherwise.
+    Text columns are categories, number columns float64; missing = NaN. A torn last line (the writer is still at work,
+    or was killed) is left out. Anything else wrong is a ResultsError that names file, row (the header is row 1),
+    column and value.
     """
     table = unchecked_table(content, name=name)
     check_table(table, name=name)
@@ -207,7 +78,7 @@ def parse_results(content: bytes, *, name: str) -> pd.DataFrame:
 
 
 def unchecked_table(content: bytes, *, name: str) -> pd.DataFrame:
-    """As :func:`parse_results`, but keys and ranges are left to :func:`check_table`."""
+    """As :func:`parse_results`, but without the checks of :func:`check_table` on keys and ranges."""
     import pyarrow as pa
     from pyarrow import compute
     from pyarrow import csv as arrow_csv
@@ -241,7 +112,7 @@ def unchecked_table(content: bytes, *, name: str) -> pd.DataFrame:
 def _checked_header(content: bytes, name: str) -> tuple[bytes, list[str]]:
     """The content without byte order mark, torn last line and trailing blank lines; and the column names."""
     content = content.removeprefix(b"\xef\xbb\xbf")
-    if not content[:4096].strip() and not content.strip():  # The content may be large; copy it no more than need be.
+    if not content[:4096].strip() and not content.strip():  # The content may be large: avoid copies.
         raise ResultsError(f"{name} is empty; expected a results table with the columns {', '.join(COLUMNS)}.")
     if b"\0" in content:
         raise ResultsError(f"{name} is not text (it holds zero bytes); expected a results table as UTF-8 CSV.")
@@ -279,7 +150,7 @@ def _records(content: bytes) -> Iterator[tuple[int, list[str]]]:
 
 
 def _first_error(content: bytes, header: list[str], name: str, cause: Exception | None) -> ResultsError:
-    """What is wrong in the first record that is, found by reading slowly."""
+    """What is wrong with the first faulty record, found by reading the file slowly."""
     try:
         for row, cells in _records(content):
             if len(cells) != len(header):
@@ -290,7 +161,7 @@ def _first_error(content: bytes, header: list[str], name: str, cause: Exception 
                 if column in NUMBER_COLUMNS and value != "" and not _is_number(value):
                     return ResultsError(
                         f"{name}, row {row}, column {column}: {value[:60]!r} is not a number "
-                        "(decimals take a point; leave the cell empty when not measured)."
+                        "(use a decimal point; leave the cell empty if the value was not measured)."
                     )
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
@@ -342,7 +213,7 @@ def check_table(table: pd.DataFrame, *, name: str, first_row: int = 2) -> None:
         raise fail(
             position,
             "bpp",
-            f"does not fit num_bytes, width and height, which give {expected[position]:.6g} bits a pixel",
+            f"does not fit num_bytes, width and height, from which {expected[position]:.6g} bits per pixel follow",
         )
     codes = [table[column].astype("category").cat.codes.to_numpy("int64") for column in KEY_COLUMNS]
     keys = (codes[0] * (codes[1].max(initial=0) + 1) + codes[1]) * (codes[2].max(initial=0) + 1) + codes[2]
@@ -352,7 +223,7 @@ def check_table(table: pd.DataFrame, *, name: str, first_row: int = 2) -> None:
         key = ", ".join(str(table[column].iloc[position]) for column in KEY_COLUMNS)
         raise ResultsError(
             f"{name}, row {position + first_row}: ({key}) repeats row {first + first_row}; "
-            "dataset, image and variant together must be unique."
+            "the combination of dataset, image and variant must be unique."
         )
 
 
@@ -369,7 +240,7 @@ def _repeated(keys: Sequence[int]) -> tuple[int, int] | None:
 
 
 def rows_table(rows: Iterable[ResultRow], *, name: str = "The rows", first_row: int = 1) -> pd.DataFrame:
-    """The checked table of these rows, as :func:`parse_results` gives it. ResultsError naming row, column, value."""
+    """The checked table of these rows, as :func:`parse_results` returns it; ResultsError naming row, column, value."""
     import pandas as pd
 
     rows = list(rows)
@@ -393,3 +264,26 @@ def table_rows(table: pd.DataFrame) -> list[ResultRow]:
             values = [None if value is None else int(value) for value in values]
         columns.append(values)
     return [ResultRow(*values) for values in zip(*columns, strict=True)]
+
+
+def table_to_csv(table: pd.DataFrame) -> str:
+    """A table with COLUMNS as CSV in our format; fast for large tables."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    table = table.loc[:, list(COLUMNS)].copy()
+    for column in INTEGER_COLUMNS:
+        table[column] = table[column].astype("Int64")
+    for column in TEXT_COLUMNS:
+        # Arrow cannot write categories that have no value.
+        table[column] = table[column].astype("object").where(table[column].notna(), None)
+    schema = [
+        pa.field(name, pa.string() if name in TEXT_COLUMNS else pa.int64() if name in INTEGER_COLUMNS else pa.float64())
+        for name in COLUMNS
+    ]
+    arrow = pa.Table.from_pandas(table, schema=pa.schema(schema), preserve_index=False)
+    output = io.BytesIO()
+    output.write((",".join(COLUMNS) + "\n").encode())
+    options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
+    arrow_csv.write_csv(arrow, output, options)
+    return output.getvalue().decode("utf-8")

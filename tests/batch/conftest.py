@@ -14,7 +14,7 @@ import pytest
 from synthcomp_core.batch import runner
 from synthcomp_core.batch.cluster import Workers
 from synthcomp_core.images import write_png
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 
 
 def frame(seed: int, height: int = 64, width: int = 80) -> np.ndarray:

@@ -27,7 +27,8 @@ from synthcomp_core.batch.tasks import Task
 from synthcomp_core.batch.worker import TaskOutcome, carry_out
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import read_image
-from synthcomp_core.results.table import ResultRow, read_results, table_rows
+from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.results.table import read_results, table_rows
 from tests.conftest import PROJECT_ROOT
 
 from .conftest import OnTheSpot, without_times, write_frames

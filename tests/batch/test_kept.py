@@ -12,7 +12,7 @@ from synthcomp_core.batch.journal import Entry
 from synthcomp_core.batch.kept import find_kept, journal_paths, read_entries, read_kept
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import write_png
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants import Variant
 from tests.pages.conftest import frame
 

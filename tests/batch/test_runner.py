@@ -18,7 +18,8 @@ from synthcomp_core.batch.status import read_state, run_failures
 from synthcomp_core.codecs.classical import rate_bytes
 from synthcomp_core.errors import PlanError, ResultsError
 from synthcomp_core.images import read_image, resize, write_png
-from synthcomp_core.results.table import ResultRow, read_results, table_rows
+from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.results.table import read_results, table_rows
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants import Variant, render, result_row
 

@@ -30,7 +30,7 @@ from synthcomp_core.batch.status import (
     training_log,
     write_state,
 )
-from synthcomp_core.results.table import ResultRow, write_rows
+from synthcomp_core.results.rows import ResultRow, write_rows
 
 LOG = """step,phase,name,value,lr
 50,train,loss,2.5,0.00025

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from synthcomp_core.cli.results import results_app
 from synthcomp_core.errors import ResultsError, SynthcompError
-from synthcomp_core.results.table import ResultRow, read_results, write_rows
+from synthcomp_core.results.rows import ResultRow, write_rows
+from synthcomp_core.results.table import read_results
 from tests.conftest import PROJECT_ROOT
 
 REFERENCES = PROJECT_ROOT / "artifacts" / "results"

@@ -11,7 +11,8 @@ import pytest
 from synthcomp_core.batch.plan import read_plan
 from synthcomp_core.cli import main
 from synthcomp_core.images import crop, list_images, read_image, write_png
-from synthcomp_core.results.table import METRIC_COLUMNS, read_results, table_rows
+from synthcomp_core.results.rows import METRIC_COLUMNS
+from synthcomp_core.results.table import read_results, table_rows
 from tests.batch.conftest import OnTheSpot, on_the_spot, without_times, write_frames
 from tests.conftest import PROJECT_ROOT
 

@@ -37,7 +37,7 @@ from synthcomp_core.figures.paper.request import (
     latex_figure,
     requested_variants,
 )
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.snapshot_matrix import MatrixAxes
 from tests.conftest import PROJECT_ROOT

@@ -12,7 +12,8 @@ from synthcomp_core.figures import rd_chart as charts
 from synthcomp_core.figures.rd_chart_file import write_rd_chart
 from synthcomp_core.results.bd import RDCurve, bd_table, domain_gap, rd_curves
 from synthcomp_core.results.formats import load_results
-from synthcomp_core.results.table import ResultRow, rows_table
+from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.results.table import rows_table
 from tests.conftest import PROJECT_ROOT
 
 THESIS = PROJECT_ROOT / "artifacts/results/thesis_compression_sr_results.csv"

@@ -14,7 +14,7 @@ from synthcomp_core.codecs import parse_codec
 from synthcomp_core.images import write_png
 from synthcomp_core.metrics import flip_error, measure
 from synthcomp_core.metrics.tiles import worst_tiles
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.ui import render_cache as rendered
 from synthcomp_core.ui.compare.view import ranking
 from synthcomp_core.ui.viewer import ViewState

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.results.bd import BDResult, RDCurve, bd_rate, curves_of, find_curve
 from synthcomp_core.results.formats import load_results
-from synthcomp_core.results.table import COLUMNS, ResultRow, rows_to_csv
+from synthcomp_core.results.rows import COLUMNS, ResultRow, rows_to_csv
 from tests.conftest import PROJECT_ROOT
 
 THESIS = "thesis_compression_sr_results.csv"

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.batch.status import LogPoint, RunState, write_state
 from synthcomp_core.figures.training_chart import MAX_POINTS, training_chart
-from synthcomp_core.results.table import ResultRow, write_rows
+from synthcomp_core.results.rows import ResultRow, write_rows
 from tests.conftest import PROJECT_ROOT
 
 COMMAND = "python -m synthcomp_core run small.toml --workers 2"

@@ -26,7 +26,8 @@ from synthcomp_core.results.bd import (
     rd_curves,
 )
 from synthcomp_core.results.formats import LoadedResults, load_results
-from synthcomp_core.results.table import ResultRow, rows_table
+from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.results.table import rows_table
 from tests.conftest import PROJECT_ROOT
 
 REFERENCES = PROJECT_ROOT / "artifacts" / "results"

@@ -20,7 +20,7 @@ from synthcomp_core.results.bundle import (
     safe_name,
     table_columns,
 )
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 from tests.pages.conftest import frame
 
 ROWS = [

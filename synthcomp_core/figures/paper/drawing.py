@@ -31,7 +31,7 @@ from synthcomp_core.figures.paper.layout import (
 from synthcomp_core.images import Image, resize
 
 if TYPE_CHECKING:
-    from synthcomp_core.results.table import ResultRow
+    from synthcomp_core.results.rows import ResultRow
 
 FORMATS = ("png", "svg", "pdf")
 _CROP = re.compile(r"(\d+),(\d+),(\d+),(\d+)")

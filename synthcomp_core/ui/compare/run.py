@@ -19,7 +19,7 @@ from synthcomp_core.images import image_sha256, png_bytes, read_image
 from synthcomp_core.metrics import flip_colours, flip_error
 from synthcomp_core.metrics.tiles import error_of_map, tile_means
 from synthcomp_core.progress import OnProgress
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.ui.compare.choice import ComparisonChoice, IsoLock
 from synthcomp_core.ui.render_cache import Rendered, render_for_page, rendered_cache, variant_key
 from synthcomp_core.ui.widgets.image_picker import PickedImage

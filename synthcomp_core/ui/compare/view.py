@@ -12,7 +12,7 @@ import streamlit as st
 from synthcomp_core.figures.paper.drawing import Crop
 from synthcomp_core.metrics.tiles import TILE_SIDE, WorstTile, worst_of_means
 from synthcomp_core.results.bundle import cell_text, table_columns
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.ui.compare.choice import complain_about_all, keep_among
 from synthcomp_core.ui.compare.run import Compared, Comparison
 from synthcomp_core.ui.viewer import DEFAULT_URL_PARAM, MAX_PICTURES, Picture, ViewState, show_viewer

@@ -1,0 +1,68 @@
+"""CompressAI's result files: JSON with a list per metric, one point per quality or setting."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from synthcomp_core.errors import ResultsError
+from synthcomp_core.library.snapshots import Distortion
+from synthcomp_core.results.formats.loaded import LoadedResults, parsed_number, slug
+from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
+from synthcomp_core.results.table import rows_table
+
+# The architectures whose CompressAI result files list qualities 1, 2, 3, ...
+_MODELS = (
+    *("bmshj2018-factorized", "bmshj2018-hyperprior", "mbt2018-mean", "mbt2018"),
+    *("cheng2020-anchor", "cheng2020-attn"),
+)
+_FIELDS = {
+    "bpp": "bpp",
+    **dict.fromkeys(("psnr-rgb", "psnr"), "psnr_rgb"),
+    "psnr-y": "psnr_y",
+    **dict.fromkeys(("ms-ssim-rgb", "ms-ssim", "ms-ssim-db-rgb"), "msssim_rgb"),
+    "encoding_time": "encode_s",
+    "decoding_time": "decode_s",
+}
+_UNSTATED = "unstated"
+
+
+def load_compressai(document: dict[str, Any], name: str, dataset: str | None) -> LoadedResults:
+    """The table in a CompressAI result; ResultsError naming ``name``, list and point."""
+    lists = document["results"]
+    for field, points in lists.items():
+        if not isinstance(points, list) or len(points) != len(lists.get("bpp") or points):
+            raise ResultsError(f"{name}: results/{field} must be a list as long as results/bpp.")
+    if not lists.get("bpp"):
+        raise ResultsError(f"{name}: results/bpp is missing or empty.")
+    meta = document["meta"] if isinstance(document.get("meta"), dict) else {}
+    title = str(document.get("name") or Path(name).stem)
+    codec, is_model = slug(title), slug(title) in _MODELS
+    # The model's name does not say what it was trained for; the file's name or the description does.
+    hints = " ".join(str(part) for part in (title, meta.get("opt_metric"), document.get("description"), name))
+    match = re.search(r"ms-?ssim|mse", hints.replace("_", "-"))
+    distortion = Distortion.parse(match[0]) if match else None
+    suffix = f"-{distortion.short}" if distortion and match and match[0] not in codec else ""
+    rows = []
+    for index in range(len(lists["bpp"])):
+        values: dict[str, float | None] = {}
+        for field, column in _FIELDS.items():
+            if field in lists and lists[field][index] is not None:
+                value = parsed_number(lists[field][index], f"{name}, results/{field}, point {index + 1}")
+                values[column] = 1 - 10 ** (-value / 10) if "-db-" in field else value
+        rows.append(
+            ResultRow(
+                dataset=dataset or str(meta.get("dataset") or _UNSTATED),
+                image=MEAN_IMAGE,
+                variant=f"{codec}-{'q' if is_model else 'p'}{index + 1}{suffix}",
+                codec=codec,
+                quality=index + 1 if is_model else None,
+                distortion=distortion.value if distortion else None,
+                **values,  # type: ignore[arg-type]
+            )
+        )
+    notes = ["Each point is a mean over the data set, as published."]
+    if not is_model:
+        notes.append("The file does not state the encoder's settings, so its points are numbered p1, p2, ...")
+    return LoadedResults(rows_table(rows, name=name), name, "compressai", tuple(notes))

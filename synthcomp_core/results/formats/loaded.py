@@ -1,0 +1,41 @@
+"""What the reader of every format returns, and how all of them read numbers and names."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from synthcomp_core.errors import ResultsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class LoadedResults:
+    """A checked table (see ``parse_results``), the name of its file, its format, and notes on what reading changed."""
+
+    table: pd.DataFrame
+    name: str
+    format: str
+    notes: tuple[str, ...] = ()
+
+
+def parsed_number(value: object, where: str) -> float:
+    """The number in a cell or JSON value; ResultsError, beginning with ``where``, if it is none."""
+    try:
+        if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+            raise ValueError
+        number = float(value)  # type: ignore[arg-type]
+        if math.isnan(number):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise ResultsError(f"{where}: {str(value)[:60]!r} is not a number.") from None
+    return number
+
+
+def slug(text: str) -> str:
+    """``text`` as part of a variant id: lower case, hyphens between its words."""
+    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.") or "unnamed"
