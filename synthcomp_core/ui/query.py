@@ -78,9 +78,8 @@ def text(key: str) -> str:
 
 
 def number(key: str, default: float, *, low: float, high: float, what: str = "") -> float:
-    """The link's number, moved to the nearer end of the range from ``low`` to ``high`` if it lies outside.
-
-    The default, after one sentence, if the value is not one finite number.
+    """The link's number; after one sentence, the nearer of ``low`` and ``high`` if it lies outside of their range, or
+    the default if it is not one finite number.
     """
     asked = _asked(key)
     if not asked:
@@ -89,7 +88,11 @@ def number(key: str, default: float, *, low: float, high: float, what: str = "")
     if value is None:
         _say_no_number(key, ", ".join(asked), low, high, what)
         return default
-    return min(max(value, low), high)
+    clamped = min(max(value, low), high)
+    if clamped != value:
+        setting = _setting(key, asked[0], what)
+        st.warning(f"{setting}, which is not from {low:g} to {high:g}; {clamped:g} is used instead.")
+    return clamped
 
 
 def is_set(key: str) -> bool:
@@ -99,9 +102,9 @@ def is_set(key: str) -> bool:
 
 def write(key: str, value: str = "1") -> None:
     """Put a value that belongs to no widget into the page's address; an empty one removes it."""
-    if value:
+    if value and st.query_params.get_all(key) != [value]:
         st.query_params[key] = value
-    elif key in st.query_params:
+    elif not value and key in st.query_params:
         del st.query_params[key]
 
 

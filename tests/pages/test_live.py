@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.codecs import parse_codec
+from synthcomp_core.codecs import FAMILIES, default_codec_id, parse_codec
 from synthcomp_core.images import read_image
 from synthcomp_core.metrics import METRICS, measure
+from synthcomp_core.variants import Variant
 from tests.pages.conftest import frame
+from tests.upscalers.random_rcan import save_random_rcan
 
 
 def strip(app: AppTest) -> dict[str, dict[str, str]]:
@@ -116,6 +118,10 @@ def test_a_data_set_folder_is_offered_and_its_name_is_only_text(app: AppTest) ->
         ("image", "../../etc/passwd"),
         ("b_scale", "17"),
         ("a_quality", "900"),
+        ("a_quality", "9" * 400),
+        ("b_quality", "nan"),
+        ("b_quality", "fine"),
+        ("a_upscaler", "9" * 5000),
         ("source", "moon"),
     ],
 )
@@ -126,11 +132,102 @@ def test_an_unknown_url_value_gives_one_sentence_and_leaves_the_page_working(
     app.run()
     assert not app.exception
     assert len(app.warning) == 1
-    assert "The link asks for" in app.warning[0].value
+    assert app.warning[0].value.startswith("This link ")
     assert "<script>" not in app.warning[0].value
     render(choose(app, a_codec="jpeg", b_codec="webp"))
     assert not app.exception
     assert len(app.table) == 1
+
+
+def quality(app: AppTest, side: str) -> float | None:
+    """The value of a side's quality slider; None for a codec without a quality."""
+    return next((slider.value for slider in app.slider if slider.key == f"{side}_quality"), None)
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_every_family_renders_with_the_untouched_slider(app: AppTest, family: str) -> None:
+    app.run()
+    choose(app, b_codec=family).run()
+    assert quality(app, "b") == FAMILIES[family].default_quality
+    render(app)
+    assert not app.exception
+    assert not app.error
+    assert list(strip(app)) == ["A: jpeg-q75", f"B: {default_codec_id(family)}"]
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_another_family_starts_from_its_own_default_also_after_the_slider_was_moved(app: AppTest, family: str) -> None:
+    app.run()
+    for other in FAMILIES:
+        choose(app, a_codec=other).run()
+        if quality(app, "a") is not None:
+            choose(app, a_quality=25).run()
+            assert quality(app, "a") == 25
+        if other != family:
+            choose(app, a_codec=family).run()
+            assert not app.exception
+            assert quality(app, "a") == FAMILIES[family].default_quality
+
+
+def test_a_codec_and_a_quality_changed_together_are_both_taken(app: AppTest) -> None:
+    app.run()
+    choose(app, b_codec="avif", b_quality=33).run()
+    assert quality(app, "b") == 33
+
+
+def test_the_quality_is_in_the_address_unless_it_is_the_codec_s_default(app: AppTest) -> None:
+    app.query_params["a_codec"], app.query_params["a_quality"] = "jpeg2000", "45"
+    app.run()
+    assert quality(app, "a") == 45
+    assert app.query_params["a_quality"] in ("45", ["45"])
+    choose(app, a_quality=36).run()
+    assert "a_quality" not in app.query_params
+    choose(app, a_codec="png").run()
+    choose(app, a_codec="jpeg2000").run()
+    assert quality(app, "a") == 36
+    assert not app.warning
+
+
+def test_a_linked_quality_beyond_the_codec_s_range_is_moved_into_it_and_that_is_said(app: AppTest) -> None:
+    app.query_params["a_codec"], app.query_params["a_quality"] = "jpeg2000", "75"
+    app.run()
+    assert quality(app, "a") == 60
+    assert app.warning[0].value.endswith("; 60 is used instead.")
+    app.run()
+    assert not app.warning
+
+
+def test_the_quality_survives_a_visit_to_another_page(app: AppTest) -> None:
+    app.run()
+    choose(app, b_codec="jpeg2000").run()
+    choose(app, b_quality=50).run()
+    app.switch_page("pages/compare.py").run()
+    app.switch_page("pages/live.py").run()
+    assert not app.exception
+    assert next(box.value for box in app.selectbox if box.key == "b_codec") == "jpeg2000"
+    assert quality(app, "b") == 50
+
+
+def test_each_upscaler_is_listed_once(app: AppTest) -> None:
+    save_random_rcan("rcan-x2-games", scale=2)
+    save_random_rcan("mine-x2", scale=2)
+    app.run()
+    options = app.selectbox(key="a_upscaler").options
+    assert "rcan" in options and "mine-x2" in options
+    assert "rcan-x2-games" not in options
+    assert len(options) == len(set(options))
+    assert Variant.parse("none@x2-rcan-x2-games").upscaler == "rcan-x2-games"
+
+
+def test_a_link_with_the_other_name_of_an_upscaler_still_works(app: AppTest, small_artifacts: Path) -> None:
+    save_random_rcan("rcan-x2-games", scale=2)
+    app.query_params["b_codec"], app.query_params["b_scale"] = "none", "2"
+    app.query_params["b_upscaler"] = "rcan-x2-games"
+    app.run()
+    assert not app.warning
+    render(app)
+    assert not app.exception and not app.error
+    assert "B: none@x2-rcan-x2-games" in strip(app)
 
 
 def test_a_link_reopens_the_rendered_view(app: AppTest) -> None:

@@ -96,10 +96,12 @@ def test_a_number_out_of_range_names_the_range(key: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(("asked", "taken"), [("100", "64"), ("-3", "0.5"), ("12.5", "12.5"), ("", "1")])
-def test_a_number_without_a_widget_is_moved_into_its_range(asked: str, taken: str) -> None:
+def test_a_number_without_a_widget_is_moved_into_its_range_and_that_is_said(asked: str, taken: str) -> None:
     app = run(zoom=asked)
     assert app.text[0].value == taken
-    assert not app.warning
+    is_moved = asked in ("100", "-3")
+    assert len(app.warning) == is_moved
+    assert not is_moved or app.warning[0].value.endswith(f"; {taken} is used instead.")
 
 
 def test_a_cleared_widget_s_empty_value_is_no_fault() -> None:

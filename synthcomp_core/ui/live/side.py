@@ -1,4 +1,4 @@
-"""What one side of the Live page leaves in the hands: viewer pictures, downloads, the command that does the same."""
+"""Downloads, viewer images and the equivalent command for one side of the Live page."""
 
 from __future__ import annotations
 
@@ -7,25 +7,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from synthcomp_core.codecs.classical import FAMILIES
-from synthcomp_core.results.table import rows_to_csv
-from synthcomp_core.storage import PROJECT_ROOT
+from synthcomp_core.results.rows import rows_to_csv
+from synthcomp_core.storage import project_relative
 from synthcomp_core.ui.render_cache import Rendered
 from synthcomp_core.ui.viewer import Picture
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.text import plain
 
-_SUFFIXES = {"jpeg": "jpg", "jpeg2000": "jp2", "none": "ppm"}
-
-
-def bitstream_suffix(codec_id: str) -> str:
-    """The file suffix of a codec's bitstreams, without the dot."""
-    family = codec_id.partition("-q")[0]
-    return _SUFFIXES.get(family, family) if family in FAMILIES else "scb"
-
 
 def side_pictures(side: str, rendered: Rendered) -> tuple[Picture, list[Picture]]:
-    """The picture of one side for the viewer, and the overlays that lie over it."""
+    """One side's image for the viewer, and the overlays on it."""
     height, width = rendered.rendering.image.shape[:2]
     row = rendered.row
     psnr = "identical" if row.psnr_rgb == float("inf") else f"{row.psnr_rgb:.2f} dB"
@@ -42,44 +33,37 @@ def side_pictures(side: str, rendered: Rendered) -> tuple[Picture, list[Picture]
     overlays = [Picture(f"{key}-flip", f"FLIP error map {side}", rendered.flip_png, width, height, "", key)]
     if rendered.bit_map_png is not None and rendered.rendering.bit_map is not None:
         largest = float(rendered.rendering.bit_map.max())
-        detail = f"dark 0 to yellow {largest:.0f} bits a latent position"
+        detail = f"dark 0 to yellow {largest:.0f} bits per latent position"
         overlays.append(Picture(f"{key}-bits", f"Bit map {side}", rendered.bit_map_png, width, height, detail, key))
     return picture, overlays
 
 
 def command_for(rendered: Rendered, picked: PickedImage) -> str:
-    """The command line that makes the same bitstream, picture and row."""
+    """The command line that writes the same bitstream, image and row."""
     stem = Path(picked.name).stem
-    path = Path(picked.name) if picked.path is None else picked.path
-    if path.is_relative_to(PROJECT_ROOT):
-        path = path.relative_to(PROJECT_ROOT)
     variant = str(rendered.rendering.variant)
-    suffix = bitstream_suffix(rendered.rendering.variant.codec)
-    outputs = {"--bitstream": f"{stem}.{variant}.{suffix}", "--csv": f"{stem}.{variant}.csv"}
-    render = [
-        "python",
-        "-m",
-        "synthcomp_core",
-        "render",
-        path.as_posix(),
-        f"{stem}.{variant}.png",
-        "--variant",
-        variant,
-    ]
-    return shlex.join([*render, *(word for option in outputs.items() for word in option)])
+    words = ["python", "-m", "synthcomp_core", "render"]
+    words += [picked.name if picked.path is None else project_relative(picked.path), f"{stem}.{variant}.png"]
+    words += ["--variant", variant, "--bitstream", bitstream_name(rendered, picked), "--csv", f"{stem}.{variant}.csv"]
+    return shlex.join(words)
+
+
+def bitstream_name(rendered: Rendered, picked: PickedImage) -> str:
+    """The file name of a side's bitstream."""
+    variant = rendered.rendering.variant
+    return f"{Path(picked.name).stem}.{variant}{variant.codec_id.suffix}"
 
 
 def show_side(side: str, rendered: Rendered, picked: PickedImage) -> None:
     """Draw the downloads and the command of one side."""
     row = rendered.row
     name = f"{Path(picked.name).stem}.{row.variant}"
-    st.markdown(f"**{side}** · {plain(row.variant or '')}")
+    st.markdown(f"**{side}** · {plain(row.variant)}")
     bitstream, png, csv = st.columns(3)
-    codec = rendered.rendering.variant.codec
     bitstream.download_button(
         f"Bitstream {side}",
         rendered.rendering.bitstream,
-        f"{name}.{bitstream_suffix(codec)}",
+        bitstream_name(rendered, picked),
         "application/octet-stream",
         key=f"bitstream_{side}",
         on_click="ignore",

@@ -10,8 +10,13 @@ import streamlit as st
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, LoadedImage, list_images, png_bytes, read_image, thumbnail_png
 from synthcomp_core.storage import artifacts_dir
+from synthcomp_core.ui import query
 from synthcomp_core.ui.gallery import GalleryItem, show_gallery
+from synthcomp_core.ui.query import check_choice as complain_about_url
+from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
+
+__all__ = ["SAMPLES", "UPLOAD", "UPLOAD_TYPES", "PickedImage", "complain_about_url", "pick_image", "sources"]
 
 SAMPLES = "samples"
 UPLOAD = "upload"
@@ -34,20 +39,27 @@ class PickedImage:
     path: Path | None
 
 
+@dataclass(frozen=True)
+class ImagePickerState:
+    """What the picker remembers. clicked: the frame clicked in the gallery since the last run, "" for none."""
+
+    clicked: str = ""
+
+
 def sources() -> list[str]:
     """What an image can be picked from: the bundled samples, every folder of images under artifacts/data, an upload."""
     data = artifacts_dir() / "data"
     folders = (
         [path for path in sorted(data.glob("*")) + sorted(data.glob("*/*")) if path.is_dir()] if data.is_dir() else []
     )
-    named = [path.relative_to(data).as_posix() for path in folders if _has_images(path)]
+    named = [path.relative_to(data).as_posix() for path in folders if list_images(path)]
     return [SAMPLES, *named, UPLOAD]
 
 
 def pick_image() -> PickedImage | None:
-    """Draw the picker; the image picked, or None (after one sentence) when there is none."""
+    """Draw the picker; return the image picked, or None (after one sentence) if there is none."""
     options = sources()
-    complain_about_url("source", options)
+    query.check_choice("source", options, what="the image source")
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="bottom")
     source = left.segmented_control(
         "Image from", options, default=SAMPLES, required=True, key="source", bind="query-params"
@@ -60,13 +72,12 @@ def pick_image() -> PickedImage | None:
         st.error(f"There are no images in the folder of {plain(str(source))}; choose another source.")
         return None
     names = list(paths)
-    complain_about_url("image", names)
-    if "picked_in_gallery" in st.session_state:
-        picked = st.session_state.pop("picked_in_gallery")
-        if picked in paths:
-            st.session_state["image"] = picked
-    elif st.session_state.get("image", names[0]) not in paths:
-        del st.session_state["image"]  # The picture of another source: start with this one's first.
+    query.check_choice("image", names, what="the image")
+    clicked = load_state(ImagePickerState).clicked
+    store_state(ImagePickerState())
+    if clicked in paths:
+        st.session_state["image"] = clicked
+    query.keep_among("image", names)  # Another source starts with its first image.
     name = str(right.selectbox("Image", names, key="image", bind="query-params"))
     if len(names) <= _MAX_GALLERY:
         show_gallery(
@@ -76,7 +87,8 @@ def pick_image() -> PickedImage | None:
             ],
             selected=name,
             key="gallery",
-            on_pick=_remember_pick,
+            # The select box is already drawn when the gallery reports; it takes the new value in the next run.
+            on_pick=lambda item: store_state(ImagePickerState(item)),
         )
     path = paths[name]
     try:
@@ -87,18 +99,9 @@ def pick_image() -> PickedImage | None:
     return _picked(str(source or SAMPLES), loaded, png, path)
 
 
-def complain_about_url(key: str, options: list[str]) -> None:
-    """One sentence when the link asks for a value that is not among ``options``; the widget shows its default then."""
-    asked = st.query_params.get(key)
-    if asked is not None and asked not in options:
-        st.warning(
-            f"The link asks for {plain(key)} “{plain(asked[:80])}”, which is not there; the default is shown instead."
-        )
-
-
 def _pick_upload() -> PickedImage | None:
     uploaded = st.file_uploader(
-        "Drop an image here", type=UPLOAD_TYPES, key="uploaded", help="Stays on this machine; links cannot carry it."
+        "Drop an image here", type=UPLOAD_TYPES, key="uploaded", help="Stays on this machine; links cannot include it."
     )
     if uploaded is None:
         st.info("Upload an image to send it through the codecs.")
@@ -115,11 +118,6 @@ def _picked(dataset: str, loaded: LoadedImage, png: bytes, path: Path | None) ->
     for note in loaded.notes:
         st.info(plain(f"{loaded.name}: {note}"))
     return PickedImage(dataset, loaded.name, loaded.image, png, path)
-
-
-def _remember_pick(item_id: str) -> None:
-    # The select box already stands when the gallery reports; it takes the new value at the start of the next run.
-    st.session_state["picked_in_gallery"] = item_id
 
 
 def _readable(name: str) -> str:
@@ -141,7 +139,3 @@ def _load_file(path: str, modified: float) -> tuple[LoadedImage, bytes]:
 def _load_upload(name: str, content: bytes) -> tuple[LoadedImage, bytes]:
     loaded = read_image(content, name=name)
     return loaded, png_bytes(loaded.image)
-
-
-def _has_images(folder: Path) -> bool:
-    return bool(list_images(folder))
