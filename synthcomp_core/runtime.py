@@ -137,7 +137,7 @@ def ensure_torchvision() -> None:
 
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[name]
-        library: Any = torch.library.Library("torchvision", "DEF")
+        library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         library.define(f"nms{_SCHEMA}")
         library.define(f"qnms{_SCHEMA}")
         _libraries.append(library)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,43 @@ def test_modules_and_functions_stay_short(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             assert lines <= MAX_FUNCTION_LINES, f"{node.name} has {lines} lines"
+
+
+def module_imports(path: Path, modules: set[str]) -> set[str]:
+    """The modules of the core that a file imports, at its top level or inside a function."""
+    found = set()
+    names = [name for name, _ in imported_modules(path)]
+    for name in names:
+        # ``from package import module`` names the package too; it counts where something else is taken from it.
+        inside = {other for other in names if other.rpartition(".")[0] == name}
+        if name in modules and not (inside and inside <= modules):
+            found.add(name)
+    return found
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    names = {
+        ".".join(("synthcomp_core", *path.relative_to(CORE).with_suffix("").parts)).removesuffix(".__init__"): path
+        for path in CORE.rglob("*.py")
+    }
+    graph = {name: module_imports(path, set(names)) - {name} for name, path in names.items()}
+    order = TopologicalSorter(graph)
+    try:
+        order.prepare()
+    except CycleError as error:
+        pytest.fail(f"imports go round in a circle: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: path.relative_to(CORE).as_posix())
+def test_the_rooms_on_top_know_nothing_of_each_other(path: Path) -> None:
+    relative = path.relative_to(CORE).as_posix()
+    imported = {module for module, _ in imported_modules(path)}
+    if relative.startswith("ui/"):
+        assert not any(module.startswith("synthcomp_core.cli") for module in imported)
+    if relative.startswith("cli/"):
+        assert not any(module.startswith("synthcomp_core.ui") for module in imported)
+        if not relative.startswith("cli/bench/") and relative != "cli/__init__.py":
+            assert not any(module.startswith("synthcomp_core.cli.bench") for module in imported)
 
 
 def test_importing_every_light_module_loads_no_heavy_package() -> None:

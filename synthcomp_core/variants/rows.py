@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from synthcomp_core.codecs import CodecId
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.library.snapshots import find_snapshot
+from synthcomp_core.library.snapshots import Distortion, find_snapshot
 from synthcomp_core.metrics import Metrics, bits_per_pixel
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.rendering import Rendering
@@ -81,5 +81,5 @@ def _foreign_point(codec_id: str) -> CodecPoint:
     """The point of a codec that is not installed, as far as an id such as ``bpg-q32`` or ``m-q4-mse`` says it."""
     family, _, rest = codec_id.partition("-q")
     digits, *words = rest.split("-")
-    distortion = "ms-ssim" if "msssim" in words else "mse" if "mse" in words else None
+    distortion = next((distortion for distortion in Distortion if distortion.short in words), None)
     return CodecPoint(family, int(digits) if digits.isdecimal() and len(digits) < 6 else None, distortion=distortion)

@@ -1,4 +1,4 @@
-"""The learned codecs at hand as a matrix: quality x distortion x training set, each with or without upscaling."""
+"""The installed learned codecs as a matrix: quality x distortion x training set, each with or without upscaling."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.library.snapshots import SnapshotCard, list_snapshots
-from synthcomp_core.variants import Variant
+from synthcomp_core.library.snapshots import Distortion, SnapshotCard, list_snapshots
+from synthcomp_core.variants.variant import Variant
 
 # Snapshot ids tell the point they are at: MODEL-qQUALITY-DISTORTION-TRAINED_ON, as mbt2018-q6-msssim-photos.
 _POINT_ID = re.compile(r"(?P<model>.+)-q(?P<quality>\d+)-(?P<distortion>mse|msssim)-(?P<trained_on>[a-z0-9_.]+)")
 FULL = "full"
-DISTORTION_LABELS = {"mse": "MSE", "msssim": "MS-SSIM"}
+DISTORTION_LABELS = {distortion.short: distortion.label for distortion in Distortion}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class MatrixAxes:
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """One combination; variant None when no snapshot at hand is of that point."""
+    """One combination; variant None when no installed snapshot is at that point."""
 
     quality: int
     distortion: str
@@ -69,7 +69,7 @@ def point_of(card: SnapshotCard) -> LearnedPoint | None:
 def all_axes(model: str | None = None) -> MatrixAxes:
     """Every value that the snapshots of one model take (default: the one with most snapshots); full resolution only.
 
-    SynthcompError when no snapshot at hand has a place in the matrix.
+    SynthcompError when no installed snapshot has a place in the matrix.
     """
     points = learned_points()
     if not points:
@@ -79,7 +79,7 @@ def all_axes(model: str | None = None) -> MatrixAxes:
     own = [point for point in points if point.model == chosen]
     if not own:
         raise SynthcompError(
-            f"There is no snapshot of the model {chosen!r}; at hand: {', '.join(sorted(set(models)))}."
+            f"There is no snapshot of the model {chosen!r}; installed: {', '.join(sorted(set(models)))}."
         )
     return MatrixAxes(
         chosen,

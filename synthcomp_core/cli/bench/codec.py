@@ -124,10 +124,26 @@ def bench_codec(
     model.update(force=True)
     peer = _CompressaiRun(model, reference, decoded=reference) if against else None
     runs = _alternate(codec, peer, reference, repeats, on_progress)
+    bench = _summary(card, snapshot, codec, model, peer, reference, name, runs)
+    append_record(results_path(), bench)
+    return bench
+
+
+def _summary(
+    card: SnapshotCard,
+    snapshot: str | None,
+    codec: LearnedCodec,
+    model: Any,
+    peer: _CompressaiRun | None,
+    reference: Image,
+    name: str,
+    runs: _Runs,
+) -> CodecBench:
+    repeats = len(runs.ours)
     encode_s, decode_s = _medians(runs.ours)
     against_encode_s, against_decode_s = _medians(runs.theirs) if peer else (None, None)
     entropy_encode_s, entropy_decode_s = _entropy_times(codec, reference, runs.bitstream, repeats)
-    bench = CodecBench(
+    return CodecBench(
         architecture=card.architecture,
         snapshot=snapshot,
         quality=card.quality,
@@ -147,7 +163,7 @@ def bench_codec(
         float_bits=float_code_length_bits(model, *codec.latents(runs.bitstream)),
         psnr_rgb=psnr(reference, runs.decoded),
         peak_memory_bytes=runs.peak_bytes,
-        against=against,
+        against=PEERS[0] if peer else None,
         against_encode_s=against_encode_s,
         against_decode_s=against_decode_s,
         against_num_bytes=peer.num_bytes if peer else None,
@@ -156,8 +172,6 @@ def bench_codec(
         decode_speedup=against_decode_s / decode_s if against_decode_s else None,
         machine=describe_machine(),
     )
-    append_record(results_path(), bench)
-    return bench
 
 
 @dataclass(frozen=True)

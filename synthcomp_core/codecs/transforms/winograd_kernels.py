@@ -1,11 +1,10 @@
 """Compiled layers of g_a and g_s for CPUs in float32: 5x5 convolutions of stride 2, both ways, with (inverse) GDN.
 
 Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016, section 4) on the four phases of a convolution of stride
-2: a phase takes 3 or 2 taps a side, so 16 outputs cost 121 products for each pair of channels where the plain
+2: a phase takes 3 or 2 taps per side, so 16 outputs cost 121 products for each pair of channels where the plain
 convolution takes 400. A phase of two taps lacks a tap at one end, which makes its products vanish at one of the six
-points (infinity, or 0): those are left out. Pictures are (H, W, C) float32, walked in tiles of 4x4 outputs; GDN follows
-while a tile is at hand. Only the encoder sees y, and every decoder gets the same y_hat: nothing here has to be exact.
-"""
+points (infinity, or 0): those are left out. Arrays are (H, W, C) float32, walked in tiles of 4x4 outputs, each with its
+GDN. Only the encoder sees y, and every decoder gets the same y_hat: nothing here has to be exact."""
 
 from __future__ import annotations
 
