@@ -1,10 +1,13 @@
-"""Files are written whole or not at all."""
+"""Where artifacts lie; files are written whole or not at all."""
 
 from pathlib import Path
 
 import pytest
+from platformdirs import user_data_path
 
-from synthcomp_core.storage import atomic_path, write_bytes
+from synthcomp_core import storage
+from synthcomp_core.storage import artifacts_dir, atomic_path, write_bytes
+from tests.conftest import PROJECT_ROOT
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
@@ -21,3 +24,26 @@ def test_a_missing_folder_is_made_and_the_file_is_readable_by_others(tmp_path: P
     target = tmp_path / "a" / "b" / "c.bin"
     write_bytes(target, b"x")
     assert target.read_bytes() == b"x"
+
+
+def test_artifacts_lie_where_the_variable_says_else_in_the_clone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "artifacts").mkdir()
+    monkeypatch.setenv("SYNTHCOMP_ARTIFACTS", str(tmp_path / "named"))
+    assert artifacts_dir() == tmp_path / "named"
+    monkeypatch.setenv("SYNTHCOMP_ARTIFACTS", "")
+    assert artifacts_dir() == PROJECT_ROOT / "artifacts"
+
+
+def test_an_installed_package_takes_the_current_folders_artifacts_else_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SYNTHCOMP_ARTIFACTS", raising=False)
+    monkeypatch.setattr(storage, "PROJECT_ROOT", tmp_path / "site-packages")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    assert artifacts_dir() == user_data_path("synthcomp", appauthor=False)
+    (tmp_path / "artifacts").mkdir()
+    assert artifacts_dir() == tmp_path / "artifacts"
