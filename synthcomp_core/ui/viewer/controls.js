@@ -70,8 +70,8 @@ function buildToolbar(viewer) {
   const right = choice("Right", (key) => viewer.change({ right: key }));
   const swap = iconButton("swap", "Swap left and right (x)", () => viewer.swap());
   const orient = iconButton("upright", "Turn the divider (v)", () => viewer.turnDivider());
-  const play = iconButton("pause", "Pause (p)", () => viewer.setPlaying(!viewer.playing));
-  const period = choice("Every", (value) => viewer.setPeriod(Number(value)));
+  const play = iconButton("pause", "Pause (p)", () => viewer.flicker.setPlaying(!viewer.flicker.playing));
+  const period = choice("Every", (value) => viewer.flicker.setPeriod(Number(value)));
   const kind = choice("Show", (value) => viewer.change({ kind: value }));
   const overlay = choice("Overlay", (value) => viewer.change({ overlay: value }));
   const [type, label] = ["range", "Opacity of the overlay"];

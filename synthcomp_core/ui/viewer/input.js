@@ -183,7 +183,7 @@ const KEY_ACTIONS = {
   v: (viewer) => viewer.turnDivider(),
   o: (viewer) => viewer.setPeek(true),
   " ": (viewer) => viewer.flip(),
-  p: (viewer) => viewer.setPlaying(!viewer.playing),
+  p: (viewer) => viewer.flicker.setPlaying(!viewer.flicker.playing),
   "+": (viewer) => viewer.step(1),
   "=": (viewer) => viewer.step(1),
   "-": (viewer) => viewer.step(-1),

@@ -1,5 +1,6 @@
 // The view in the page's address, beside parameters that Streamlit writes, so that a link opens it elsewhere.
 
+import { Delayed } from "./delayed.js";
 import { parseView } from "./view.js";
 
 /** @import { View } from "./view.js" */
@@ -23,13 +24,14 @@ export class Link {
   /**
    * @param {string | null} parameter of the URL; null: the URL is left alone
    * @param {(view: View) => void} onVisit is called with a view that the browser's history brings back
+   * @param {() => void} onWritten
    */
-  constructor(parameter, onVisit) {
+  constructor(parameter, onVisit, onWritten) {
     this.parameter = parameter;
     /** @type {string | null} the view as it should stand in the URL; null: not yet any */
     this.wanted = null;
     this.pathname = window.location.pathname;
-    this.writing = 0;
+    this.writing = new Delayed(WRITE_DELAY_MS, onWritten);
     this.onVisit = () => {
       const view = this.view();
       if (view) onVisit(view);
@@ -45,7 +47,7 @@ export class Link {
     window.removeEventListener("popstate", this.onVisit);
     navigation?.removeEventListener("currententrychange", this.onEntry);
     window.clearInterval(this.watching);
-    window.clearTimeout(this.writing);
+    this.writing.cancel();
   }
 
   text() {
@@ -62,11 +64,10 @@ export class Link {
    * @param {string} text
    */
   write(text) {
-    window.clearTimeout(this.writing);
-    this.writing = window.setTimeout(() => {
+    this.writing.ask(() => {
       this.wanted = text;
       this.keep();
-    }, WRITE_DELAY_MS);
+    });
   }
 
   /** Puts the view back into the URL when Streamlit has rewritten it from the parameters it knows. */

@@ -5,7 +5,7 @@ import { drawPane } from "./drawing.js";
 import { rootOf, setText } from "./elements.js";
 import { decodes } from "./rasters.js";
 import { syncControls, syncLabels } from "./sync.js";
-import { short, zoomName } from "./view.js";
+import { formatView, short, zoomName } from "./view.js";
 
 /** @import { Scene } from "./scene.js" */
 /** @import { Viewer } from "./viewer.js" */
@@ -29,8 +29,23 @@ export function paint(viewer, scene) {
   // The keys must keep working when the mode hides the focused control.
   if (focused?.closest("[hidden]") && root.contains(focused)) controls.stage.focus({ preventScroll: true });
   syncLabels(controls, ratio, scene, shown, panes, sentences);
-  viewer.flicker(scene);
+  viewer.flicker.run(scene.mode(view) === "flicker");
   describe(viewer, scene);
+  notePending(viewer);
+}
+
+/**
+ * What the viewer has yet to do by itself, as one more fact: "" when nothing.
+ * @param {Viewer} viewer
+ */
+export function notePending({ link, reporting, root, scene, waiting }) {
+  const pending = Object.entries({
+    images: waiting !== null,
+    overlays: scene !== null && scene.awaited > 0,
+    link: link.writing.timer !== 0,
+    report: reporting.timer !== 0,
+  });
+  root.dataset.pending = pending.flatMap(([name, is]) => (is ? [name] : [])).join(" ");
 }
 
 /**
@@ -49,6 +64,7 @@ function describe(viewer, scene) {
     zoom: String(viewer.zoom()),
     x: short(view.x, 6),
     y: short(view.y, 6),
+    view: formatView(view),
     decodes: String(decodes.count),
     crops: crop.crops.map(cropText).join(" "),
   };

@@ -42,6 +42,7 @@ export class Scene {
     this.failures = new Map();
     /** @type {Map<string, Raster | null>} by name; null while it is being computed */
     this.differences = new Map();
+    this.awaited = 0; // overlays and differences that are on their way
   }
 
   /** Loads every image; overlays wait until they are looked at. Never rejects: a failure becomes a sentence. */
@@ -153,7 +154,7 @@ export class Scene {
    */
   overlayRaster(overlay, onReady) {
     const raster = this.raster(overlay);
-    if (!raster && !this.failures.has(overlay.url)) void this.fetch(overlay).then(onReady);
+    if (!raster && !this.failures.has(overlay.url)) void this.awaiting(this.fetch(overlay)).then(onReady);
     return raster;
   }
 
@@ -172,13 +173,26 @@ export class Scene {
     const known = this.differences.get(name);
     if (known !== undefined) return known;
     this.differences.set(name, null);
-    void differenceRaster(a, b, this.size, signed, gain).then((raster) => {
+    void this.awaiting(differenceRaster(a, b, this.size, signed, gain)).then((raster) => {
       if (!this.differences.has(name)) return raster.close(); // released meanwhile
       this.differences.set(name, raster);
       this.dropDifferences();
       onReady();
     });
     return null;
+  }
+
+  /**
+   * @template T
+   * @param {Promise<T>} promise
+   */
+  async awaiting(promise) {
+    this.awaited += 1;
+    try {
+      return await promise;
+    } finally {
+      this.awaited -= 1;
+    }
   }
 
   dropDifferences() {

@@ -32,9 +32,10 @@ export function syncControls(c, viewer, scene, view) {
     node.disabled = scene.pictures.length < 2 && id !== "single" && id !== "loupe";
   }
   syncPair(c, scene, view, mode);
+  const { period, playing } = viewer.flicker;
   c.play.hidden = c.period.field.hidden = mode !== "flicker";
-  setIcon(c.play, viewer.playing ? "pause" : "play", viewer.playing ? "Pause (p)" : "Run (p)");
-  setOptions(c.period.select, PERIODS, String(viewer.period));
+  setIcon(c.play, playing ? "pause" : "play", playing ? "Pause (p)" : "Run (p)");
+  setOptions(c.period.select, PERIODS, String(period));
   syncOverlay(c, scene, view, mode);
 
   const fit = fitZoom(viewer.paneSize(), scene.size);

@@ -2,11 +2,13 @@
 
 import { buildControls } from "./controls.js";
 import { CropTool } from "./crop.js";
+import { Delayed } from "./delayed.js";
 import { rootOf } from "./elements.js";
+import { Flicker } from "./flicker.js";
 import { centreKeeping, effective, fitZoom, inside } from "./geometry.js";
 import { listen } from "./input.js";
 import { Link } from "./link.js";
-import { paint } from "./painting.js";
+import { notePending, paint } from "./painting.js";
 import { dropUnused } from "./rasters.js";
 import { readOut } from "./readout.js";
 import { Scene } from "./scene.js";
@@ -39,18 +41,15 @@ export class Viewer {
     /** @type {Point | null} */
     this.pointer = null;
     this.peek = false;
-    this.side = 0;
     /** @type {{mode: Mode, left: string} | null} to return to from an image shown alone */
     this.before = null;
-    this.playing = !window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.period = 700;
-    this.ticking = 0;
-    this.timers = { flicker: 0, report: 0 };
+    this.flicker = new Flicker(() => this.changed());
     this.frame = 0;
     this.stale = false;
     /** @type {Component["setStateValue"] | null} */
     this.report = null;
     this.reported = "";
+    this.reporting = new Delayed(REPORT_DELAY_MS, () => notePending(this));
     this.crop = new CropTool(this);
     this.controls = buildControls(root, this);
     this.controls.message.textContent = "Loading…";
@@ -58,7 +57,7 @@ export class Viewer {
       this.stale = true;
       this.draw(); // at once: a resized canvas is blank
     });
-    this.link = new Link(data.url_param, (view) => this.change(view));
+    this.link = new Link(data.url_param, (view) => this.change(view), () => notePending(this));
     listen(this);
     // The first view: the link's, else the one this viewer had before, else Python's, else the default.
     const linked = this.link.view();
@@ -112,8 +111,8 @@ export class Viewer {
   close() {
     this.link.close();
     this.surface.close();
-    window.clearInterval(this.timers.flicker);
-    window.clearTimeout(this.timers.report);
+    this.flicker.run(false);
+    this.reporting.cancel();
     cancelAnimationFrame(this.frame);
     this.waiting = null;
     this.scene?.release();
@@ -129,12 +128,12 @@ export class Viewer {
     const text = formatView(this.view);
     lastViews.set(this.key, { view: { ...this.view }, wish: this.wish });
     this.link.write(text);
-    window.clearTimeout(this.timers.report);
+    this.reporting.cancel();
     if (!this.report || text === this.reported) return;
-    this.timers.report = window.setTimeout(() => {
+    this.reporting.ask(() => {
       this.reported = text;
       this.report?.("view", text);
-    }, REPORT_DELAY_MS);
+    });
   }
 
   /** Redraws with the next frame. */
@@ -174,7 +173,7 @@ export class Viewer {
    */
   panes(scene) {
     const { canvas } = this.surface;
-    if (!this.peek) return scene.panes(this.view, canvas, this.gap(), this.side);
+    if (!this.peek) return scene.panes(this.view, canvas, this.gap(), this.flicker.side);
     return scene.panes({ ...this.view, mode: "single", left: scene.pictures[0].key }, canvas, 0, 0);
   }
 
@@ -218,7 +217,7 @@ export class Viewer {
   setMode(mode) {
     const restored = this.before && this.view.mode === "single" ? { left: this.before.left } : {};
     this.before = null;
-    this.side = 0;
+    this.flicker.side = 0;
     this.change({ ...restored, mode });
   }
 
@@ -263,20 +262,8 @@ export class Viewer {
   /** Left or right by hand: the other side in flicker, the pair swapped elsewhere. */
   flip() {
     if (this.scene?.mode(this.view) !== "flicker") return this.swap();
-    this.side = 1 - this.side;
-    this.setPlaying(false);
-  }
-
-  /** @param {boolean} playing */
-  setPlaying(playing) {
-    this.playing = playing;
-    this.changed();
-  }
-
-  /** @param {number} period in ms */
-  setPeriod(period) {
-    this.period = period;
-    this.changed();
+    this.flicker.playing = false;
+    this.flicker.turn();
   }
 
   /** @param {boolean} peek whether the original is shown instead, for as long as a key is held */
@@ -326,22 +313,6 @@ export class Viewer {
     if (this.stale) paint(this, this.scene);
     this.stale = false;
     readOut(this, this.scene);
-  }
-
-  /**
-   * Keeps the flicker's clock running exactly while it is seen.
-   * @param {Scene} scene
-   */
-  flicker(scene) {
-    const wanted = this.playing && scene.mode(this.view) === "flicker" ? this.period : 0;
-    if (wanted === this.ticking) return;
-    this.ticking = wanted;
-    window.clearInterval(this.timers.flicker);
-    if (!wanted) return;
-    this.timers.flicker = window.setInterval(() => {
-      this.side = 1 - this.side;
-      this.changed();
-    }, wanted);
   }
 }
 
