@@ -15,7 +15,8 @@ from synthcomp_core.cli.console import errors, print_json
 from synthcomp_core.errors import ResultsError, SynthcompError
 
 if TYPE_CHECKING:
-    from synthcomp_core.results.bd import BDResult, RDCurve
+    from synthcomp_core.results.bd import BDResult
+    from synthcomp_core.results.curves import RDCurve
     from synthcomp_core.results.formats import LoadedResults
 
 results_app = typer.Typer(help="Convert, check, compare and plot results files.", no_args_is_help=True)
@@ -190,7 +191,7 @@ def _load(files: Sequence[Path]) -> list[LoadedResults]:
 
 
 def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, dataset: str | None) -> list[RDCurve]:
-    from synthcomp_core.results.bd import curves_of
+    from synthcomp_core.results.curves import curves_of
 
     curves = curves_of(loaded, metric, decibels=decibels)
     if dataset is not None:
@@ -203,7 +204,7 @@ def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, datase
 
 def _anchor(anchor: str, curves: list[RDCurve], metric: str, decibels: bool) -> tuple[RDCurve | str, list[RDCurve]]:
     """(what to compare with, the curves to compare): a file's one curve, a curve of the files, or a bundled one."""
-    from synthcomp_core.results.bd import find_curve
+    from synthcomp_core.results.curves import find_curve
     from synthcomp_core.results.formats import reference_files
 
     path = Path(anchor)

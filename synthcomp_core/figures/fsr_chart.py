@@ -5,28 +5,27 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from synthcomp_core.results.bd import metric_label
+from synthcomp_core.figures import palette
+from synthcomp_core.metrics import METRICS
 from synthcomp_core.upscalers.fsr_benchmark import SharpnessCurve
 from synthcomp_core.upscalers.fsr_table import FsrTable, Treatment
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-# Okabe and Ito's colours, told apart by everybody; the same method has the same one in every chart.
+_UNSHARPENED, _SHARPENED = palette.SKY_BLUE, palette.BLUE
+# A method has the same colour in every chart.
 _COLOURS = {
-    "fsr1 off": "#56B4E9",
-    "fsr1 on": "#0072B2",
-    "rcan": "#D55E00",
-    "bicubic": "#999999",
-    "lanczos": "#009E73",
-    "bilinear": "#CC79A7",
-    "nearest": "#F0E442",
+    "rcan": palette.VERMILION,
+    "bicubic": palette.GREY,
+    "lanczos": palette.GREEN,
+    "bilinear": palette.PURPLE,
+    "nearest": palette.YELLOW,
 }
-_OTHER = "#000000"
 
 
 def mode_bars(table: FsrTable, metric: str) -> go.Figure:
-    """A group of bars per scale, one a treatment: the mean of ``metric`` over the images, best first by label."""
+    """A group of bars per scale, one bar per treatment: the mean of ``metric`` over the images."""
     import plotly.graph_objects as go
 
     means = [mean for mean in table.means() if getattr(mean.metrics, metric) is not None]
@@ -43,9 +42,9 @@ def mode_bars(table: FsrTable, metric: str) -> go.Figure:
         )
     values = [getattr(mean.metrics, metric) for mean in means]
     figure.update_layout(
-        title=f"{metric_label(metric)} by mode: {html.escape(table.source)}, {_images(table.num_images)}",
-        xaxis_title="mode (scale a side)",
-        yaxis_title=metric_label(metric),
+        title=f"{METRICS[metric].heading} by mode: {html.escape(table.source)}, {_images(table.num_images)}",
+        xaxis_title="mode (scale per side)",
+        yaxis_title=METRICS[metric].heading,
         barmode="group",
         height=420,
     )
@@ -69,7 +68,7 @@ def sharpness_chart(curve: SharpnessCurve, metric: str, image_name: str) -> go.F
             y=[getattr(point.metrics, metric) for point in sharpened],
             mode="lines+markers",
             name="FSR 1, sharpened",
-            line_color=_COLOURS["fsr1 on"],
+            line_color=_SHARPENED,
         )
     )
     for point in curve.points:
@@ -77,7 +76,7 @@ def sharpness_chart(curve: SharpnessCurve, metric: str, image_name: str) -> go.F
             figure.add_hline(
                 y=getattr(point.metrics, metric),
                 line_dash="dash",
-                line_color=_COLOURS["fsr1 off"],
+                line_color=_UNSHARPENED,
                 annotation_text="not sharpened",
             )
     best = curve.best(metric)
@@ -90,9 +89,9 @@ def sharpness_chart(curve: SharpnessCurve, metric: str, image_name: str) -> go.F
             arrowhead=2,
         )
     figure.update_layout(
-        title=f"{metric_label(metric)} against sharpness, x{curve.scale:g}: {html.escape(image_name)}, 1 image",
+        title=f"{METRICS[metric].heading} against sharpness, x{curve.scale:g}: {html.escape(image_name)}, 1 image",
         xaxis_title="RCAS sharpness [stops; 0 = sharpest]",
-        yaxis_title=metric_label(metric),
+        yaxis_title=METRICS[metric].heading,
         height=420,
     )
     return figure
@@ -109,5 +108,6 @@ def _images(number: int) -> str:
 
 
 def _colour(treatment: Treatment) -> str:
-    name = f"fsr1 {'on' if treatment.sharpened else 'off'}" if treatment.method == "fsr1" else treatment.method
-    return _COLOURS.get(name, _OTHER)
+    if treatment.method == "fsr1":
+        return _SHARPENED if treatment.sharpened else _UNSHARPENED
+    return _COLOURS.get(treatment.method, palette.BLACK)

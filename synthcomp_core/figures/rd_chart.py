@@ -1,65 +1,39 @@
-"""Rate-distortion charts for the app, as plotly figures: mean curves, curves and points of single images, BD bars.
+"""Rate-distortion charts for the app as plotly figures: mean curves, curves and points of single images, domain gap.
 
-A codec has the same colour everywhere, one that colour-blind readers can tell; what else differs shows in the markers.
-Every point carries (variant, image) as customdata, the image empty for a mean.
+The colour says the codec, the markers what else differs. Every point carries (variant, image) as customdata; the image
+is empty for a mean.
 """
 
 from __future__ import annotations
 
 import html
 import math
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from synthcomp_core.errors import SnapshotError
+from synthcomp_core.figures.palette import FEWER_BITS, MORE_BITS, NEUTRAL, codec_colour, see_through
+from synthcomp_core.library.snapshots import Distortion
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.bd import BDResult, DomainGap, metric_label
 from synthcomp_core.results.curves import RDCurve, RDPoint
+from synthcomp_core.results.domain_gap import DomainGap
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-# Okabe and Ito 2008 for the codecs met most, Tol's muted scheme for the others.
-CODEC_COLOURS: dict[str, str] = {
-    "jpeg": "#D55E00",
-    "webp": "#E69F00",
-    "avif": "#009E73",
-    "jxl": "#56B4E9",
-    "jpeg2000": "#CC79A7",
-    "png": "#999999",
-    "none": "#777777",
-    "mbt2018": "#0072B2",
-    "mbt2018-mean": "#332288",
-    "bmshj2018-hyperprior": "#44AA99",
-    "bmshj2018-factorized": "#999933",
-    "cheng2020-anchor": "#882255",
-    "cheng2020-attn": "#AA4499",
-    "vtm": "#5D5D5D",
-    "bpg": "#DDAA33",
-    "hm": "#997700",
-    "av1": "#117733",
-}
-_OTHER_COLOURS = ("#88CCEE", "#CC6677", "#DDCC77", "#117733", "#882255", "#44AA99", "#999933", "#AA4499")
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "triangle-down", "hexagon")
 _RATE_TITLE = "Rate [bit per pixel]"
-MAX_IMAGES = 200  # More lines than this say nothing, and a browser draws them slowly.
+MAX_IMAGES = 200  # More lines than this show nothing, and a browser draws them slowly.
 MAX_MARKERS = 20_000
-MAX_LINE_POINTS = 40_000  # Of all lines together: each point carries its hover text to the browser.
+MAX_LINE_POINTS = 40_000  # In all lines together: the hover text of every point goes to the browser.
 _NORMAL_95 = 1.96
-
-
-def codec_colour(codec: str) -> str:
-    """The codec's colour as "#RRGGBB", the same in every chart; unknown codecs get one by their name."""
-    fitting = [name for name in CODEC_COLOURS if codec == name or codec.startswith(f"{name}-")]
-    if fitting:
-        return CODEC_COLOURS[max(fitting, key=len)]
-    return _OTHER_COLOURS[zlib.crc32(codec.encode()) % len(_OTHER_COLOURS)]
+_BAND_OPACITY = 0.18
 
 
 def curve_label(curve: RDCurve, curves: Iterable[RDCurve], *, escape: bool = True) -> str:
-    """The curve's name for a legend, with its data set where the chart holds several. Escaped for plotly."""
+    """The curve's name for a legend, with its data set if the chart has several; escaped for plotly."""
     several = len({other.dataset for other in curves}) > 1
     label = f"{curve.name} on {curve.dataset}" if several else curve.name
     return html.escape(label, quote=False) if escape else label
@@ -112,19 +86,19 @@ def rd_chart(
 
 
 def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Figure:
-    """A thin line an image and curve; of many images an even choice, which the title says.
+    """A thin line per image and curve; of many images an even selection, as the title says.
 
-    Many are more than MAX_IMAGES, or more than MAX_LINE_POINTS points.
+    Many means more than MAX_IMAGES images, or more than MAX_LINE_POINTS points.
     """
     import plotly.graph_objects as go
 
     figure = go.Figure()
     most = max((len(curve.images) for curve in curves), default=0)
-    points_an_image = max(1, sum(len(curve.points) for curve in curves))
-    drawn = max(1, min(MAX_IMAGES, MAX_LINE_POINTS // points_an_image))
+    points_per_image = max(1, sum(len(curve.points) for curve in curves))
+    drawn = max(1, min(MAX_IMAGES, MAX_LINE_POINTS // points_per_image))
     symbols = _symbols(curves)
     for curve in [curve for curve in curves if curve.points]:
-        # One trace a curve, its lines parted by gaps: a trace an image would be slow to draw.
+        # One trace per curve, its lines separated by gaps: a trace per image would be slow to draw.
         x: list[float] = []
         y: list[float] = []
         places: list[tuple[str, str]] = []
@@ -156,13 +130,13 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    note = "a line an image" if most <= drawn else f"a line an image, {drawn} of {most} shown"
+    note = "one line per image" + ("" if most <= drawn else f" ({drawn} of {most} shown)")
     _lay_out(figure, curves, log_rate, note)
     return figure
 
 
 def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Figure:
-    """A marker an image and variant; of more than MAX_MARKERS an even choice, which the title says."""
+    """A marker per image and variant; of more than MAX_MARKERS an even selection, as the title says."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -195,53 +169,13 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
             )
         )
     drawn = sum(len(trace.x) for trace in figure.data)
-    note = "a marker an image" if drawn == total else f"a marker an image, {drawn:,} of {total:,} shown"
+    note = "one marker per image and variant" + ("" if drawn == total else f" ({drawn:,} of {total:,} shown)")
     _lay_out(figure, curves, log_rate, note)
     return figure
 
 
-def bd_chart(results: Sequence[BDResult], colours: dict[str, str] | None = None) -> go.Figure:
-    """BD-rates as bars with their intervals, best first; curves whose BD-rate cannot be told are left out.
-
-    colours: of curve names, where they are to be those of their codecs.
-    """
-    import plotly.graph_objects as go
-
-    known = sorted(
-        (result for result in results if result.rate_percent is not None), key=lambda result: result.rate_percent or 0.0
-    )
-    names = [html.escape(result.name, quote=False) for result in known]
-    rates = [result.rate_percent or 0.0 for result in known]
-    has_interval = any(result.rate_low is not None for result in known)
-    paired = list(zip(known, rates, strict=True))
-    above = [0.0 if result.rate_high is None else result.rate_high - rate for result, rate in paired]
-    below = [0.0 if result.rate_low is None else rate - result.rate_low for result, rate in paired]
-    figure = go.Figure(
-        go.Bar(
-            x=rates,
-            y=names,
-            orientation="h",
-            marker={"color": [(colours or {}).get(result.name) or codec_colour(result.name) for result in known]},
-            error_x={"type": "data", "array": above, "arrayminus": below, "visible": has_interval},
-            text=[f"{rate:+.1f} %" for rate in rates],
-            insidetextanchor="middle",
-            hovertemplate="%{y}: %{x:+.2f} %<extra></extra>",
-        )
-    )
-    anchor = html.escape(known[0].anchor, quote=False) if known else "the anchor"
-    dataset = html.escape(", ".join(dict.fromkeys(result.dataset for result in known)), quote=False)
-    metric = METRICS[known[0].metric].label if known else ""
-    figure.update_layout(
-        title={"text": f"BD-rate against {anchor}: {metric}, {dataset}"},
-        xaxis_title=f"BD-rate against {anchor} [%], negative: fewer bits",
-        yaxis={"title": "Curve", "autorange": "reversed"},
-        template="plotly_white",
-    )
-    return figure
-
-
 def domain_gap_chart(gap: DomainGap) -> go.Figure:
-    """BD-rates of a domain-gap matrix as a heat map, trained on x tested on; blue: fewer bits, orange: more."""
+    """The BD-rates of a domain gap as a heat map, training set x data set; blue: fewer bits, orange: more."""
     import plotly.graph_objects as go
 
     matrix = [[np.nan if value is None else value for value in row] for row in gap.rate_percent]
@@ -253,7 +187,7 @@ def domain_gap_chart(gap: DomainGap) -> go.Figure:
             y=[html.escape(name, quote=False) for name in gap.trained_on],
             zmin=-largest,
             zmax=largest,
-            colorscale=[(0, "#0072B2"), (0.5, "#F7F7F7"), (1, "#D55E00")],
+            colorscale=[(0, FEWER_BITS), (0.5, NEUTRAL), (1, MORE_BITS)],
             text=[["" if value is None else f"{value:+.1f} %" for value in row] for row in gap.rate_percent],
             texttemplate="%{text}",
             colorbar={"title": "BD-rate [%]"},
@@ -261,7 +195,7 @@ def domain_gap_chart(gap: DomainGap) -> go.Figure:
         )
     )
     figure.update_layout(
-        title={"text": html.escape(f"{gap.family}: BD-rate against trained on {gap.reference}", quote=False)},
+        title={"text": html.escape(f"{gap.family}: BD-rate against training on {gap.reference}", quote=False)},
         xaxis={"title": "Tested on (data set)", "type": "category"},
         yaxis={"title": "Trained on (data set)", "type": "category"},
         template="plotly_white",
@@ -276,7 +210,7 @@ def mode_bar(name: str, image_format: str = "svg") -> dict[str, Any]:
 
 
 def _symbols(curves: Iterable[RDCurve]) -> dict[str, str]:
-    """A marker for every curve, different among those of the same colour; open where the image was upscaled."""
+    """A marker for every curve: different for curves of the same colour, open if the images were upscaled."""
     symbols: dict[str, str] = {}
     taken: dict[str, int] = {}
     for curve in curves:
@@ -296,7 +230,6 @@ def _band(curve: RDCurve, colour: str, group: str) -> go.Scatter:
     counts = np.maximum(np.isfinite(finite).sum(axis=1), 2)
     error = _NORMAL_95 * np.sqrt(np.nanvar(finite, axis=1) * counts / (counts - 1)) / np.sqrt(counts)
     rates, values = curve.mean_rates, curve.mean_values
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return go.Scatter(
         x=np.concatenate([rates, rates[::-1]]),
         y=np.concatenate([values + error, (values - error)[::-1]]),
@@ -305,7 +238,7 @@ def _band(curve: RDCurve, colour: str, group: str) -> go.Scatter:
         mode="lines",
         line={"width": 0},
         fill="toself",
-        fillcolor=f"rgba({red},{green},{blue},0.18)",
+        fillcolor=see_through(colour, _BAND_OPACITY),
         hoverinfo="skip",
     )
 
@@ -320,10 +253,10 @@ def _even_choice(number: int, most: int) -> list[int]:
 def _hover(
     curve: RDCurve, point: RDPoint, image: str = "", rate: float | None = None, value: float | None = None
 ) -> str:
-    """What the pointer shows: the settings, the image or the number of images, and both coordinates."""
+    """The text at the pointer: the settings, the image or the number of images, and both coordinates."""
     settings = [
         f"quality {point.quality:g}" if point.quality is not None else "",
-        f"optimised for {curve.distortion}" if curve.distortion else "",
+        f"optimised for {_distortion_label(curve.distortion)}" if curve.distortion else "",
         f"trained on {curve.trained_on}" if curve.trained_on else "",
         f"x{curve.scale:g} by {curve.upscaler}" if curve.scale is not None else "",
     ]
@@ -333,17 +266,21 @@ def _hover(
         images = "published mean"
     else:
         images = f"mean of {point.num_images} image{'s' * (point.num_images != 1)}"
-    decimals = 2 if curve.decibels else METRICS[curve.metric].decimals
-    shown = point.value if value is None else value
-    unit = " dB" if curve.decibels or METRICS[curve.metric].unit == "dB" else ""
     lines = [
         html.escape(point.variant, quote=False),
         html.escape(", ".join(setting for setting in settings if setting), quote=False),
         html.escape(f"{curve.dataset}, {images}", quote=False),
         f"{point.rate if rate is None else rate:.4g} bpp{' (estimated)' if point.estimated else ''}",
-        f"{METRICS[curve.metric].label} {shown:.{decimals}f}{unit}",
+        f"{METRICS[curve.metric].label} {curve.value_text(point.value if value is None else value)}",
     ]
     return "<br>".join(line for line in lines if line)
+
+
+def _distortion_label(distortion: str) -> str:
+    try:
+        return Distortion.parse(distortion).label
+    except SnapshotError:
+        return distortion  # A table may come from elsewhere.
 
 
 def images_text(curves: Sequence[RDCurve]) -> str:
@@ -362,7 +299,7 @@ def images_text(curves: Sequence[RDCurve]) -> str:
 
 def _lay_out(figure: go.Figure, curves: Sequence[RDCurve], log_rate: bool, note: str) -> None:
     first = curves[0] if curves else None
-    label = metric_label(first.metric, decibels=first.decibels) if first else "Metric"
+    label = first.axis_label if first else "Metric"
     title = f"{METRICS[first.metric].label if first else 'Metric'} over rate: {images_text(curves)}"
     figure.update_layout(
         title={"text": html.escape(title, quote=False), "subtitle": {"text": note}},

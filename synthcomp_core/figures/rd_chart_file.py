@@ -1,4 +1,4 @@
-"""A rate-distortion chart as a file: a page that works offline, or a picture."""
+"""A rate-distortion chart as a file: an interactive page that works offline, or an image."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.figures.rd_chart import codec_colour, curve_label, images_text, mode_bar, rd_chart
+from synthcomp_core.figures.palette import codec_colour
+from synthcomp_core.figures.rd_chart import curve_label, images_text, mode_bar, rd_chart
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.bd import metric_label
 from synthcomp_core.results.curves import RDCurve
 from synthcomp_core.storage import atomic_path, write_text
 
-PICTURE_FORMATS = (".png", ".svg", ".pdf")
+IMAGE_FORMATS = (".png", ".svg", ".pdf")
 _MARKERS = "oDs^P*vh"
-_RESOLUTION = 200  # dots an inch, of a PNG
+_DPI = 200  # Of a PNG.
 
 
 def write_rd_chart(
@@ -34,14 +34,14 @@ def write_rd_chart(
     if suffix == ".html":
         figure = rd_chart(curves, references=references, log_rate=log_rate, bands=bands)
         write_text(path, figure.to_html(include_plotlyjs=True, config=mode_bar(path.stem)))
-    elif suffix in PICTURE_FORMATS:
-        _write_picture(path, suffix.removeprefix("."), curves, references, log_rate)
+    elif suffix in IMAGE_FORMATS:
+        _write_image(path, suffix.removeprefix("."), curves, references, log_rate)
     else:
-        raise SynthcompError(f"{path.name}: charts are written as .html, {', '.join(PICTURE_FORMATS)}.")
+        raise SynthcompError(f"{path.name}: charts are written as .html, {', '.join(IMAGE_FORMATS)}.")
 
 
-def _write_picture(
-    path: Path, picture_format: str, curves: Sequence[RDCurve], references: Sequence[RDCurve], log_rate: bool
+def _write_image(
+    path: Path, image_format: str, curves: Sequence[RDCurve], references: Sequence[RDCurve], log_rate: bool
 ) -> None:
     from matplotlib.figure import Figure
 
@@ -63,11 +63,11 @@ def _write_picture(
         axes.set_xscale("log")
     axes.set_xlabel("Rate [bit per pixel]")
     if shown:
-        axes.set_ylabel(metric_label(shown[0].metric, decibels=shown[0].decibels).replace("$", r"\$"))
+        axes.set_ylabel(shown[0].axis_label.replace("$", r"\$"))
         axes.set_title(
             f"{METRICS[shown[0].metric].label} over rate: {images_text(shown)}".replace("$", r"\$"), fontsize=10
         )
         axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=picture_format, dpi=_RESOLUTION)
+        figure.savefig(temporary, format=image_format, dpi=_DPI)

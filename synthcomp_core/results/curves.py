@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import METRICS
+from synthcomp_core.results.formats.loaded import LoadedResults
 from synthcomp_core.results.rows import MEAN_IMAGE
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 DECIBEL_METRICS = ("ssim_rgb", "ssim_y", "msssim_rgb", "msssim_y")  # Often shown as -10 log10(1 - value).
+_DECIBEL_DECIMALS = 2
 MIN_POINTS = 4  # Bjontegaard's measure fits a cubic.
 _NAMING_COLUMNS = (
     *("dataset", "image", "variant", "codec", "quality", "distortion", "trained_on", "scale", "upscaler"),
@@ -32,9 +34,9 @@ _POINT = re.compile(r"-[qp]\d+(?:\.\d+)?(?=-|$)")
 
 @dataclass(frozen=True)
 class RDPoint:
-    """A variant's mean over images. rate: bits a pixel; value: of the metric; estimated: not from bitstreams.
+    """A variant's mean over images. rate: bits per pixel; value: of the metric; estimated: not from bitstreams.
 
-    num_images: how many were averaged; num_identical: how many more were left out as identical (an infinite value).
+    num_images: how many were averaged; num_identical: how many more were left out as identical (infinite value).
     """
 
     variant: str
@@ -48,11 +50,11 @@ class RDPoint:
 
 @dataclass(frozen=True, eq=False)
 class RDCurve:
-    """The variants of one codec, snapshot family and scaling on one data set, by rising rate.
+    """The variants of one codec, snapshot family and scaling on one data set, in order of rising rate.
 
     name: the variant id without its quality. rates, values: (points, images), NaN where not measured, values inf where
-    identical. identical: points at which every image is identical to its reference, reported apart from ``points``.
-    source: the file it comes from.
+    identical. identical: points at which every image is identical to its reference; they are not among ``points``.
+    source: the file the curve comes from.
     """
 
     name: str
@@ -73,7 +75,7 @@ class RDCurve:
 
     @property
     def mean_rates(self) -> FloatArray:
-        """The points' rates in bits a pixel, rising."""
+        """The points' rates in bits per pixel, rising."""
         return np.array([point.rate for point in self.points])
 
     @property
@@ -83,7 +85,7 @@ class RDCurve:
 
     @property
     def published(self) -> bool:
-        """Whether the points are means over a data set as somebody published them, not over images at hand."""
+        """Whether the points are published means over a data set whose single images are not in the table."""
         return self.images == (MEAN_IMAGE,)
 
     @property
@@ -91,9 +93,26 @@ class RDCurve:
         """The metric's direction."""
         return METRICS[self.metric].higher_is_better
 
+    @property
+    def axis_label(self) -> str:
+        """The metric's name with its unit."""
+        info = METRICS[self.metric]
+        return f"{info.label} [dB]" if self.decibels else info.heading
+
+    def value_text(self, value: float) -> str:
+        """A value of the metric with as many decimals as carry meaning, and its unit."""
+        info = METRICS[self.metric]
+        if self.decibels:
+            return f"{value:.{_DECIBEL_DECIMALS}f} dB"
+        return f"{value:.{info.decimals}f} {info.unit}".rstrip()
+
 
 def curve_name(variant: str) -> str:
-    """A variant id without the quality: ``mbt2018-q4-mse@x2-rcan`` gives ``mbt2018-mse@x2-rcan``."""
+    """A variant id without its quality.
+
+    >>> curve_name("mbt2018-q4-mse@x2-rcan")
+    'mbt2018-mse@x2-rcan'
+    """
     codec, at, scaling = variant.partition("@")
     return _POINT.sub("", codec, count=1) + at + scaling
 
@@ -103,9 +122,9 @@ def rd_curves(
 ) -> list[RDCurve]:
     """The curves in a results table, by data set and name, in order of appearance.
 
-    Rows with an error, without a rate, or without the metric do not count; the rate is bpp, or bpp_estimated where no
+    Rows with an error, without a rate, or without the metric do not count; the rate is bpp, or bpp_estimated if no
     bitstream was measured. decibels: -10 log10(1 - value) of every image, for SSIM and MS-SSIM. dataset: only this one.
-    ResultsError for a metric that is not one.
+    ResultsError for an unknown metric.
     """
     if metric not in METRICS:
         raise ResultsError(f"Unknown metric {metric!r}: use {', '.join(METRICS)}.")
@@ -174,7 +193,7 @@ def _grouped(table: pd.DataFrame, values: FloatArray, metric: str, decibels: boo
 
 
 def _renumbered(codes: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """(the codes that occur, rising; the position among them of each); np.unique would sort a million rows for it."""
+    """(the codes that occur, rising; each code's position among them). np.unique would sort a million rows for it."""
     occurs = np.zeros(int(codes.max()) + 1, dtype=bool)
     occurs[codes] = True
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[codes]
@@ -192,7 +211,7 @@ def _with_points(
     identical = np.isinf(curve.values)
     points = []
     for index, variant in enumerate(variants):
-        # A point at which all images are identical has a rate all the same.
+        # A point at which all images are identical still has a rate.
         averaged = measured[index] if measured[index].any() else identical[index]
         quality = None if np.isnan(qualities[index]) else float(qualities[index])
         points.append(
@@ -233,7 +252,7 @@ def of_images(curve: RDCurve, images: Iterable[str]) -> RDCurve:
 
 
 def with_distinct_names(curves: Sequence[RDCurve]) -> list[RDCurve]:
-    """The curves; those of the same name and data set from different files have the file added to the name."""
+    """The curves, with the file added to the names of those that share name and data set with another."""
     keys = [(curve.dataset, curve.name) for curve in curves]
     return [
         dataclasses.replace(curve, name=f"{curve.name} [{curve.source}]")
@@ -243,18 +262,35 @@ def with_distinct_names(curves: Sequence[RDCurve]) -> list[RDCurve]:
     ]
 
 
+def curves_of(loaded: Iterable[LoadedResults], metric: str, *, decibels: bool = False) -> list[RDCurve]:
+    """The curves of several loaded files (see :func:`rd_curves`); the file is added to names that would be equal."""
+    return with_distinct_names(
+        [curve for part in loaded for curve in rd_curves(part.table, metric, decibels=decibels, source=part.name)]
+    )
+
+
+def find_curve(curves: Sequence[RDCurve], name: str) -> RDCurve:
+    """The curve of this name, or the one on which a variant of this name lies; else ResultsError naming all curves."""
+    for curve in curves:
+        if curve.name == name:
+            return curve
+    for curve in curves:
+        if any(point.variant == name for point in (*curve.points, *curve.identical)):
+            return curve
+    names = ", ".join(dict.fromkeys(curve.name for curve in curves)) or "none"
+    raise ResultsError(f"There is no curve {name!r}; available: {names}.")
+
+
 def lint_curve(curve: RDCurve) -> tuple[str, ...]:
-    """A sentence for everything that makes the curve doubtful: not monotone, few points, uneven images, estimates."""
-    info = METRICS[curve.metric]
-    unit = " dB" if curve.decibels or info.unit == "dB" else ""
+    """A phrase for everything that makes the curve doubtful: not monotone, few points, uneven images, estimates."""
 
     def place(point: RDPoint) -> str:
-        return f"{point.variant} ({point.rate:.3f} bpp, {point.value:.{info.decimals}f}{unit})"
+        return f"{point.variant} ({point.rate:.3f} bpp, {curve.value_text(point.value)})"
 
     warnings = []
     for lower, upper in zip(curve.points, curve.points[1:], strict=False):
-        if (lower.value - upper.value) * (1 if info.higher_is_better else -1) > 0:
-            side = "above" if info.higher_is_better else "below"
+        if (lower.value - upper.value) * (1 if curve.higher_is_better else -1) > 0:
+            side = "above" if curve.higher_is_better else "below"
             warnings.append(f"not monotone: {place(lower)} lies {side} {place(upper)}")
     if len(curve.points) < MIN_POINTS and not (curve.identical and not curve.points):
         warnings.append(f"only {len(curve.points)} point{'s' * (len(curve.points) != 1)}, fewer than {MIN_POINTS}")
@@ -265,9 +301,9 @@ def lint_curve(curve: RDCurve) -> tuple[str, ...]:
     if identical:
         worst = max(identical, key=lambda point: point.num_identical)
         warnings.append(
-            f"identical images are not averaged: {worst.num_identical} of "
+            f"identical images are left out of the mean: {worst.num_identical} of "
             f"{worst.num_images + worst.num_identical} at {worst.variant}"
         )
     if any(point.estimated for point in curve.points):
-        warnings.append("rates are estimates, not sizes of bitstreams")
+        warnings.append("rates are estimates, not bitstream sizes")
     return tuple(warnings)

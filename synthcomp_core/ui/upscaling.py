@@ -16,7 +16,6 @@ from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.images import png_bytes
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.progress import span
-from synthcomp_core.results.bd import metric_label
 from synthcomp_core.ui.viewer import MAX_PICTURES, Picture, show_viewer
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, show_figure_panel, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage, complain_about_url
@@ -164,7 +163,7 @@ def run_samples(source: Path | bytes | None, place: DeltaGenerator) -> str | Non
 def show_table(table: FsrTable) -> None:
     """The verdict, the table of means with the best of each mode marked, the rows, what failed, and the exports."""
     st.markdown(plain(table.verdict()))
-    headings = [plain(metric_label(name)) for name in table.measured]
+    headings = [plain(METRICS[name].heading) for name in table.measured]
     rows = []
     for mean in table.means():
         cells = []
@@ -203,7 +202,7 @@ def show_charts(result: FsrResult) -> None:
         )
         best = result.curve.best(metric)
         where = "without sharpening" if best.stops is None else f"at {best.stops:g} stops"
-        st.markdown(plain(f"{metric_label(metric)} is best {where}."))
+        st.markdown(plain(f"{METRICS[metric].heading} is best {where}."))
 
 
 def show_pictures(result: FsrResult) -> None:
@@ -262,5 +261,5 @@ def _row_frame(table: FsrTable) -> pd.DataFrame:
             + [row.error or ""]
             for row in table.rows
         ],
-        columns=["image", "mode", "method", *(metric_label(name) for name in table.measured), "error"],
+        columns=["image", "mode", "method", *(METRICS[name].heading for name in table.measured), "error"],
     )

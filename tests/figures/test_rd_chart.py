@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.figures import palette
 from synthcomp_core.figures import rd_chart as charts
 from synthcomp_core.figures.rd_chart_file import write_rd_chart
-from synthcomp_core.results.bd import RDCurve, bd_table, domain_gap, rd_curves
+from synthcomp_core.results.curves import RDCurve, rd_curves
+from synthcomp_core.results.domain_gap import domain_gap
 from synthcomp_core.results.formats import load_results
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import rows_table
@@ -64,7 +66,7 @@ def test_the_mean_chart_shows_every_point_with_units_data_set_and_number_of_imag
 
 def test_hovering_names_the_settings() -> None:
     text = charts.rd_chart(curves()).data[2].text[1]
-    for part in ("mbt2018-q1-mse-games@x2-rcan", "quality 1", "optimised for mse", "trained on games", "x2 by rcan"):
+    for part in ("mbt2018-q1-mse-games@x2-rcan", "quality 1", "optimised for MSE", "trained on games", "x2 by rcan"):
         assert part in text
     for part in ("games, mean of 3 images", "0.21 bpp", "PSNR RGB 35.00 dB"):
         assert part in text
@@ -113,14 +115,14 @@ def test_a_codec_has_one_colour_in_every_chart_and_its_curves_different_markers(
     shown = curves()
     for figure in (charts.rd_chart(shown), charts.rd_chart(shown[::-1])):
         by_name = {trace.name: trace for trace in figure.data}
-        assert by_name["jpeg"].line.color == charts.CODEC_COLOURS["jpeg"]
+        assert by_name["jpeg"].line.color == palette.CODEC_COLOURS["jpeg"]
         full, half = by_name["mbt2018-mse-games"], by_name["mbt2018-mse-games@x2-rcan"]
-        assert full.line.color == half.line.color == charts.CODEC_COLOURS["mbt2018"]
+        assert full.line.color == half.line.color == palette.CODEC_COLOURS["mbt2018"]
         assert full.marker.symbol != half.marker.symbol
         assert half.marker.symbol.endswith("-open")
-    assert charts.codec_colour("bpg-8b-444-x265-ycbcr") == charts.CODEC_COLOURS["bpg"]
-    assert charts.codec_colour("mbt2018-mean-vbr") == charts.CODEC_COLOURS["mbt2018-mean"]
-    assert charts.codec_colour("unheard-of") == charts.codec_colour("unheard-of")
+    assert palette.codec_colour("bpg-8b-444-x265-ycbcr") == palette.CODEC_COLOURS["bpg"]
+    assert palette.codec_colour("mbt2018-mean-vbr") == palette.CODEC_COLOURS["mbt2018-mean"]
+    assert palette.codec_colour("unheard-of") == palette.codec_colour("unheard-of")
 
 
 def _lab(colour: str, deficiency: np.ndarray) -> np.ndarray:
@@ -143,7 +145,7 @@ def test_colour_blind_readers_can_tell_the_codecs_met_most(deficiency: np.ndarra
     names = ("jpeg", "webp", "avif", "jxl", "jpeg2000", "mbt2018")
     for first, second in itertools.combinations(names, 2):
         distance = np.linalg.norm(
-            _lab(charts.CODEC_COLOURS[first], deficiency) - _lab(charts.CODEC_COLOURS[second], deficiency)
+            _lab(palette.CODEC_COLOURS[first], deficiency) - _lab(palette.CODEC_COLOURS[second], deficiency)
         )
         assert distance > 8, (first, second)
 
@@ -158,7 +160,7 @@ def test_names_from_files_are_not_markup() -> None:
             assert "<i>" not in text
 
 
-def test_the_chart_of_single_images_has_a_line_an_image_that_names_it() -> None:
+def test_the_chart_of_single_images_has_a_line_per_image_that_names_it() -> None:
     figure = charts.image_curves_chart(curves())
     jpeg = next(trace for trace in figure.data if trace.name == "jpeg")
     # Three lines of four points, each followed by a gap.
@@ -172,10 +174,10 @@ def test_of_many_images_an_even_choice_is_drawn_and_said() -> None:
     shown = curves(charts.MAX_IMAGES + 50)[:1]
     figure = charts.image_curves_chart(shown)
     assert np.isnan(figure.data[0].y).sum() == charts.MAX_IMAGES
-    assert figure.layout.title.subtitle.text == "a line an image, 200 of 250 shown"
+    assert figure.layout.title.subtitle.text == "one line per image (200 of 250 shown)"
 
 
-def test_the_scatter_has_a_marker_an_image_and_variant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_scatter_has_a_marker_per_image_and_variant(monkeypatch: pytest.MonkeyPatch) -> None:
     figure = charts.scatter_chart(curves())
     assert sum(len(trace.x) for trace in figure.data) == 3 * 3 * 4
     assert set(map(tuple, figure.data[0].customdata)) == {
@@ -184,17 +186,7 @@ def test_the_scatter_has_a_marker_an_image_and_variant(monkeypatch: pytest.Monke
     monkeypatch.setattr(charts, "MAX_MARKERS", 12)
     figure = charts.scatter_chart(curves())
     assert sum(len(trace.x) for trace in figure.data) == 12
-    assert figure.layout.title.subtitle.text == "a marker an image, 12 of 36 shown"
-
-
-def test_bd_bars_are_sorted_with_the_best_first() -> None:
-    results = bd_table(curves(), "jpeg", bootstrap=20)
-    figure = charts.bd_chart(results)
-    assert list(figure.data[0].y) == ["mbt2018-mse-games@x2-rcan", "mbt2018-mse-games"]
-    assert list(figure.data[0].x) == sorted(figure.data[0].x)
-    assert figure.layout.xaxis.title.text == "BD-rate against jpeg [%], negative: fewer bits"
-    assert figure.layout.title.text == "BD-rate against jpeg: PSNR RGB, games"
-    assert charts.bd_chart([]).data[0].x == ()
+    assert figure.layout.title.subtitle.text == "one marker per image and variant (12 of 36 shown)"
 
 
 def test_the_domain_gap_chart_shows_the_matrix() -> None:
@@ -244,8 +236,8 @@ def test_an_unknown_chart_format_is_refused(tmp_path: Path) -> None:
 
 def test_lines_of_many_points_are_drawn_for_fewer_images(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = curves(10)
-    an_image = sum(len(curve.points) for curve in shown)
-    monkeypatch.setattr(charts, "MAX_LINE_POINTS", 5 * an_image + 1)
+    per_image = sum(len(curve.points) for curve in shown)
+    monkeypatch.setattr(charts, "MAX_LINE_POINTS", 5 * per_image + 1)
     figure = charts.image_curves_chart(shown)
-    assert sum(int(np.isfinite(trace.y).sum()) for trace in figure.data) == 5 * an_image
-    assert figure.layout.title.subtitle.text == "a line an image, 5 of 10 shown"
+    assert sum(int(np.isfinite(trace.y).sum()) for trace in figure.data) == 5 * per_image
+    assert figure.layout.title.subtitle.text == "one line per image (5 of 10 shown)"

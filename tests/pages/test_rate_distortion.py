@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.results.bd import BDResult, RDCurve, bd_rate, curves_of, find_curve
+from synthcomp_core.results.bd import BDResult, bd_rate
+from synthcomp_core.results.curves import RDCurve, curves_of, find_curve
 from synthcomp_core.results.formats import load_results
 from synthcomp_core.results.rows import COLUMNS, ResultRow, rows_to_csv
 from tests.conftest import PROJECT_ROOT

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.figures import palette
 from synthcomp_core.figures.paper.layout import (
     FONTS,
     POINTS_PER_INCH,
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 _CROP = re.compile(r"(\d+),(\d+),(\d+),(\d+)")
-# Okabe and Ito's colours, told apart by everybody: one a crop.
-CROP_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7")
+CROP_COLOURS = (palette.ORANGE, palette.SKY_BLUE, palette.GREEN, palette.PURPLE)
 MAX_CROPS = len(CROP_COLOURS)
 _FRAME_PT = 1.2
 _GREY = "#555555"

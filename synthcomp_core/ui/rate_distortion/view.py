@@ -16,17 +16,10 @@ from synthcomp_core.figures.rd_chart import (
     scatter_chart,
 )
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.bd import (
-    METHODS,
-    BDResult,
-    bd_per_image,
-    bd_table,
-    crossover,
-    curves_of,
-    domain_gap,
-    find_curve,
-)
-from synthcomp_core.results.curves import DECIBEL_METRICS, RDCurve, lint_curve
+from synthcomp_core.results.bd import METHODS, BDResult, bd_per_image, bd_table
+from synthcomp_core.results.crossover import crossover
+from synthcomp_core.results.curves import DECIBEL_METRICS, RDCurve, curves_of, find_curve, lint_curve
+from synthcomp_core.results.domain_gap import domain_gap
 from synthcomp_core.results.formats import LoadedResults
 from synthcomp_core.results.text_tables import HEADINGS, bd_csv, bd_latex, bd_markdown, bd_rows
 from synthcomp_core.ui.widgets.image_picker import complain_about_url

@@ -1,0 +1,87 @@
+"""Where two rate-distortion curves cross: from which rate on the other one is better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthcomp_core.metrics import METRICS
+from synthcomp_core.results.curves import FloatArray, RDCurve
+
+_STEPS = 2000  # At which the curves are compared; two crossings within one step would be missed.
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """Where two curves meet. rates: bits per pixel, rising. low, high: the rates both cover, None if there are none.
+
+    sentence: all of it in words, with the better curve on either side.
+    """
+
+    first: str
+    second: str
+    rates: tuple[float, ...]
+    low: float | None
+    high: float | None
+    sentence: str
+
+
+def crossover(first: RDCurve, second: RDCurve) -> Crossover:
+    """The rates at which two curves have the same metric, on PCHIP interpolations over log rate.
+
+    "At how many bits per pixel does half resolution stop paying off?" is first = half, second = full resolution.
+    """
+    spans = [
+        (curve.mean_rates.min(), curve.mean_rates.max()) if curve.points else (math.nan, math.nan)
+        for curve in (first, second)
+    ]
+    low, high = (float(end) for end in (max(span[0] for span in spans), min(span[1] for span in spans)))
+    names = (first.name, second.name)
+    if not low < high or min(len(first.points), len(second.points)) < 2:
+        ranges = [f"{name} covers {span[0]:.3g} to {span[1]:.3g} bpp" for name, span in zip(names, spans, strict=True)]
+        sentence = f"{' and '.join(ranges)}: they share no range of rates, so they cannot be compared at equal rates."
+        return Crossover(*names, (), None, None, sentence)
+    starts_ahead, meetings = _meetings(first, second, low, high)
+    ends_ahead = starts_ahead != bool(len(meetings) % 2)
+    below, above = names[0 if starts_ahead else 1], names[0 if ends_ahead else 1]
+    common = f"{METRICS[first.metric].label}, common rates {low:.3g} to {high:.3g} bpp"
+    if not meetings:
+        other = names[1 if starts_ahead else 0]
+        sentence = f"{below} is better than {other} at all common rates ({common})."
+    elif len(meetings) == 1:
+        sentence = f"Below {meetings[0]:.3g} bpp {below} is better, above it {above} ({common})."
+    else:
+        places = ", ".join(f"{rate:.3g}" for rate in meetings)
+        sentence = f"The curves cross at {places} bpp; {below} is better below, {above} above ({common})."
+    return Crossover(*names, meetings, low, high, sentence)
+
+
+def _meetings(first: RDCurve, second: RDCurve, low: float, high: float) -> tuple[bool, tuple[float, ...]]:
+    """(whether the first curve is ahead at the rate ``low``, the rates up to ``high`` at which the curves meet)."""
+    from scipy.optimize import brentq
+
+    first_quality, second_quality = _quality(first), _quality(second)
+
+    def lead(log_rate: float | FloatArray) -> FloatArray:
+        return np.asarray(first_quality(log_rate) - second_quality(log_rate))
+
+    grid = np.linspace(math.log(low), math.log(high), _STEPS)
+    ahead = lead(grid) > 0
+    changes = np.flatnonzero(ahead[1:] != ahead[:-1])
+    meetings = tuple(float(math.exp(brentq(lead, grid[index], grid[index + 1]))) for index in changes)
+    return bool(ahead[0]), meetings
+
+
+def _quality(curve: RDCurve) -> Callable[[float | FloatArray], FloatArray]:
+    """The curve over the logarithm of its rate; negative for a metric that falls with quality."""
+    from scipy.interpolate import PchipInterpolator
+
+    rates, kept = np.unique(curve.mean_rates, return_index=True)
+    sign = 1 if curve.higher_is_better else -1
+    quality: Callable[[float | FloatArray], FloatArray] = PchipInterpolator(
+        np.log(rates), sign * curve.mean_values[kept]
+    )
+    return quality
