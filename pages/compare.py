@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from synthcomp_core.ui import query
 from synthcomp_core.ui.compare.choice import pick_comparison
 from synthcomp_core.ui.compare.export import show_copy_anything
-from synthcomp_core.ui.compare.juxtapose_expander import show_preview
-from synthcomp_core.ui.compare.run import comparison_so_far, compute_missing, forget_failures
+from synthcomp_core.ui.compare.juxtapose import show_preview
+from synthcomp_core.ui.compare.run import comparison_so_far, compute_missing, forget_failures, opens_by_itself
 from synthcomp_core.ui.compare.view import (
     FIGURE_KEY,
     find_worst,
@@ -23,8 +24,8 @@ from synthcomp_core.ui.widgets.text import plain
 enter_through_app()
 st.title("Compare", anchor=False)
 st.caption(
-    "One image, many variants: quality by distortion by training set, without and with super-resolution, and "
-    "classical codecs brought to equal footing. Every pick is in the address bar."
+    "One image, many variants: by quality, distortion and training set, with and without super-resolution, and "
+    "classical codecs at equal size or quality. The address bar holds every choice."
 )
 
 picked = pick_image()
@@ -54,11 +55,9 @@ if comparison.results:
 elif not comparison.missing:
     st.info("Pick at least one point of the matrix, or name a variant.")
 
-opened_by_link = "computed" in st.query_params and not comparison.results and "compare_opened" not in st.session_state
-if comparison.missing and (clicked or opened_by_link):
-    st.session_state["compare_opened"] = True
-    st.query_params["computed"] = "1"
+if comparison.missing and (clicked or opens_by_itself(comparison)):
+    query.write("computed")
     with work.container():
-        st.button("Stop", key="stop", icon=":material/stop:", help="What is finished stays.")
+        st.button("Stop", key="stop", icon=":material/stop:", help="Finished results are kept.")
         compute_missing(picked, choice, st.container())
     st.rerun()

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.batch.journal import Writer, finished_entry
-from synthcomp_core.batch.tasks import RENDER, Task, file_sha256
+from synthcomp_core.batch.tasks import RENDER, Task
 from synthcomp_core.codecs import parse_codec
 from synthcomp_core.images import write_png
 from synthcomp_core.metrics import flip_error, measure
 from synthcomp_core.metrics.tiles import worst_tiles
 from synthcomp_core.results.rows import ResultRow
-from synthcomp_core.ui import render_cache as rendered
+from synthcomp_core.ui import render_cache
+from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.compare.view import ranking
-from synthcomp_core.ui.viewer import ViewState
-from synthcomp_core.variants import Variant, render, result_row
+from synthcomp_core.ui.widgets.state import state_key
+from synthcomp_core.variants import Variant, evaluate, render, result_row
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame
 from tests.tiny_codecs import make_codecs
@@ -31,10 +33,10 @@ def renders(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def counted(image, variant, **options):  # type: ignore[no-untyped-def]
         done.append(str(variant))
-        return render(image, variant, **options)
+        return evaluate(image, variant, **options)
 
-    monkeypatch.setattr(rendered, "render", counted)
-    rendered.rendered_cache().__init__()  # type: ignore[misc]
+    monkeypatch.setattr(render_cache, "evaluate", counted)
+    render_cache.rendered_cache().clear()
     return done
 
 
@@ -104,14 +106,25 @@ def test_a_worst_tile_s_button_moves_the_viewer_to_where_flip_is_worst(page: App
     button = page.button(key="worst_1")
     assert button.label == f"1: FLIP {tile.error:.3f}"
     button.click().run()
-    state: ViewState = page.session_state["compare_view"]
-    assert (state.left, state.right) == ("original", "p1")
-    assert state.zoom >= 4
-    assert (state.x * 200, state.y * 176) == pytest.approx(tile.centre, abs=0.01)
-    # The same tile once more is a new place to the viewer, by a hair.
+    state: CompareState = page.session_state[state_key(CompareState)]
+    view = state.view
+    assert view is not None
+    assert (view.left, view.right) == ("original", "p1")
+    assert view.zoom >= 4
+    assert (view.x * 200, view.y * 176) == pytest.approx(tile.centre, abs=0.01)
+    assert sent(page) == (str(view), 1)
+    # The same tile once more is the same view, and yet moves the viewer.
     page.button(key="worst_1").click().run()
-    assert page.session_state["compare_view"] != state
-    assert page.session_state["compare_view"].x == pytest.approx(state.x, abs=1e-5)
+    assert sent(page) == (str(view), 2)
+    page.run()
+    assert sent(page) == (str(view), 2)
+
+
+def sent(app: AppTest) -> tuple[str, int]:
+    """The view that the viewer is sent, and the number of the jump."""
+    elements = [json.loads(element.proto.json) for element in app.get("bidi_component")]
+    viewer = next(data for data in elements if "pictures" in data)
+    return viewer["state"], viewer["jump"]
 
 
 def test_the_iso_lock_matches_bytes_or_says_why_not(page: AppTest, renders: list[str]) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from synthcomp_core.ui.widgets.figure_panel import FigurePanelState
+from synthcomp_core.ui.widgets.state import state_key
 from tests.pages.conftest import DEFAULT_TIMEOUT_S
 from tests.upscalers.random_rcan import save_random_rcan
 
@@ -26,7 +28,8 @@ def test_live_draws_both_sides_with_the_crop_picked(app: AppTest) -> None:
     app.query_params["b_codec"], app.query_params["b_quality"] = "webp", "60"
     app.run()
     press(app, "Render both")
-    app.session_state["live_crops_picked"] = "20,30,64,48"  # As the viewer's callback leaves it.
+    # As the viewer's callback leaves it.
+    app.session_state[state_key(FigurePanelState, "live")] = FigurePanelState("20,30,64,48", just_picked=True)
     app.run()
     assert app.text_input(key="live_crops").value == "20,30,64,48"
     press(app, "Draw the figure")
@@ -61,7 +64,7 @@ def crops_kept() -> None:
 
 def test_crops_survive_the_closing_of_the_panel_and_only_those_in_the_image_are_outlined() -> None:
     app = AppTest.from_function(crops_kept, default_timeout=DEFAULT_TIMEOUT_S)
-    app.session_state["here_crops_picked"] = "1,2,30,40"
+    app.session_state[state_key(FigurePanelState, "here")] = FigurePanelState("1,2,30,40", just_picked=True)
     app.run()
     assert not app.exception
     assert app.text_input(key="here_crops").value == app.text[0].value == "1,2,30,40"

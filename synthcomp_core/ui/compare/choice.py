@@ -1,6 +1,6 @@
 """What the Compare page compares: points of the matrix, other variants, classical codecs matched to one of them.
 
-Every choice lives in the URL; a value there that is not at hand gets one sentence.
+Every choice lives in the URL; a value there that is not available gets one sentence.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import streamlit as st
 
 from synthcomp_core.codecs import list_families
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.text import plain
-from synthcomp_core.upscalers import list_upscalers, rcan_snapshot_id
+from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant, has_codec
 from synthcomp_core.variants.matching import ISO_QUANTITIES
 from synthcomp_core.variants.snapshot_matrix import FULL, MatrixAxes, all_axes, learned_points, matrix_cells
@@ -32,7 +33,7 @@ class IsoLock:
 
 @dataclass(frozen=True)
 class ComparisonChoice:
-    """What is to be compared. variants: in the order of the page, each once, without the matched ones."""
+    """What to compare. variants: in the order of the page, each once, without the matched ones."""
 
     axes: MatrixAxes | None
     extra: tuple[Variant, ...]
@@ -47,46 +48,26 @@ class ComparisonChoice:
 
 
 def pick_comparison() -> ComparisonChoice:
-    """Draw the widgets and give what they describe."""
+    """Draw the widgets and return what they describe."""
     axes = _pick_axes()
     extra = _pick_extra()
     cells = matrix_cells(axes) if axes is not None else []
     variants = tuple(dict.fromkeys([cell.variant for cell in cells if cell.variant is not None] + list(extra)))
     absent = sum(cell.variant is None for cell in cells)
     if absent:
-        st.caption(f"{absent} of the {len(cells)} points of the matrix have no snapshot at hand and are left out.")
+        st.caption(f"{absent} of the {len(cells)} points of the matrix have no snapshot installed and are not shown.")
     return ComparisonChoice(axes, extra, variants, _pick_lock(variants))
-
-
-def complain(key: str, asked: str) -> None:
-    """The one sentence for a value of the link that is not at hand."""
-    st.warning(f"The link asks for {plain(key)} “{plain(asked[:80])}”, which is not there; it is left out.")
-
-
-def complain_about_all(key: str, options: list[str]) -> None:
-    """One sentence for every value of a repeated parameter of the link that is not among ``options``."""
-    for asked in st.query_params.get_all(key):
-        if asked and asked not in options:
-            complain(key, asked)
-
-
-def keep_among(key: str, options: list[str]) -> None:
-    """Go back to the default where a remembered choice is no option any more; call it before the widget is drawn."""
-    held = st.session_state.get(key)
-    values = held if isinstance(held, list) else [held]
-    if held is not None and any(value not in options for value in values):
-        del st.session_state[key]
 
 
 def _pick_axes() -> MatrixAxes | None:
     points = learned_points()
     if not points:
-        st.info("There is no codec snapshot with a place in the matrix yet; name other variants below.")
+        st.info("No installed codec snapshot has a place in the matrix yet; name other variants below.")
         return None
     models = sorted({point.model for point in points})
     model = None
     if len(models) > 1:
-        complain_about_all("model", models)
+        query.check_choice("model", models, what="the model")
         default = all_axes().model
         model = st.selectbox("Model", models, index=models.index(default), key="model", bind="query-params")
     found = all_axes(model)
@@ -109,20 +90,15 @@ def _pick_axes() -> MatrixAxes | None:
 
 
 def _pills(key: str, label: str, options: list[str], first: int) -> list[str]:
-    complain_about_all(key, options)
-    keep_among(key, options)
+    query.check_choices(key, options)
+    query.keep_among(key, options)
     picked = st.pills(label, options, selection_mode="multi", default=options[:first], key=key, bind="query-params")
     return [str(value) for value in picked]
 
 
 def scaling_options() -> list[str]:
-    """Full resolution, then every upscaler at hand at half resolution, then those that take any scale at others."""
-    # "rcan" stands for the snapshot that fits, which the list names once more.
-    upscalers = [
-        upscaler
-        for upscaler in list_upscalers()
-        if upscaler.available and upscaler.scale in (None, 2) and upscaler.id != rcan_snapshot_id(2)
-    ]
+    """Full resolution, then every available upscaler at half resolution, then those that take any scale at others."""
+    upscalers = [upscaler for upscaler in list_upscalers() if upscaler.available and upscaler.scale in (None, 2)]
     upscalers.sort(key=lambda upscaler: upscaler.kind != "neural")
     options = [FULL]
     for scale in SCALES:
@@ -134,8 +110,8 @@ def scaling_options() -> list[str]:
 
 def _pick_scalings() -> list[str]:
     options = scaling_options()
-    complain_about_all("scaling", options)
-    keep_among("scaling", options)
+    query.check_choices("scaling", options)
+    query.keep_among("scaling", options)
     default = [FULL, "x2-rcan" if "x2-rcan" in options else "x2-bicubic"]
     picked = st.multiselect(
         "Resolution and upscaler",
@@ -143,7 +119,7 @@ def _pick_scalings() -> list[str]:
         default=default,
         key="scaling",
         bind="query-params",
-        help="full = no super-resolution. x2-rcan = coded at half a side, upscaled by RCAN.",
+        help="full = no super-resolution. x2-rcan = coded at half the width and height, upscaled by RCAN.",
     )
     return [str(value) for value in picked]
 
@@ -169,7 +145,10 @@ def _pick_extra() -> tuple[Variant, ...]:
         if has_codec(variant.codec):
             variants.append(variant)
         else:
-            st.warning(f"There is no codec {plain(variant.codec[:80])}; {plain(str(variant)[:80])} is left out.")
+            st.warning(
+                f"There is no codec {plain(variant.codec[:80])}, so {plain(str(variant)[:80])} was ignored; "
+                "pick another codec, or import or train the snapshot."
+            )
     return tuple(variants)
 
 
@@ -179,18 +158,18 @@ def _pick_lock(variants: tuple[Variant, ...]) -> IsoLock | None:
     with at_families:
         wanted = _pills("classical", "Classical codecs, matched", families, 0)
     quantities = list(ISO_QUANTITIES)
-    complain_about_all("hold", quantities)
+    query.check_choice("hold", quantities, what="the quantity to hold")
     quantity = at_quantity.selectbox(
         "Hold",
         quantities,
         key="hold",
         bind="query-params",
-        help="What the classical codecs share with the anchor: their quality is searched until it is equal.",
+        help="What the classical codecs share with the anchor: each gets the quality that comes closest.",
     )
     anchors = [str(variant) for variant in variants]
     if not anchors:
         return None
-    complain_about_all("equal_to", anchors)
-    keep_among("equal_to", anchors)
+    query.check_choice("equal_to", anchors)
+    query.keep_among("equal_to", anchors)
     anchor = at_anchor.selectbox("Equal to", anchors, key="equal_to", bind="query-params")
     return IsoLock(tuple(wanted), str(quantity), Variant.parse(str(anchor))) if wanted else None

@@ -1,29 +1,45 @@
-"""The slider that many know, from streamlit-image-comparison, fenced in: a preview, and only when it is asked for.
+"""The juxtapose preview on the Compare page: streamlit-image-comparison, fenced in, and only on request.
 
-It shows JPEGs made of the pictures and loads its script from knightlab.com, so it is never part of a page that has
-not been told to load it; nothing is read off its pictures.
+It shows JPEGs made of two images and loads its script from knightlab.com, so it never appears on a page unless someone
+asks for it; nothing is measured on its images.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 import streamlit as st
 from PIL import Image as PillowImage
 
 from synthcomp_core.images import Image
+from synthcomp_core.ui.compare.run import Compared
+from synthcomp_core.ui.widgets.image_picker import PickedImage
 
 WARNING = (
-    "A lossy preview: its pictures are JPEGs, and its script comes from cdn.knightlab.com, so it needs the internet. "
-    "Judge pixels in the viewer above."
+    "A lossy preview: it shows JPEGs, and its script comes from cdn.knightlab.com, so it needs the internet. "
+    "Judge quality in the viewer above."
 )
 _WIDTH = 1000
 _UNSAFE = re.compile(r"[^A-Za-z0-9 ._@+-]")  # The package writes labels into its script as they are.
 
 
+def show_preview(picked: PickedImage, shown: Sequence[Compared]) -> None:
+    """Draw the expander with the choice of two images and the preview."""
+    with st.expander("Juxtapose preview", icon=":material/public:", key="juxtapose", on_change="rerun") as box:
+        if not box.open:
+            return
+        images = {"original": picked.image} | {str(one.variant): one.rendered.rendering.image for one in shown}
+        names = list(images)
+        left, right = st.columns(2)
+        first = str(left.selectbox("Left", names, index=0, key="juxtapose_left"))
+        second = str(right.selectbox("Right", names, index=len(names) - 1, key="juxtapose_right"))
+        show_juxtapose(images[first], images[second], labels=(first, second))
+
+
 def show_juxtapose(first: Image, second: Image, *, labels: tuple[str, str]) -> None:
-    """Draw the choice to load the preview of two (H, W, 3) images and, once it is made, the preview."""
+    """Draw the switch that loads the preview of two (H, W, 3) images and, once it is on, the preview."""
     if find_spec("streamlit_image_comparison") is None:
         st.caption("The juxtapose preview needs the package streamlit-image-comparison.")
         return

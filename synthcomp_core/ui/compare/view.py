@@ -1,10 +1,9 @@
-"""What the Compare page shows of its results: the viewer, the table, the ranking, the worst tiles."""
+"""How the Compare page shows its results: the viewer, the table, the ranking, the worst tiles."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -13,33 +12,34 @@ from synthcomp_core.figures.paper.drawing import Crop
 from synthcomp_core.metrics.tiles import TILE_SIDE, WorstTile, worst_of_means
 from synthcomp_core.results.bundle import cell_text, table_columns
 from synthcomp_core.results.rows import ResultRow
-from synthcomp_core.ui.compare.choice import complain_about_all, keep_among
+from synthcomp_core.ui import query
 from synthcomp_core.ui.compare.run import Compared, Comparison
+from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.viewer import DEFAULT_URL_PARAM, MAX_PICTURES, Picture, ViewState, show_viewer
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.metric_strip import show_metric_strip
+from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 
 VIEWER_HEIGHT = 720
 FIGURE_KEY = "compare"
-_VIEW, _KNOWN, _PICKED = "compare_view", "compare_known_view", "compare_picked_now"
-_ORIGINALS = 1  # Pictures in the viewer before the first variant.
+_ORIGINALS = 1  # Images in the viewer before the first variant.
 _TILE_ZOOM = 4.0
 ORIGINAL = "original"
 
 
 def pick_shown(comparison: Comparison) -> list[Compared]:
-    """Draw the choice of the pictures in the viewer, where there are more than it holds; give those."""
+    """Return the results for the viewer; if there are more than it holds, draw a choice of them."""
     results = comparison.results
     most = MAX_PICTURES - 1
     if len(results) <= most:
         return list(results)
     options = [str(compared.variant) for compared in results]
-    complain_about_all("shown", options)
-    keep_among("shown", options)
+    query.check_choices("shown", options, what="the shown variant")
+    query.keep_among("shown", options)
     wanted = st.multiselect(
-        f"Pictures in the viewer, at most {most} (none named: the first {most})",
+        f"Images in the viewer, at most {most} (if none is chosen, the first {most})",
         options,
         default=[],
         max_selections=most,
@@ -51,70 +51,67 @@ def pick_shown(comparison: Comparison) -> list[Compared]:
 
 @st.fragment
 def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> None:
-    """Draw the viewer with the original and the pictures, and the link to the view.
+    """Draw the viewer with the original and the results, and the link to the view.
 
-    Pictures are called by their place, so that the pair on screen survives another λ or image. A fragment, so that a
-    view come to rest, which the viewer reports, runs nothing but this, and does not stop a computation.
+    Images are named by their place, so that the pair on screen survives another λ or image. A fragment, so that when
+    the viewer reports the view it has come to rest in, only this runs again, and no computation is stopped.
     """
-    if st.session_state.pop(_PICKED, False):
+    state = load_state(CompareState)
+    if state.has_crops:
+        store_state(replace(state, has_crops=False))
         st.rerun(scope="app")  # The figure panel, which takes the crops, lies outside of the fragment.
     height, width = picked.image.shape[:2]
     pictures = [Picture(ORIGINAL, f"Original · {picked.name}", picked.png, width, height, f"{width}x{height}", None)]
     overlays: list[Picture] = []
     for number, compared in enumerate(shown, start=1):
         key = slot(number)
-        row = compared.row
-        pictures.append(Picture(key, row.variant, compared.rendered.png, width, height, _detail(row), None))
-        overlays.append(Picture(f"{key}-flip", "FLIP error map", compared.rendered.flip_png, width, height, "", key))
-        if compared.rendered.bit_map_png is not None:
-            bits = Picture(f"{key}-bits", "Bit map", compared.rendered.bit_map_png, width, height, "", key)
+        row, rendered = compared.row, compared.rendered
+        pictures.append(Picture(key, row.variant, rendered.png, width, height, _detail(row), None))
+        overlays.append(Picture(f"{key}-flip", "FLIP error map", rendered.flip_png, width, height, "", key))
+        if rendered.bit_map_png is not None:
+            bits = Picture(f"{key}-bits", "Bit map", rendered.bit_map_png, width, height, "", key)
             overlays.append(bits)
-        if compared.coded_png is not None:
-            low_height, low_width = compared.rendered.rendering.coded_image.shape[:2]
+        if rendered.coded_png is not None:
+            low_height, low_width = rendered.rendering.coded_image.shape[:2]
             detail = f"{low_width}x{low_height}, as coded"
             overlays.append(
-                Picture(f"{key}-coded", "Coded picture", compared.coded_png, low_width, low_height, detail, key)
+                Picture(f"{key}-coded", "Coded image", rendered.coded_png, low_width, low_height, detail, key)
             )
-    st.session_state[_KNOWN] = show_viewer(
+    rested = show_viewer(
         pictures,
         overlays=overlays,
         key="compare_viewer",
         height=VIEWER_HEIGHT,
-        state=st.session_state.get(_VIEW),
+        state=state.view,
+        jump=state.jumps,
         on_state_change=_nothing_more,
         crops=crops_on_picture(picked, FIGURE_KEY),
         on_crops=_take_crops,
     )
+    store_state(replace(load_state(CompareState), rested=rested))
     with st.popover("Link to this view", icon=":material/link:"):
-        st.code(current_link(known_view()), language=None, wrap_lines=True)
-        st.caption("Opens this page with these picks and this view." if picked.path else "An upload does not travel.")
+        st.code(query.address(**{DEFAULT_URL_PARAM: str(rested)}), language=None, wrap_lines=True)
+        st.caption(
+            "Opens this page with these picks and this view." if picked.path else "Links cannot include an upload."
+        )
 
 
 def _nothing_more() -> None:
-    """The fragment's rerun takes the view over; there is nothing else to do when it changes."""
+    """Nothing to do when the view changes: the fragment's rerun stores it."""
 
 
 def _take_crops(crops: Sequence[Crop]) -> None:
     take_crops(crops, FIGURE_KEY)
-    st.session_state[_PICKED] = True
+    store_state(replace(load_state(CompareState), has_crops=True))
 
 
 def known_view() -> ViewState:
-    """The view in which the viewer came to rest last."""
-    view: ViewState = st.session_state.get(_KNOWN) or ViewState()
-    return view
-
-
-def current_link(view: ViewState) -> str:
-    """The page's address with its picks and a view; from the question mark on where the address is not known."""
-    pairs = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
-    pairs = [(key, value) for key, value in pairs if key != DEFAULT_URL_PARAM]
-    base = (st.context.url or "").split("?")[0]
-    return f"{base}?{urlencode([*pairs, (DEFAULT_URL_PARAM, str(view))])}"
+    """The view in which the viewer last came to rest."""
+    return load_state(CompareState).rested
 
 
 def slot(number: int) -> str:
-    """The viewer's key of the picture at a place, counted from 1."""
+    """The viewer's key of the result at a place, counted from 1."""
     return f"p{number}"
 
 
@@ -126,8 +123,9 @@ def show_numbers(shown: Sequence[Compared], others: Sequence[Compared]) -> None:
     for compared in everything:
         if compared.note is not None:
             st.caption(plain(compared.note))
-        if compared.kept_by is not None:
-            st.caption(f"{plain(str(compared.variant))} was taken from the run {plain(compared.kept_by)}.")
+        if compared.rendered.kept_by is not None:
+            run = plain(compared.rendered.kept_by)
+            st.caption(f"{plain(str(compared.variant))} was taken from the run {run}.")
     if len(everything) > 1:
         st.subheader("Ranking", anchor=False)
         ranked = ranking([compared.row for compared in everything])
@@ -140,7 +138,7 @@ def show_numbers(shown: Sequence[Compared], others: Sequence[Compared]) -> None:
 
 
 def ranking(rows: Sequence[ResultRow]) -> list[tuple[str, list[str]]]:
-    """Per column of the table its heading and the variants with their values, best first; what lacks it comes last."""
+    """For each column of the table, its heading and the variants with their values: best first, unmeasured last."""
     ranked = []
     for column in table_columns(rows):
         sign = -1.0 if column.higher_is_better else 1.0
@@ -155,10 +153,10 @@ def ranking(rows: Sequence[ResultRow]) -> list[tuple[str, list[str]]]:
 
 
 def find_worst(picked: PickedImage, shown: Sequence[Compared]) -> list[WorstTile]:
-    """The tiles in which the pictures shown differ most from the original by FLIP, worst first."""
+    """The tiles in which the images shown differ most from the original by FLIP, worst first."""
     if not shown:
         return []
-    return worst_of_means([compared.tile_errors for compared in shown], picked.image.shape[:2])
+    return worst_of_means([compared.rendered.tile_errors for compared in shown], picked.image.shape[:2])
 
 
 def show_worst_tiles(picked: PickedImage, shown: Sequence[Compared]) -> None:
@@ -166,9 +164,9 @@ def show_worst_tiles(picked: PickedImage, shown: Sequence[Compared]) -> None:
     tiles = find_worst(picked, shown)
     if not tiles:
         return
-    st.subheader("Where the pictures differ most", anchor=False)
+    st.subheader("Where the images differ most", anchor=False)
     st.caption(
-        f"The tiles of {TILE_SIDE} pixels with the highest mean FLIP in any of the pictures shown. A click jumps there."
+        f"The tiles of {TILE_SIDE} pixels with the highest mean FLIP in any of the images shown. Click one to go there."
     )
     for place, (tile, column) in enumerate(zip(tiles, st.columns(len(tiles)), strict=True), start=1):
         variant = str(shown[tile.picture].variant)
@@ -184,21 +182,19 @@ def show_worst_tiles(picked: PickedImage, shown: Sequence[Compared]) -> None:
 
 
 def _jump(tile: WorstTile, width: int, height: int) -> None:
-    view = known_view()
+    state = load_state(CompareState)
     x, y = tile.centre
-    before = st.session_state.get(_VIEW)
-    # The viewer moves when it is told something new: a hair beside the middle when it was there before.
-    nudge = 2e-6 if before is not None and abs(before.x - x / width) < 1e-6 else 0.0
-    mode = "swipe" if view.mode == "single" else view.mode
-    st.session_state[_VIEW] = dataclasses.replace(
-        view,
-        mode=mode,
+    view = replace(
+        state.rested,
+        mode="swipe" if state.rested.mode == "single" else state.rested.mode,
         left=ORIGINAL,
         right=slot(tile.picture + 1),
-        zoom=max(view.zoom, _TILE_ZOOM),
-        x=min(x / width + nudge, 1.0),
+        zoom=max(state.rested.zoom, _TILE_ZOOM),
+        x=x / width,
         y=y / height,
     )
+    # The same tile may be asked for again, after the viewer was moved by hand.
+    store_state(replace(state, view=view, jumps=state.jumps + 1))
 
 
 def _detail(row: ResultRow) -> str:

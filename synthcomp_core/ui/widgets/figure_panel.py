@@ -1,10 +1,10 @@
-"""Make a publication figure on a page: crops, looks, the drawn figure with its files, LaTeX and command."""
+"""Make a publication figure on a page: crops, style, the drawn figure with its files, LaTeX and command."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
@@ -30,28 +30,45 @@ from synthcomp_core.figures.paper.request import (
 )
 from synthcomp_core.images import read_image
 from synthcomp_core.metrics.tiles import WorstTile
-from synthcomp_core.results.bundle import safe_name
-from synthcomp_core.storage import PROJECT_ROOT
+from synthcomp_core.storage import project_relative, safe_name
+from synthcomp_core.ui import query
 from synthcomp_core.ui.render_cache import Rendered, render_for_page
 from synthcomp_core.ui.viewer import ViewState, linked_view
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.stages import stages
+from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.snapshot_matrix import MatrixAxes
 
 _CROP_SIDE = 160
 _SIDES = (96, 128, 160, 192, 256, 320)
+_SIZES_PT = (5.0, 12.0)
+_DPI = (100.0, 1200.0)  # Floats, since Streamlit fails on an infinite whole number in a link.
+_MAPS = ["FLIP", "bits"]
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class DrawnFigure:
     """The figure drawn last: what it shows, and its PNG."""
 
     content: FigureContent
     request: FigureRequest
     png: bytes
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FigurePanelState:
+    """What a page's panel remembers.
+
+    crops: as text, None until the panel was drawn or crops were picked on an image. just_picked: whether they were
+    picked since the panel was last drawn, which opens it. drawn: the figure drawn last.
+    """
+
+    crops: str | None = None
+    just_picked: bool = False
+    drawn: DrawnFigure | None = None
 
 
 def show_figure_panel(
@@ -65,14 +82,15 @@ def show_figure_panel(
 ) -> None:
     """Draw the panel; ``key`` keeps the widgets of several pages apart.
 
-    variants: beside the matrix, or alone. view: gives the viewer's view, whose centre the crop button takes; without
-    it, the one in the URL. worst: tiles, of which the first is where the crop starts. Variants that are not in the
-    cache are computed when the figure is drawn. A crop picked on the picture opens the panel.
+    variants: beside the matrix, or alone. view: returns the viewer's view, whose centre the crop button takes; without
+    it, the view in the URL. worst: tiles, of which the first is where the crop starts. Variants that are not in the
+    cache are computed when the figure is drawn. A crop picked on an image opens the panel.
     """
-    picked_now = st.session_state.pop(f"{key}_crops_picked", None)
-    if picked_now is not None:
-        st.session_state[f"{key}_crops"] = st.session_state[f"{key}_crops_kept"] = picked_now
+    state = load_state(FigurePanelState, key)
+    if state.just_picked:
+        st.session_state[_field(key)] = state.crops
         st.session_state[f"{key}_figure"] = True
+        store_state(replace(state, just_picked=False), key)
     with st.expander("Figure for a paper", icon=":material/article:", key=f"{key}_figure", on_change="rerun") as box:
         if not box.open:
             return
@@ -80,21 +98,22 @@ def show_figure_panel(
         style = _pick_style(key)
         place = st.empty()
         if st.button("Draw the figure", key=f"{key}_draw", icon=":material/draw:", type="primary"):
+            drawn = None
             try:
                 request = FigureRequest(_path_text(picked), axes, tuple(variants), _parsed(crops), style)
-                st.session_state[f"{key}_drawn"] = _draw(picked, request, place)
+                drawn = _draw(picked, request, place)
             except SynthcompError as error:
-                st.session_state.pop(f"{key}_drawn", None)
                 st.error(plain(str(error)))
-        drawn = st.session_state.get(f"{key}_drawn")
-        if isinstance(drawn, _Drawn):
-            _show_drawn(picked, drawn, key)
+            store_state(replace(load_state(FigurePanelState, key), drawn=drawn), key)
+        if (shown := load_state(FigurePanelState, key).drawn) is not None:
+            _show_drawn(picked, shown, key)
 
 
 def crops_on_picture(picked: PickedImage, key: str) -> tuple[Crop, ...]:
     """The panel's crops that lie in the image, for the viewer to outline; known before the panel is drawn."""
+    held = load_state(FigurePanelState, key).crops
     crops = []
-    for text in _crops_text(key).split()[:MAX_CROPS]:
+    for text in (query.text(_field(key)) if held is None else held).split()[:MAX_CROPS]:
         with suppress(SynthcompError):
             crop = Crop.parse(text)
             crop.of(picked.image)
@@ -103,44 +122,51 @@ def crops_on_picture(picked: PickedImage, key: str) -> tuple[Crop, ...]:
 
 
 def take_crops(crops: Sequence[Crop], key: str) -> None:
-    """Hand the crops picked on the picture to the panel, which has them from when it is drawn next."""
-    st.session_state[f"{key}_crops_picked"] = " ".join(map(str, crops))
+    """Hand the crops picked on an image to the panel, which shows them when it is next drawn."""
+    text = " ".join(map(str, crops))
+    store_state(replace(load_state(FigurePanelState, key), crops=text, just_picked=True), key)
 
 
-def _crops_text(key: str) -> str:
-    """The panel's crops as text: just picked, else as they stand in its field, else as they last did, else linked."""
-    for name in (f"{key}_crops_picked", f"{key}_crops", f"{key}_crops_kept"):
-        held = st.session_state.get(name)
-        if held is not None:
-            return str(held)
-    return st.query_params.get(f"{key}_crops", "")
+def _field(key: str) -> str:
+    """The key of the crops' text field, also their parameter in the link."""
+    return f"{key}_crops"
+
+
+def _read_field(key: str) -> None:
+    """Called before the run in which the text field has changed."""
+    store_state(replace(load_state(FigurePanelState, key), crops=str(st.session_state[_field(key)] or "")), key)
 
 
 def _pick_crops(picked: PickedImage, key: str, view: Callable[[], ViewState] | None, worst: Sequence[WorstTile]) -> str:
     height, width = picked.image.shape[:2]
-    side = min(_CROP_SIDE, width, height)
     start = worst[0].centre if worst else (width / 2, height / 2)
     at_crops, at_side, at_button = st.columns([5, 2, 3], gap="medium", vertical_alignment="bottom")
-    text_key, side_key = f"{key}_crops", f"{key}_side"
+    field = _field(key)
+    query.check_choice(f"{key}_side", [str(side) for side in _SIDES], what="the side of a crop")
     side = int(
-        at_side.selectbox("Side of a crop", _SIDES, index=_SIDES.index(_CROP_SIDE), key=side_key, bind="query-params")
+        at_side.selectbox(
+            "Side of a crop", _SIDES, index=_SIDES.index(_CROP_SIDE), key=f"{key}_side", bind="query-params"
+        )
     )
-    kept_key = f"{key}_crops_kept"
-    if text_key not in st.session_state and st.session_state.get(kept_key):
-        st.session_state[text_key] = st.session_state[kept_key]  # The field is forgotten while the panel is closed.
+    held = load_state(FigurePanelState, key).crops
+    if field not in st.session_state and held:
+        st.session_state[field] = held  # Streamlit forgets the field while the panel is closed.
     text = at_crops.text_input(
         "Crops (x,y,width,height; several with spaces between)",
         placeholder=str(crop_around(start, side, (width, height))),
-        key=text_key,
+        key=field,
         bind="query-params",
-        help="Pick them in the viewer (its key c, then drag). Empty: where the pictures differ most.",
+        on_change=_read_field,
+        args=(key,),
+        help="Pick them in the viewer (press c, then drag). If empty, the crop is where the images differ most.",
     )
-    st.session_state[kept_key] = text
+    store_state(replace(load_state(FigurePanelState, key), crops=text or ""), key)
 
     def add() -> None:
         now = (view() if view is not None else linked_view()) or ViewState()
         crop = crop_around((now.x * width, now.y * height), side, (width, height))
-        st.session_state[text_key] = f"{st.session_state.get(text_key) or ''} {crop}".strip()
+        st.session_state[field] = f"{st.session_state.get(field) or ''} {crop}".strip()
+        _read_field(key)
 
     at_button.button(
         "Crop at the viewer's centre",
@@ -154,7 +180,7 @@ def _pick_crops(picked: PickedImage, key: str, view: Callable[[], ViewState] | N
 
 
 def crop_around(centre: tuple[float, float], side: int, size: tuple[int, int]) -> Crop:
-    """The square crop around a point, moved and shrunk as far as it must be to lie in an image of ``size``."""
+    """The square crop around a point, moved and shrunk as far as needed to lie in an image of ``size``."""
     width, height = min(side, size[0]), min(side, size[1])
     x = min(max(round(centre[0] - width / 2), 0), size[0] - width)
     y = min(max(round(centre[1] - height / 2), 0), size[1] - height)
@@ -168,24 +194,29 @@ def _parsed(crops: str) -> tuple[Crop, ...]:
 def _pick_style(key: str) -> FigureStyle:
     at_width, at_font, at_size, at_dpi, at_maps = st.columns([2, 2, 2, 2, 4], gap="medium", vertical_alignment="bottom")
     default = FigureStyle()
+    query.check_choice(f"{key}_width", list(WIDTHS_IN), what="the columns of the figure")
+    query.check_choice(f"{key}_font", list(FONTS), what="the font")
+    query.check_number(f"{key}_pt", *_SIZES_PT, what="the font size")
+    query.check_number(f"{key}_dpi", *_DPI, what="the resolution")
+    query.check_choices(f"{key}_maps", _MAPS, what="the map")
     width = at_width.selectbox("Columns", list(WIDTHS_IN), index=1, key=f"{key}_width", bind="query-params")
     font = at_font.selectbox("Font", list(FONTS), key=f"{key}_font", bind="query-params")
-    size = at_size.number_input("Size [pt]", 5.0, 12.0, default.font_pt, 0.5, key=f"{key}_pt", bind="query-params")
-    dpi = at_dpi.number_input("PNG [dpi]", 100, 1200, default.dpi, 50, key=f"{key}_dpi", bind="query-params")
-    maps = at_maps.pills(
-        "Rows of maps", ["FLIP", "bits"], selection_mode="multi", key=f"{key}_maps", bind="query-params"
+    size = at_size.number_input("Size [pt]", *_SIZES_PT, default.font_pt, 0.5, key=f"{key}_pt", bind="query-params")
+    dpi = at_dpi.number_input(
+        "PNG [dpi]", *_DPI, float(default.dpi), 50.0, format="%.0f", key=f"{key}_dpi", bind="query-params"
     )
+    maps = at_maps.pills("Rows of maps", _MAPS, selection_mode="multi", key=f"{key}_maps", bind="query-params")
     return FigureStyle(
         width=str(width),
         font=str(font),
         font_pt=float(size),
-        dpi=int(dpi),
+        dpi=round(dpi),
         error_maps="FLIP" in maps,
         bit_maps="bits" in maps,
     )
 
 
-def _draw(picked: PickedImage, request: FigureRequest, place: DeltaGenerator) -> _Drawn:
+def _draw(picked: PickedImage, request: FigureRequest, place: DeltaGenerator) -> DrawnFigure:
     for crop in request.crops:
         crop.of(picked.image)
     cells = []
@@ -199,7 +230,7 @@ def _draw(picked: PickedImage, request: FigureRequest, place: DeltaGenerator) ->
     content = figure_content(picked.image, picked.name, request, cells)
     command = figure_command(request, [_file_name(picked, "png")])
     png = draw_figure(content, request.style, command=command)
-    return _Drawn(content, request, png, content_layout(content, request.style).notes)
+    return DrawnFigure(content, request, png, content_layout(content, request.style).notes)
 
 
 def _cell(rendered: Rendered, style: FigureStyle) -> FigureCell:
@@ -212,7 +243,7 @@ def _cell(rendered: Rendered, style: FigureStyle) -> FigureCell:
     )
 
 
-def _show_drawn(picked: PickedImage, drawn: _Drawn, key: str) -> None:
+def _show_drawn(picked: PickedImage, drawn: DrawnFigure, key: str) -> None:
     for note in drawn.notes:
         st.caption(plain(note))
     st.image(drawn.png, output_format="PNG", alt=figure_caption(drawn.content, drawn.request))
@@ -238,7 +269,7 @@ def _show_drawn(picked: PickedImage, drawn: _Drawn, key: str) -> None:
     st.code(latex, language=None, wrap_lines=True)
 
 
-def _drawer(picked: PickedImage, drawn: _Drawn, file_format: str) -> Callable[[], bytes]:
+def _drawer(picked: PickedImage, drawn: DrawnFigure, file_format: str) -> Callable[[], bytes]:
     command = figure_command(drawn.request, [_file_name(picked, file_format)])
     return lambda: draw_figure(drawn.content, drawn.request.style, file_format=file_format, command=command)
 
@@ -248,7 +279,4 @@ def _file_name(picked: PickedImage, suffix: str) -> str:
 
 
 def _path_text(picked: PickedImage) -> str:
-    if picked.path is None:
-        return picked.name
-    path = picked.path
-    return (path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path).as_posix()
+    return picked.name if picked.path is None else project_relative(picked.path)

@@ -1,0 +1,30 @@
+"""What the Compare page remembers in a session, as one record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from synthcomp_core.ui.render_cache import Rendered, RenderedKey
+from synthcomp_core.ui.viewer import ViewState
+from synthcomp_core.variants.matching import IsoMatch
+
+
+@dataclass(frozen=True)
+class CompareState:
+    """The page between two reruns.
+
+    opened: whether what a link promised has been computed. matches, failures: by what they are about. held: the
+    renderings on screen, which stay when the cache drops them for those of another session. view: where the page last
+    moved the viewer, and jumps how often it did. rested: the view in which the viewer came to rest last. has_crops:
+    whether crops picked on an image are on their way to the figure panel.
+    """
+
+    opened: bool = False
+    matches: Mapping[RenderedKey, IsoMatch] = field(default_factory=dict)
+    failures: Mapping[RenderedKey, str] = field(default_factory=dict)
+    held: Mapping[RenderedKey, Rendered] = field(default_factory=dict)
+    view: ViewState | None = None
+    jumps: int = 0
+    rested: ViewState = field(default_factory=ViewState)
+    has_crops: bool = False
