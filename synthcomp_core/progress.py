@@ -14,7 +14,12 @@ def silent(fraction: float, stage: str) -> None:
 
 
 def span(on_progress: OnProgress, start: float, stop: float) -> OnProgress:
-    """A callback whose [0, 1] is the [start, stop] part of ``on_progress``."""
+    """A callback whose [0, 1] is the [start, stop] part of ``on_progress``.
+
+    >>> second_half = span(lambda fraction, stage: print(f"{fraction:.0%} {stage}"), 0.5, 1.0)
+    >>> second_half(0.5, "decoding")
+    75% decoding
+    """
 
     def report(fraction: float, stage: str) -> None:
         on_progress(start + (stop - start) * fraction, stage)

@@ -32,7 +32,11 @@ class Precision(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> Precision:
-        """The precision of this name; SynthcompError naming those there are."""
+        """The precision of this name; SynthcompError naming those there are.
+
+        >>> Precision.parse("bfloat16").value
+        'bfloat16'
+        """
         try:
             return cls(text)
         except ValueError:

@@ -52,12 +52,25 @@ def project_relative(path: Path) -> str:
 
 
 def safe_name(text: str) -> str:
-    """``text`` as part of a file name on any system: letters, digits and ._@+- only, never empty or hidden."""
+    """``text`` as part of a file name on any system: letters, digits and ._@+- only, never empty or hidden.
+
+    >>> safe_name("GTA+ night/rain (4K)")
+    'GTA+-night-rain-4K'
+    >>> safe_name("...")
+    'unnamed'
+    """
     return _UNSAFE.sub("-", text).strip(".-")[:_MAX_NAME] or "unnamed"
 
 
 def check_name(text: str, what: str) -> str:
-    """``text`` itself when it can name a folder on any system, else SynthcompError saying so of ``what``."""
+    """``text`` itself when it can name a folder on any system, else SynthcompError saying so of ``what``.
+
+    >>> check_name("My-Frames", "The data set's name")
+    'My-Frames'
+    >>> check_name("my frames", "The data set's name")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    synthcomp_core.errors.SynthcompError: The data set's name 'my frames' is not usable as a name: expected at most 80 ...
+    """
     if not NAME_PATTERN.fullmatch(text):
         raise SynthcompError(f"{what} {text!r} is not usable as a name: expected {NAME_FORM}.")
     return text

@@ -25,7 +25,11 @@ WithSsimulacra2 = Annotated[bool, typer.Option("--ssimulacra2", help="Measure SS
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) from "WxH"; SynthcompError when it is not of that form."""
+    """(width, height) from "WxH"; SynthcompError when it is not of that form.
+
+    >>> parse_size("1920x1080")
+    (1920, 1080)
+    """
     match = _SIZE.fullmatch(text)
     if not match:
         raise SynthcompError(f"Size {text!r} is not of the form WIDTHxHEIGHT, as in 1920x1080.")

@@ -34,6 +34,12 @@ def parse_codec(codec_id: str, *, precision: str = "auto", device: str | None = 
 
     precision ("auto" | "float32" | "bfloat16") and device ("cpu", "cuda", None = best) concern the transforms of
     learned codecs only. SynthcompError, naming what is available, for an id that fits nothing.
+
+    >>> import numpy as np
+    >>> codec = parse_codec("webp-q80")
+    >>> bitstream = codec.encode(np.full((32, 48, 3), 128, np.uint8))
+    >>> bitstream[:4], codec.decode(bitstream).shape
+    (b'RIFF', (32, 48, 3))
     """
     parsed = CodecId.parse(codec_id)
     if not parsed.is_learned:
@@ -66,6 +72,11 @@ def decode(
 
     A ``.scb`` names its snapshot by fingerprint; a classical bitstream is the codec's own file format.
     BitstreamError when it is neither, damaged, or of an unknown snapshot.
+
+    >>> import numpy as np
+    >>> image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    >>> bool((decode(parse_codec("png").encode(image)) == image).all())
+    True
     """
     if not bitstream.startswith(SCB_MAGIC):
         return classical.decode_any(bitstream)

@@ -101,7 +101,12 @@ def decode_any(bitstream: bytes) -> Image:
 
 
 def rate_bytes(codec_id: str, bitstream: bytes) -> int:
-    """The bytes that a rate counts: the whole bitstream; for ``none`` the raw samples, 3 per pixel, without header."""
+    """The bytes that a rate counts: the whole bitstream; for ``none`` the raw samples, 3 per pixel, without header.
+
+    >>> bitstream = parse_classical("none").encode(np.zeros((2, 3, 3), np.uint8))
+    >>> rate_bytes("none", bitstream), len(bitstream)
+    (18, 29)
+    """
     if codec_id != "none":
         return len(bitstream)
     width, height, _ = _ppm_header(bitstream)
@@ -109,7 +114,11 @@ def rate_bytes(codec_id: str, bitstream: bytes) -> int:
 
 
 def jxl_distance(quality: int) -> float:
-    """Butteraugli distance for a JPEG XL quality of 1..99 (libjxl 0.11, JxlEncoderDistanceFromQuality)."""
+    """Butteraugli distance for a JPEG XL quality of 1..99 (libjxl 0.11, JxlEncoderDistanceFromQuality).
+
+    >>> round(jxl_distance(90), 6)
+    1.0
+    """
     if quality >= 30:
         return 0.1 + (100 - quality) * 0.09
     return 53 / 3000 * quality**2 - 23 / 20 * quality + 25

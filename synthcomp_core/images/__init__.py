@@ -50,6 +50,10 @@ def read_image(source: Path | bytes, *, name: str | None = None, max_pixels: int
 
     name: what messages and the result call it (default: the file's name). max_pixels: checked in the header, before
     anything is decoded. ImageError, naming the file, for everything that cannot be read.
+
+    >>> loaded = read_image(png_bytes(np.zeros((2, 3, 3), np.uint8)), name="frame.png")
+    >>> loaded.name, loaded.image.shape, loaded.notes
+    ('frame.png', (2, 3, 3), ())
     """
     if isinstance(source, bytes):
         label, content = name or "The image", source
@@ -106,6 +110,9 @@ def resize(image: Image, size: tuple[int, int], *, method: str = "bicubic") -> I
     """The image at ``size`` = (width, height), by Pillow, antialiased when shrinking (except nearest).
 
     method: nearest, bilinear, bicubic (a = -0.5) or lanczos (3 lobes). Image centres coincide: there is no shift.
+
+    >>> resize(np.zeros((4, 6, 3), np.uint8), (3, 2)).shape
+    (2, 3, 3)
     """
     check_image(image)
     if method not in RESIZE_METHODS:
@@ -121,7 +128,11 @@ def resize(image: Image, size: tuple[int, int], *, method: str = "bicubic") -> I
 
 
 def pad_to_multiple(image: Image, multiple: int) -> Image:
-    """The image with its last row and column repeated until both sides are multiples of ``multiple``."""
+    """The image with its last row and column repeated until both sides are multiples of ``multiple``.
+
+    >>> pad_to_multiple(np.zeros((5, 9, 3), np.uint8), 4).shape
+    (8, 12, 3)
+    """
     height, width = image.shape[:2]
     return np.pad(image, ((0, -height % multiple), (0, -width % multiple), (0, 0)), mode="edge")
 
@@ -142,7 +153,13 @@ def image_sha256(image: Image) -> str:
 
 
 def coded_size(width: int, height: int, scale: float | None) -> tuple[int, int]:
-    """(width, height) coded by a variant with this scale per side: sides / scale, rounded half up, at least 1."""
+    """(width, height) coded by a variant with this scale per side: sides / scale, rounded half up, at least 1.
+
+    >>> coded_size(1920, 1080, 1.5)
+    (1280, 720)
+    >>> coded_size(1921, 1081, 2)
+    (961, 541)
+    """
     if scale is None:
         return width, height
     return max(1, int(width / scale + 0.5)), max(1, int(height / scale + 0.5))

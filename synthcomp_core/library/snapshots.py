@@ -45,7 +45,11 @@ class Distortion(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> Distortion:
-        """ "mse", "ms-ssim" or "msssim", in any case; SnapshotError for anything else."""
+        """ "mse", "ms-ssim" or "msssim", in any case; SnapshotError for anything else.
+
+        >>> Distortion.parse("msssim").value, Distortion.parse("MS-SSIM").short, Distortion.parse("mse").label
+        ('ms-ssim', 'msssim', 'MSE')
+        """
         for distortion in cls:
             if text.lower() in (distortion.value, distortion.short):
                 return distortion

@@ -20,7 +20,14 @@ ErrorMap = NDArray[np.float32]  # (H, W), 0..1
 
 
 def flip(reference: Image, image: Image) -> float:
-    """Mean LDR-FLIP error in 0..1 at 67 pixels per degree, by NVIDIA's evaluator. ImageError on unequal sizes."""
+    """Mean LDR-FLIP error in 0..1 at 67 pixels per degree, by NVIDIA's evaluator. ImageError on unequal sizes.
+
+    >>> black, white = np.zeros((32, 32, 3), np.uint8), np.full((32, 32, 3), 255, np.uint8)
+    >>> flip(white, white)
+    0.0
+    >>> flip(black, white) > 0.9
+    True
+    """
     return mean_error(flip_error(reference, image))
 
 

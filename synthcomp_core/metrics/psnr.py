@@ -11,7 +11,14 @@ from synthcomp_core.metrics.pairs import LUMA_WEIGHTS, PEAK, check_pair, strips
 
 
 def psnr(reference: Image, image: Image) -> float:
-    """PSNR in dB over all RGB samples of two (H, W, 3) images; inf when identical. ImageError on unequal sizes."""
+    """PSNR in dB over all RGB samples of two (H, W, 3) images; inf when identical. ImageError on unequal sizes.
+
+    >>> black, grey = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 16, np.uint8)
+    >>> round(psnr(black, grey), 3)  # 20 log10(255 / 16)
+    24.048
+    >>> psnr(grey, grey)
+    inf
+    """
     check_pair(reference, image)
     total = 0.0
     for first, second in strips(reference, image):

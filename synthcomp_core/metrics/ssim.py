@@ -25,6 +25,12 @@ def ssim(reference: Image, image: Image) -> float | None:
     """SSIM, at most 1, mean over R, G and B; None under 11 pixels a side. ImageError on unequal sizes.
 
     Wang et al. 2004: 11x11 Gaussian window of sigma 1.5, only windows wholly inside, K1 0.01, K2 0.03, range 255.
+
+    >>> noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    >>> round(ssim(noise, noise), 6)
+    1.0
+    >>> ssim(noise[:10], noise[:10]) is None
+    True
     """
     check_pair(reference, image)
     return similarity(rgb_planes(reference, image), multiscale=False).ssim

@@ -38,6 +38,12 @@ def tile_means(error_map: NDArray[np.floating[Any]], *, side: int = TILE_SIDE) -
     """Mean error of every tile, (rows, columns), of an (H, W) error map.
 
     Tiles lie on a grid of ``side`` pixels from the top left; those at the right and bottom are what is left over.
+
+    >>> error_map = np.zeros((3, 4), np.float32)
+    >>> error_map[2, 3] = 1
+    >>> tile_means(error_map, side=2)
+    array([[0. , 0. ],
+           [0. , 0.5]])
     """
     rows = np.arange(0, error_map.shape[0], side)
     columns = np.arange(0, error_map.shape[1], side)

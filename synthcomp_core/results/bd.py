@@ -50,6 +50,18 @@ def bd_rate(anchor: RDCurve, test: RDCurve, *, method: str = "akima") -> float |
 
     Negative: ``test`` needs fewer bits. The points are taken by rising quality, so that curves that are not monotone
     over the rate still count; of points with equal quality the cheapest. None without overlap or with too few points.
+
+    >>> from synthcomp_core.results.curves import rd_curves
+    >>> from synthcomp_core.results.rows import ResultRow
+    >>> from synthcomp_core.results.table import rows_table
+    >>> rows = [
+    ...     ResultRow("frames", "0.png", variant=f"{codec}-q{q}", codec=codec, quality=q, bpp=rate * share, psnr_rgb=30 + q)
+    ...     for codec, share in (("jpeg", 1.0), ("webp", 0.8))
+    ...     for q, rate in enumerate((0.25, 0.5, 1.0, 2.0))
+    ... ]
+    >>> jpeg, webp = rd_curves(rows_table(rows), metric="psnr_rgb")
+    >>> round(bd_rate(jpeg, webp), 3)
+    -20.0
     """
     return _bd_rate(_by_quality(anchor), _by_quality(test), method)
 

@@ -72,6 +72,10 @@ def parse_upscaler(
     (EASU alone); ``rcan``, the RCAN snapshot that fits ``scale`` (a side); or the id of an upscaler snapshot.
     precision ("auto" | "float32" | "bfloat16") and device ("cpu", "cuda", None = best) concern networks only.
     SynthcompError, naming what there is, for an id that fits nothing.
+
+    >>> import numpy as np
+    >>> parse_upscaler("lanczos").upscale(np.zeros((9, 16, 3), np.uint8), (24, 14)).shape
+    (14, 24, 3)
     """
     if upscaler_id in METHODS:
         return Interpolation(upscaler_id)
@@ -90,7 +94,11 @@ def parse_upscaler(
 
 
 def rcan_snapshot_id(scale: float) -> str:
-    """The snapshot that ``rcan`` means at a scale (a side): the next whole scale up, from 2."""
+    """The snapshot that ``rcan`` means at a scale (a side): the next whole scale up, from 2.
+
+    >>> rcan_snapshot_id(1.5), rcan_snapshot_id(3)
+    ('rcan-x2-games', 'rcan-x3-games')
+    """
     return f"rcan-x{min(max(2, math.ceil(scale)), _MAX_RCAN_SCALE)}-games"
 
 

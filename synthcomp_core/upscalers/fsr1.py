@@ -124,7 +124,11 @@ def range_note(source: tuple[int, int], size: tuple[int, int]) -> str | None:
 
 
 def mode_size(width: int, height: int, scale: float) -> tuple[int, int]:
-    """(width, height) scaled up by ``scale`` a side, halves up."""
+    """(width, height) scaled up by ``scale`` a side, halves up.
+
+    >>> mode_size(1280, 720, FSR_MODES["quality"])
+    (1920, 1080)
+    """
     return max(1, math.floor(width * scale + 0.5)), max(1, math.floor(height * scale + 0.5))
 
 

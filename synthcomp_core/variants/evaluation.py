@@ -70,6 +70,15 @@ def evaluate(
     is not among the metrics; it is computed once and serves both. precision, device: see ``render``. on_stage: called
     with what is there so far, first when the image is rendered, then when the error map is ready; what is still to
     come is None. SynthcompError for a variant that is not available.
+
+    >>> import numpy as np
+    >>> frame = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    >>> variant = Variant.parse("none@x2-bicubic")
+    >>> evaluation = evaluate(frame, variant, dataset="noise", image_name="0.png", metrics=("psnr_rgb", "flip"))
+    >>> evaluation.row.variant, evaluation.row.bpp
+    ('none@x2-bicubic', 6.0)
+    >>> evaluation.rendering.coded_image.shape, evaluation.error_map.shape
+    ((12, 16, 3), (24, 32))
     """
     rendering = render(
         image, variant, precision=precision, device=device, on_progress=span(on_progress, 0.0, _RENDERED)

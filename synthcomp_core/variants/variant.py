@@ -18,6 +18,12 @@ class Variant:
 
     codec: a codec id. scale: the reference's side over the coded image's side, 1 < scale <= 8, or None for full
     resolution. upscaler: an upscaler id, given exactly when scale is.
+
+    >>> variant = Variant.parse("mbt2018-q4-mse-games@x2-rcan")
+    >>> variant.codec, variant.scale, variant.upscaler
+    ('mbt2018-q4-mse-games', 2.0, 'rcan')
+    >>> str(variant)
+    'mbt2018-q4-mse-games@x2-rcan'
     """
 
     codec: str

@@ -24,7 +24,14 @@ class LoadedResults:
 
 
 def parsed_number(value: object, where: str) -> float:
-    """The number in a cell or JSON value; ResultsError, beginning with ``where``, if it is none."""
+    """The number in a cell or JSON value; ResultsError, beginning with ``where``, if it is none.
+
+    >>> parsed_number("0.25", "row 2, column bpp")
+    0.25
+    >>> parsed_number("much", "row 2, column bpp")
+    Traceback (most recent call last):
+    synthcomp_core.errors.ResultsError: row 2, column bpp: 'much' is not a number.
+    """
     try:
         if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
             raise ValueError
@@ -37,5 +44,9 @@ def parsed_number(value: object, where: str) -> float:
 
 
 def slug(text: str) -> str:
-    """``text`` as part of a variant id: lower case, hyphens between its words."""
+    """``text`` as part of a variant id: lower case, hyphens between its words.
+
+    >>> slug("JPEG XL (effort 7)")
+    'jpeg-xl-effort-7'
+    """
     return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.") or "unnamed"
