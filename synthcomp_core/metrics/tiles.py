@@ -1,4 +1,4 @@
-"""Where pictures differ most from their reference: the tiles of the highest mean FLIP error."""
+"""Where images differ most from their reference: the tiles of the highest mean FLIP error."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthcomp_core.errors import ImageError
-from synthcomp_core.images import Image
 
 TILE_SIDE = 128
 COUNT = 5
-_PACKED = np.array([1 << 16, 1 << 8, 1], np.uint32)  # An RGB triple as one number.
 
 
 @dataclass(frozen=True)
 class WorstTile:
-    """A tile in pixels, x and y of its top left corner. error: its mean FLIP, 0..1, in picture number ``picture``."""
+    """A tile in pixels, x and y of its top left corner. error: its mean FLIP, 0..1, in image number ``picture``."""
 
     x: int
     y: int
@@ -54,31 +52,13 @@ def tile_means(error_map: NDArray[np.floating[Any]], *, side: int = TILE_SIDE) -
     return means
 
 
-def error_of_map(flip_map: Image) -> NDArray[np.float64]:
-    """The errors (H, W) behind a picture of ``metrics.flip_map``, in steps of 1/255; ImageError for other pictures.
-
-    Spares a page the seconds that computing FLIP again would take.
-    """
-    from matplotlib import colormaps
-
-    colours = np.rint(colormaps["magma"](np.arange(256))[:, :3] * 255).astype(np.uint32)
-    codes = colours @ _PACKED
-    order = np.argsort(codes)
-    packed = flip_map.astype(np.uint32) @ _PACKED
-    found = np.minimum(np.searchsorted(codes[order], packed), 255)
-    if not np.array_equal(codes[order][found], packed):
-        raise ImageError("The picture is no FLIP error map: it has colours that are not in magma.")
-    errors: NDArray[np.float64] = order[found] / 255
-    return errors
-
-
 def worst_tiles(
     error_maps: Sequence[NDArray[np.floating[Any]]], *, side: int = TILE_SIDE, count: int = COUNT
 ) -> list[WorstTile]:
     """The ``count`` tiles with the highest error in any of the maps (each (H, W), one size), worst first.
 
-    A place counts once, with the picture in which it is worst; ties go to the upper left. Tiles without any error are
-    left out, so that identical pictures have none. ImageError for no maps or unequal sizes.
+    A place counts once, with the image in which it is worst; ties go to the upper left. Tiles without any error are
+    left out, so that identical images have none. ImageError for no maps or unequal sizes.
     """
     if not error_maps:
         raise ImageError("There is no error map to look for the worst tiles in.")

@@ -16,6 +16,8 @@ from synthcomp_core.images import write_png
 from synthcomp_core.metrics import flip_error, measure
 from synthcomp_core.metrics.tiles import worst_tiles
 from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.runtime import Precision
+from synthcomp_core.storage import file_sha256
 from synthcomp_core.ui import render_cache
 from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.compare.view import ranking
@@ -188,6 +190,21 @@ def test_unknown_values_in_the_link_are_one_sentence_each(page: AppTest) -> None
         assert sum(value in warning for warning in warnings) == 1, value
 
 
+@pytest.mark.parametrize("value", ["9" * 400, "9" * 5000, "nan", "-inf", "1e999"], ids=lambda value: value[:8])
+def test_hostile_numbers_in_the_link_never_fail_the_page(page: AppTest, value: str) -> None:
+    keys = ("compare_dpi", "compare_pt", "compare_side", "hold", "model", "view")
+    for key in keys:
+        page.query_params[key] = value
+    page.query_params["compare_crops"] = f"{value},0,9,9 0,0,30,30"
+    page.session_state["compare_figure"] = True
+    compare(page, "jpeg-q30", f"none@x{value}-bicubic", f"jpeg-q{value}")
+    assert list(strip(page)) == ["2: jpeg-q30"]
+    assert (page.number_input(key="compare_dpi").value, page.number_input(key="compare_pt").value) == (300, 7)
+    page.button(key="compare_draw").click().run()
+    assert not page.exception
+    assert [error.value.replace("\\", "").partition(" ")[0] for error in page.error] == ["The"]
+
+
 def test_a_variant_that_fails_leaves_the_others(page: AppTest) -> None:
     compare(page, "webp-q60", "none@x2-rcan")
     assert list(strip(page)) == ["2: webp-q60"]
@@ -215,7 +232,7 @@ def test_pictures_kept_by_a_run_are_shown_without_rendering(
     kept = run / "renderings" / "samples" / "webp-q33" / "castle.png"
     write_png(rendering.image, kept)
     reference = small_artifacts / "samples" / "castle.png"
-    task = Task(RENDER, "samples", reference, file_sha256(reference), "webp-q33", (), (), "auto", 10**7, kept)
+    task = Task(RENDER, "samples", reference, file_sha256(reference), variant, (), (), Precision.AUTO, 10**7, kept)
     writer = Writer(run, [task.slot])
     writer.add(finished_entry(task, dataclasses.replace(row, encode_s=123.0), 1.0))
     writer.close()

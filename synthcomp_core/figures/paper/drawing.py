@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from synthcomp_core.results.rows import ResultRow
 
 FORMATS = ("png", "svg", "pdf")
-_CROP = re.compile(r"(\d+),(\d+),(\d+),(\d+)")
+_CROP = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
 CROP_COLOURS = (palette.ORANGE, palette.SKY_BLUE, palette.GREEN, palette.PURPLE)
 MAX_CROPS = len(CROP_COLOURS)
 _FRAME_PT = 1.2

@@ -22,6 +22,9 @@ SCALES = ("2", "1.7", "1.5", "1.3")
 EXAMPLES = ("jpeg-q50", "webp-q50", "avif-q50", "jxl-q50", "none@x2-bicubic", "none@x2-fsr1")
 
 
+_MAX_ID_LENGTH = 200  # No id is longer; sentences about one repeat it.
+
+
 @dataclass(frozen=True)
 class IsoLock:
     """Classical families to bring to the same ``quantity`` as the variant ``anchor``."""
@@ -138,7 +141,7 @@ def _pick_extra() -> tuple[Variant, ...]:
     variants = []
     for text in texts:
         try:
-            variant = Variant.parse(str(text).strip())
+            variant = Variant.parse(str(text).strip()[:_MAX_ID_LENGTH])
         except SynthcompError as error:
             st.warning(plain(str(error)))
             continue

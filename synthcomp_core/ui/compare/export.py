@@ -1,4 +1,4 @@
-"""What the Compare page gives away: its commands, its table in three formats, its pictures in one archive."""
+"""What the Compare page offers to copy and download: commands, the table in three formats, all images in a zip."""
 
 from __future__ import annotations
 
@@ -7,35 +7,34 @@ from pathlib import Path
 
 import streamlit as st
 
-from synthcomp_core.results.bundle import (
-    PictureFile,
-    csv_table,
-    latex_table,
-    markdown_table,
-    pictures_zip,
-    safe_name,
-)
+from synthcomp_core.results.bundle import ImageFile, images_zip
+from synthcomp_core.results.columns import VARIANT, measured_columns
+from synthcomp_core.results.rows import rows_to_csv
+from synthcomp_core.results.text_tables import latex_table, markdown_table
+from synthcomp_core.storage import safe_name
 from synthcomp_core.ui.compare.run import Compared
 from synthcomp_core.ui.live.side import command_for
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 
 
 def show_copy_anything(picked: PickedImage, results: Sequence[Compared]) -> None:
-    """Draw the tabs with everything to copy, and the archive's button."""
+    """Draw the tabs with everything to copy, and the buttons for downloads."""
     rows = [compared.row for compared in results]
+    columns = [VARIANT, *measured_columns(rows)]
+    table = rows_to_csv(rows)
     stem = safe_name(Path(picked.name).stem)
     commands = [command_for(compared.rendered, picked) for compared in results]
-    st.subheader("Take it away", anchor=False)
+    st.subheader("Copy and download", anchor=False)
     command, csv, markdown, latex = st.tabs(["Commands", "CSV", "Markdown", "LaTeX"])
     command.code("\n".join(commands), language=None, wrap_lines=True)
-    csv.code(csv_table(rows), language=None)
-    markdown.code(markdown_table(rows), language=None)
+    csv.code(table, language=None)
+    markdown.code(markdown_table(columns, rows), language=None)
     caption = f"{picked.name}, {picked.image.shape[1]} × {picked.image.shape[0]}: rate and fidelity."
-    latex.code(latex_table(rows, caption=caption, label=stem), language=None)
+    latex.code(latex_table(columns, rows, caption=caption, label=stem), language=None)
     at_csv, at_zip = st.columns(2)
     at_csv.download_button(
         "Table as CSV",
-        csv_table(rows),
+        table,
         f"{stem}.compare.csv",
         "text/csv",
         key="compare_csv",
@@ -44,8 +43,8 @@ def show_copy_anything(picked: PickedImage, results: Sequence[Compared]) -> None
         width="stretch",
     )
     at_zip.download_button(
-        "Pictures and table as a zip",
-        # Made when it is asked for: packing tens of megabytes on every rerun would make the page slow.
+        "Images and table as a zip",
+        # Packed on request: packing tens of megabytes on every rerun would make the page slow.
         lambda: pack(picked, results, commands),
         f"{stem}.compare.zip",
         "application/zip",
@@ -57,7 +56,7 @@ def show_copy_anything(picked: PickedImage, results: Sequence[Compared]) -> None
 
 
 def pack(picked: PickedImage, results: Sequence[Compared], commands: Sequence[str]) -> bytes:
-    """The archive: the original, every picture, the table, the manifest."""
-    pictures = [PictureFile(f"original {picked.name}", picked.png)]
-    pictures += [PictureFile(compared.row.variant, compared.rendered.png, compared.row.variant) for compared in results]
-    return pictures_zip(pictures, [compared.row for compared in results], image=picked.name, commands=commands)
+    """The zip: the original, the image of every variant, the table, the manifest."""
+    images = [ImageFile(f"original {picked.name}", picked.png)]
+    images += [ImageFile(compared.row.variant, compared.rendered.png, compared.row.variant) for compared in results]
+    return images_zip(images, [compared.row for compared in results], image=picked.name, commands=commands)

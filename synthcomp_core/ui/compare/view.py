@@ -10,7 +10,7 @@ import streamlit as st
 
 from synthcomp_core.figures.paper.drawing import Crop
 from synthcomp_core.metrics.tiles import TILE_SIDE, WorstTile, worst_of_means
-from synthcomp_core.results.bundle import cell_text, table_columns
+from synthcomp_core.results.columns import measured_columns
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.ui import query
 from synthcomp_core.ui.compare.run import Compared, Comparison
@@ -139,17 +139,10 @@ def show_numbers(shown: Sequence[Compared], others: Sequence[Compared]) -> None:
 
 def ranking(rows: Sequence[ResultRow]) -> list[tuple[str, list[str]]]:
     """For each column of the table, its heading and the variants with their values: best first, unmeasured last."""
-    ranked = []
-    for column in table_columns(rows):
-        sign = -1.0 if column.higher_is_better else 1.0
-        values = [(column.value(row), row.variant) for row in rows]
-        measured = sorted(
-            ((value, variant) for value, variant in values if value is not None), key=lambda pair: sign * pair[0]
-        )
-        texts = [f"{variant}: {cell_text(value, column.decimals)}" for value, variant in measured]
-        texts += [f"{variant}: {cell_text(None, 0)}" for value, variant in values if value is None]
-        ranked.append((column.heading, texts))
-    return ranked
+    return [
+        (column.heading, [f"{row.variant}: {column.text(row)}" for row in column.ranked(rows)])
+        for column in measured_columns(rows)
+    ]
 
 
 def find_worst(picked: PickedImage, shown: Sequence[Compared]) -> list[WorstTile]:
