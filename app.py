@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-# A picture of our own: Streamlit's material icons and emoji for the tab are fetched from the internet.
+# An icon from the project: Streamlit fetches its material icons and emoji for the tab from the internet.
 st.set_page_config(
     page_title="Synthcomp", page_icon=Path(__file__).parent / "synthcomp_core/ui/icon.png", layout="wide"
 )

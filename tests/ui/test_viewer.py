@@ -50,7 +50,8 @@ def test_browser_gets_urls_instead_of_bytes_and_names_as_they_are(app: AppTest) 
     assert (first["label"], first["detail"], first["width"], first["height"]) == ("<b>frame</b>.png", "4 × 3", 4, 3)
     assert all("/media/" in picture["url"] and picture["url"].endswith(".png") for picture in data["pictures"])
     assert [(overlay["label"], overlay["overlay_of"]) for overlay in data["overlays"]] == [("FLIP error map", "a")]
-    assert (data["key"], data["height"], data["state"]) == ("viewer", 500, "grid~~~2~0.5~0.5")
+    assert (data["key"], data["height"]) == ("viewer", 500)
+    assert (data["state"], data["jump"]) == ("grid~~~2~0.5~0.5", 0)
 
 
 def test_url_depends_on_every_byte_and_on_nothing_else(app: AppTest) -> None:

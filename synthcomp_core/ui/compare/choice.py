@@ -20,8 +20,6 @@ from synthcomp_core.variants.snapshot_matrix import FULL, MatrixAxes, all_axes, 
 
 SCALES = ("2", "1.7", "1.5", "1.3")
 EXAMPLES = ("jpeg-q50", "webp-q50", "avif-q50", "jxl-q50", "none@x2-bicubic", "none@x2-fsr1")
-
-
 _MAX_ID_LENGTH = 200  # No id is longer; sentences about one repeat it.
 
 

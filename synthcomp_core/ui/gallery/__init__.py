@@ -24,7 +24,7 @@ class GalleryItem:
 
 
 def show_gallery(items: Sequence[GalleryItem], *, selected: str, key: str, on_pick: Callable[[str], None]) -> None:
-    """Draw the strip with one item marked; ``on_pick(id)`` is called before the rerun that a click causes."""
+    """Draw the strip with one item marked; a click calls ``on_pick(id)`` before the rerun it causes."""
 
     def picked() -> None:
         chosen = (st.session_state.get(key) or {}).get("picked")
@@ -33,7 +33,7 @@ def show_gallery(items: Sequence[GalleryItem], *, selected: str, key: str, on_pi
 
     data = {
         "selected": selected,
-        # A thumbnail is some 20 kB: it travels with the element rather than as a file of its own.
+        # A thumbnail is about 20 kB: it travels with the element rather than as a separate file.
         "items": [{"id": item.id, "label": item.label, "png": _data_url(item.png)} for item in items],
     }
     _component()(data=data, key=key, on_picked_change=picked)

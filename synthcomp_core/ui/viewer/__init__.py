@@ -1,9 +1,8 @@
-"""The picture viewer: pixel-exact comparison of up to nine pictures in the browser.
+"""The viewer: pixel-exact comparison of up to nine images in the browser.
 
-Pictures travel as PNG files through Streamlit's media endpoint, one URL per content, so that a rerun with the same
-pictures costs neither a download nor a decode. Sliding, zooming and panning happen in the browser alone; the view is
-kept in the page's URL (`?view=`), which a link carries to another browser. Crops for a
-figure are picked on the pictures.
+Images travel as PNG files through Streamlit's media endpoint, one URL per content, so that a rerun with the same images
+costs neither a download nor a decode. Sliding, zooming and panning happen in the browser alone; the view is kept in the
+page's URL (`?view=`), so that a link opens it in another browser. Crops for a figure are picked on the images.
 """
 
 import hashlib
@@ -20,6 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.drawing import CROP_COLOURS, MAX_CROPS, Crop
+from synthcomp_core.ui import query
 from synthcomp_core.ui.viewer.scripts import joined_modules
 from synthcomp_core.ui.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
 
@@ -32,11 +32,11 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture, or an overlay over one, as the viewer gets it.
+    """One image, or an overlay on one, as the viewer receives it.
 
     `key` is stable across reruns ("original", "a"); `label` and `detail` (a caption such as "0.21 bpp, 32.8 dB") are
-    plain text. An overlay names in `overlay_of` the key of the picture it covers; overlays of equal label form one
-    choice in the toolbar and are stretched over the whole picture.
+    plain text. An overlay names in `overlay_of` the key of the image it covers; overlays with the same label form one
+    choice in the toolbar and are stretched over the whole image.
     """
 
     key: str
@@ -61,21 +61,21 @@ def show_viewer(
     crops: Sequence[Crop] = (),
     on_crops: Callable[[tuple[Crop, ...]], None] | None = None,
 ) -> ViewState:
-    """Show 1 to 9 pictures; the first is the reference, at whose size all others are drawn.
+    """Show 1 to 9 images; the first is the reference, and all others are drawn at its size.
 
-    `height` is that of the whole viewer in CSS pixels, toolbar included. `state` is where it opens; a later call with
-    another `state` or another number `jump` moves the viewer there (for example to the worst tile), the same ones leave
-    it alone. A view in the URL parameter `url_param` wins over `state` when the page opens; None keeps the view out of
-    the URL.
+    `height` is that of the whole viewer in CSS pixels, toolbar included. `state` is where it opens. A later call with
+    another `state`, or with the same one and another `jump` (a count of such moves), moves the viewer there, for
+    example to the worst tile; the same two leave it alone. A view in the URL parameter `url_param` takes precedence
+    over `state` when the page opens; None keeps the view out of the URL.
 
-    `crops` are outlined on every picture, in pixels of the reference and in the colours of a figure. With `on_crops`
-    the viewer offers to pick them: as a widget's callback, it is called with all that there shall be before the rerun
-    in which one was added or taken away.
+    `crops` are outlined on every image, in pixels of the reference and in the colours of a figure. With `on_crops` the
+    viewer offers to pick them: like a widget's callback, it is called with the new list before the rerun that adding
+    or removing one causes.
 
     Returns the view as far as the server knows it. Without `on_state_change` the viewer never calls back, and that is
     the view in the URL of the last rerun; with it, the view is reported once it has rested for a second.
 
-    Raises ValueError for no, too many, or equally named pictures.
+    Raises ValueError if there are no or too many images, or two with the same key.
     """
     _check(pictures, overlays)
     data = {
@@ -107,14 +107,12 @@ def show_viewer(
 
 
 def linked_view(url_param: str | None = DEFAULT_URL_PARAM) -> ViewState | None:
-    """The view in the page's URL at the last rerun, None where there is none."""
-    if not url_param or get_script_run_ctx(suppress_warning=True) is None:
-        return None
-    return ViewState.parse(st.query_params.get(url_param, ""))
+    """The view in the page's URL at the last rerun, if any."""
+    return ViewState.parse(query.text(url_param)) if url_param else None
 
 
 def _parsed_crops(text: str) -> tuple[Crop, ...]:
-    """The crops that the browser sent; what is none is left out, for a browser may send anything."""
+    """The crops that the browser sent; anything else is ignored, since a browser may send anything."""
     crops = []
     for part in text.split():
         with suppress(SynthcompError):
@@ -133,7 +131,7 @@ def _check(pictures: Sequence[Picture], overlays: Sequence[Picture]) -> None:
 
 
 def _described(picture: Picture, viewer_key: str) -> dict[str, str | int | None]:
-    """A picture as the browser side reads it: all but the bytes, which it fetches from `url`."""
+    """An image as the browser side reads it: all but the bytes, which it fetches from `url`."""
     return {
         "key": picture.key,
         "label": picture.label,

@@ -1,4 +1,4 @@
-"""What a viewer shows and where, as text: the `?view=` of a link, written alike by Python and by geometry.js."""
+"""What a viewer shows and where, as text: the `?view=` of a link, in the form that view.js reads and writes too."""
 
 import math
 import re
@@ -14,10 +14,10 @@ _SEPARATOR = "~"
 
 @dataclass(frozen=True)
 class ViewState:
-    """Mode, the pair of pictures by key ("" = the viewer's choice), zoom and centre.
+    """Mode, the pair of images by key ("" = the viewer's choice), zoom and centre.
 
-    `zoom` is in device pixels per pixel of the reference; 0 fits the picture into the view. `x` and `y` are the centre
-    of the view as fractions of the picture's width and height, 0 to 1.
+    `zoom` is in device pixels per pixel of the reference; 0 fits the image into the view. `x` and `y` are the centre of
+    the view as fractions of the image's width and height, 0 to 1.
     `str(state)` and `ViewState.parse` are inverse up to the digits kept (six for x and y).
     """
 
@@ -35,7 +35,7 @@ class ViewState:
 
     @classmethod
     def parse(cls, text: str) -> "ViewState | None":
-        """The view that `text` describes, None when it describes none. Extra fields at the end are the browser's."""
+        """The view that `text` describes, or None if it describes none. Extra fields at the end are the browser's."""
         fields = text.split(_SEPARATOR)
         if len(fields) < 6 or fields[0] not in MODES:
             return None

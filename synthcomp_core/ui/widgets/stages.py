@@ -18,11 +18,10 @@ _REDRAW_S = 0.15  # A message to the browser for every latent row would cost mor
 
 @contextmanager
 def stages(title: str, place: DeltaGenerator | None = None) -> Iterator[OnProgress]:
-    """A status box while the block runs; gives the callback that names the stage and moves the bar.
+    """A status box while the block runs; yields the callback that names the stage and moves the bar.
 
-    Each finished stage is listed with its seconds, added up when it comes again. A SynthcompError turns the box to its
-    error state and goes on up.
-    A rerun of the page ends the work: Streamlit raises its own signal inside the callback.
+    Each finished stage is listed with its seconds, added up if it recurs. A SynthcompError puts the box into its error
+    state and is raised again. A rerun of the page ends the work: Streamlit raises its own signal inside the callback.
     """
     box = (place or st).status(plain(title), expanded=True)
     # Not `with box`: leaving that block would mark the work as complete.
