@@ -20,7 +20,7 @@ errors = Console(stderr=True)
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[OnProgress]:
-    """A bar on standard error while the block runs; gives the callback that moves it."""
+    """A bar on standard error while the block runs; yields the callback that moves it."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[stage]}"), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task(description, total=1.0, stage="")

@@ -24,6 +24,7 @@ from synthcomp_core.cli.options import (
 from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, write_png
 from synthcomp_core.metrics import METRICS
+from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
 from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, FsrTable, format_value
 
@@ -77,7 +78,7 @@ def fsr(
     csv: Annotated[Path | None, typer.Option(help="Also write the rows here.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Also write the table of means here.")] = None,
     method: Annotated[
-        list[str] | None, typer.Option(help="Upscaler to compare on an image; give it repeatedly.")
+        list[str] | None, typer.Option(help="Upscaler to compare on an image; repeat it for more.")
     ] = None,
     curve: Annotated[
         float | None, typer.Option(metavar="SCALE", help="Of an image: also metrics over sharpness.")
@@ -113,9 +114,9 @@ def fsr(
         errors.print(f"{row.error}", style="red", markup=False, highlight=False, soft_wrap=True)
     output.print(table.verdict(), highlight=False, soft_wrap=True)
     if csv is not None:
-        storage.write_text(csv, fsr_benchmark.table_csv(table))
+        storage.write_text(csv, fsr_csv(table))
     if markdown is not None:
-        storage.write_text(markdown, fsr_benchmark.table_markdown(table))
+        storage.write_text(markdown, fsr_markdown(table))
     if table.errors:
         raise typer.Exit(1)
 

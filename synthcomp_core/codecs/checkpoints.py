@@ -139,7 +139,7 @@ def import_codec(
 ) -> SnapshotCard:
     """Write a CompressAI state dict as the codec snapshot ``id``; its card, with architecture, N and M filled in.
 
-    state_dict: as ``snapshots.read_checkpoint`` gives it. half: store weights as float16. path: instead of the
+    state_dict: as ``snapshots.read_checkpoint`` returns it. half: store weights as float16. path: instead of the
     snapshots folder. fields: further fields of SnapshotCard. SnapshotError when the weights fit no architecture, are
     not finite, or are too large for the exact integer path (checked here, not at first use).
     """
@@ -187,7 +187,7 @@ def random_weights(
 ) -> tuple[SnapshotCard, dict[str, torch.Tensor]]:
     """Card and tensors of a model with seeded random weights whose latents spread about as trained ones do.
 
-    Fresh weights would give latents of zeros and scales at the lower bound, which are cheaper to code than real ones:
+    Fresh weights would yield latents of zeros and scales at the lower bound, which are cheaper to code than real ones:
     y is scaled up, and the scales' biases follow a log-normal distribution.
     """
     import torch

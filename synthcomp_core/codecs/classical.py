@@ -1,7 +1,7 @@
 """Classical codecs: JPEG, WebP, AVIF, JPEG 2000 and PNG by Pillow, JPEG XL by imagecodecs, and none at all.
 
 Every bitstream is a complete file of its format that any viewer opens. Settings that are not the quality are fixed
-here so that the same image gives the same bytes on any machine with the same encoder version:
+here so that the same image yields the same bytes on any machine with the same encoder version:
 
 - JPEG: 4:2:0, optimised Huffman tables, baseline. quality 1..100 of libjpeg.
 - WebP: lossy, method 6 (slowest of 0..6), quality 1..100 of libwebp.
@@ -59,7 +59,7 @@ class ClassicalCodec:
         limit = self.family.max_side
         if limit is not None and max(width, height) > limit:
             raise ImageError(
-                f"{self.family.label} holds at most {limit} pixels a side, this image is {width} x {height}; "
+                f"{self.family.label} holds at most {limit} pixels per side, this image is {width} x {height}; "
                 "use another codec or shrink the image."
             )
         on_progress(0.0, f"encoding {self.family.label}")
@@ -91,7 +91,7 @@ def parse_classical(codec_id: str | CodecId) -> ClassicalCodec:
 
 
 def decode_any(bitstream: bytes) -> Image:
-    """The image in a bitstream of any classical family, told by its signature; BitstreamError for all else."""
+    """The image in a bitstream of any classical family, recognised by its signature; BitstreamError for all else."""
     file_format = sniff(bitstream)
     for family in FAMILIES.values():
         if family.file_format == file_format:

@@ -44,7 +44,7 @@ _load_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class BitstreamInfo:
-    """What a ``.scb`` says about itself. snapshot: its id, None when no snapshot at hand has the fingerprint.
+    """What a ``.scb`` says about itself. snapshot: its id, None when no installed snapshot has the fingerprint.
 
     width, height in pixels; num_bytes of the whole file, z_bytes and y_bytes of its sections.
     """
@@ -148,7 +148,7 @@ def load_codec(snapshot_id: str, *, precision: str = "auto", device: str | None 
     """The codec of a snapshot; the last few are kept.
 
     precision: of the transforms, "auto" (float32), "float32" or "bfloat16".
-    device: of the transforms, "cpu", "cuda", ...; None takes a GPU when there is one. SnapshotError when the snapshot
+    device: of the transforms, "cpu", "cuda", ...; None takes a GPU if there is one. SnapshotError when the snapshot
     is missing, damaged or no codec.
     """
     placed = torch_device(device)
@@ -161,7 +161,7 @@ def load_codec(snapshot_id: str, *, precision: str = "auto", device: str | None 
 def decode_scb(
     content: bytes, *, precision: str = "auto", device: str | None = None, on_progress: OnProgress = silent
 ) -> Image:
-    """The image in a ``.scb``, by the snapshot at hand that it names; BitstreamError when there is none."""
+    """The image in a ``.scb``, by the installed snapshot that it names; BitstreamError when there is none."""
     return _codec_of(content, precision, device).decode(content, on_progress=on_progress)
 
 

@@ -213,7 +213,7 @@ def _raster_of_picture(picture: PillowImage.Image, tags: dict[int, object]) -> _
 
 
 def _to_srgb(colour: PillowImage.Image, profile: bytes | None, notes: list[str]) -> PillowImage.Image:
-    """RGB in sRGB, by the embedded ICC profile where there is one that fits (relative colorimetric, black point
+    """RGB in sRGB, by the embedded ICC profile if there is one that fits (relative colorimetric, black point
     compensation)."""
     if colour.mode == "LAB":
         source, target = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")

@@ -1,4 +1,4 @@
-"""What the first bytes of an image file say: its format and, where no library tells it without work, its size."""
+"""What the first bytes of an image file say: its format and, where no library finds it without decoding, its size."""
 
 import struct
 from dataclasses import dataclass

@@ -283,7 +283,7 @@ def _download(item: Download, folder: Path, file_name: str, on_progress: OnProgr
             f"{item.url} cannot be fetched ({reason}); download it elsewhere and run `data fetch FILE --name NAME`."
         ) from None
     except ValueError as error:
-        raise SynthcompError(f"{item.url} did not give the expected file ({str(error).splitlines()[0]}).") from None
+        raise SynthcompError(f"{item.url} did not return the expected file ({str(error).splitlines()[0]}).") from None
     return Path(fetched)
 
 

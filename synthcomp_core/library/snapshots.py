@@ -63,7 +63,7 @@ class SnapshotCard:
     kind: "codec" or "upscaler". sha256: hex digest of the weights as stored (names, dtypes, shapes, bytes), so
     that renaming or re-describing a snapshot leaves it the same model. N, M: latent channels of a codec. lmbda,
     distortion ("mse" | "ms-ssim"), quality: the point it was trained for. scale: of an upscaler.
-    validation_bpp (bits a pixel) and validation_psnr (dB RGB) on the training's validation split.
+    validation_bpp (bits per pixel) and validation_psnr (dB RGB) on the training's validation split.
     """
 
     id: str
@@ -122,7 +122,7 @@ def read_card(path: Path) -> SnapshotCard:
         known = {field.name for field in dataclasses.fields(SnapshotCard)}
         return SnapshotCard(**{key: value for key, value in values.items() if key in known})
     except FileNotFoundError:
-        raise SnapshotError(f"There is no snapshot file {path.name}; `list` shows the snapshots at hand.") from None
+        raise SnapshotError(f"There is no snapshot file {path.name}; `list` shows the installed snapshots.") from None
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
         raise SnapshotError(
             f"{path.name} is not a Synthcomp snapshot ({error}); make one with `snapshot import`."
@@ -162,7 +162,7 @@ def find_by_fingerprint(fingerprint: bytes) -> SnapshotCard:
         if card.fingerprint == fingerprint:
             return card
     raise SnapshotError(
-        f"No snapshot at hand has the fingerprint {fingerprint.hex()}; import the one the bitstream was made with."
+        f"No installed snapshot has the fingerprint {fingerprint.hex()}; import the one the bitstream was made with."
     )
 
 
@@ -211,7 +211,7 @@ def weights_sha256(tensors: dict[str, torch.Tensor]) -> str:
 def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     """The state dict in a ``.pt``/``.pth``/``.pth.tar``/``.safetensors`` file, without ``module.`` prefixes.
 
-    A training dict (epoch, state_dict, loss, optimizer, ...) gives its ``state_dict``; ``params_ema`` and
+    A training dict (epoch, state_dict, loss, optimizer, ...) yields its ``state_dict``; ``params_ema`` and
     ``params`` (BasicSR) likewise. Loaded with ``weights_only=True``; SnapshotError for anything else.
     """
     import pickle

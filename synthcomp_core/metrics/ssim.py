@@ -22,7 +22,7 @@ MSSSIM_MIN_SIDE = (SSIM_WINDOW - 1) * 2 ** (len(_MSSSIM_WEIGHTS) - 1) + 1
 
 
 def ssim(reference: Image, image: Image) -> float | None:
-    """SSIM, at most 1, mean over R, G and B; None under 11 pixels a side. ImageError on unequal sizes.
+    """SSIM, at most 1, mean over R, G and B; None under 11 pixels per side. ImageError on unequal sizes.
 
     Wang et al. 2004: 11x11 Gaussian window of sigma 1.5, only windows wholly inside, K1 0.01, K2 0.03, range 255.
 
@@ -43,7 +43,7 @@ def ssim_y(reference: Image, image: Image) -> float | None:
 
 
 def msssim(reference: Image, image: Image) -> float | None:
-    """MS-SSIM in 0..1, mean over R, G and B; None under 161 pixels a side. ImageError on unequal sizes.
+    """MS-SSIM in 0..1, mean over R, G and B; None under 161 pixels per side. ImageError on unequal sizes.
 
     Wang, Simoncelli, Bovik 2003 as pytorch-msssim defines it: five scales, 2x2 means with a zero before odd sides.
     """

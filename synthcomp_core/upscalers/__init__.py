@@ -1,4 +1,4 @@
-"""The Upscaler protocol; upscaler ids to upscalers, and the list of what is at hand."""
+"""The Upscaler protocol; upscaler ids to upscalers, and the list of what is available."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SHARPNESS = re.compile(r"fsr1_s(\d+(?:\.\d+)?)")
 class Upscaler(Protocol):
     """Brings an image to another size.
 
-    ``upscale`` takes an (H, W, 3) uint8 sRGB image of any size from 1x1 and gives one of exactly ``size`` =
+    ``upscale`` takes an (H, W, 3) uint8 sRGB image of any size from 1x1 and returns one of exactly ``size`` =
     (width, height), any size from 1x1, with the image centres coinciding: nothing is shifted. arithmetic: of the
     network's body, None where there is no network.
     """
@@ -52,7 +52,7 @@ class Upscaler(Protocol):
 class UpscalerInfo:
     """One line of the list of upscalers.
 
-    kind: "interpolation", "fsr1" or "neural". scale: a network's own scale a side, None where any will do.
+    kind: "interpolation", "fsr1" or "neural". scale: a network's own scale per side, None where any will do.
     available: False where a snapshot is missing; asking for such an upscaler says how to get it.
     """
 
@@ -69,9 +69,9 @@ def parse_upscaler(
     """The upscaler with this id.
 
     nearest, bilinear, bicubic, lanczos; ``fsr1`` (sharpened by 0.2 stops), ``fsr1_s0.5`` (stops given), ``fsr1_off``
-    (EASU alone); ``rcan``, the RCAN snapshot that fits ``scale`` (a side); or the id of an upscaler snapshot.
+    (EASU alone); ``rcan``, the RCAN snapshot that fits ``scale`` (per side); or the id of an upscaler snapshot.
     precision ("auto" | "float32" | "bfloat16") and device ("cpu", "cuda", None = best) concern networks only.
-    SynthcompError, naming what there is, for an id that fits nothing.
+    SynthcompError, naming what is available, for an id that fits nothing.
 
     >>> import numpy as np
     >>> parse_upscaler("lanczos").upscale(np.zeros((9, 16, 3), np.uint8), (24, 14)).shape
@@ -94,7 +94,7 @@ def parse_upscaler(
 
 
 def rcan_snapshot_id(scale: float) -> str:
-    """The snapshot that ``rcan`` means at a scale (a side): the next whole scale up, from 2.
+    """The snapshot that ``rcan`` means at a scale (per side): the next whole scale up, from 2.
 
     >>> rcan_snapshot_id(1.5), rcan_snapshot_id(3)
     ('rcan-x2-games', 'rcan-x3-games')
@@ -134,7 +134,7 @@ def _card_label(card: SnapshotCard) -> str:
 def _missing(upscaler_id: str, snapshot_id: str) -> SynthcompError:
     if upscaler_id == RCAN:
         return SnapshotError(
-            f"RCAN needs the snapshot {snapshot_id}, which is not here: train one, or bring weights with "
+            f"RCAN needs the snapshot {snapshot_id}, which is not installed: train one, or bring weights with "
             f"`snapshot import FILE --id {snapshot_id}`."
         )
     known = ", ".join(info.id for info in list_upscalers() if info.available)

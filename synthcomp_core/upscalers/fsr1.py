@@ -21,10 +21,10 @@ from synthcomp_core.images import Image, check_image
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.runtime import Arithmetic, usable_cores
 
-FSR_MODES = {"ultra-quality": 1.3, "quality": 1.5, "balanced": 1.7, "performance": 2.0}  # scale a side
+FSR_MODES = {"ultra-quality": 1.3, "quality": 1.5, "balanced": 1.7, "performance": 2.0}  # scale per side
 DEFAULT_SHARPNESS = 0.2  # stops; what AMD recommends (integration guide, slide 25)
 MAX_SHARPNESS = 20.0  # stops; from about 2 on nothing changes that one could see
-MAX_SCALE = 2.0  # a side, 4x area: how far AMD supports EASU
+MAX_SCALE = 2.0  # per side, 4x area: how far AMD supports EASU
 _BAND_ROWS = 64
 
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
@@ -118,13 +118,13 @@ def range_note(source: tuple[int, int], size: tuple[int, int]) -> str | None:
     if all(1 - s <= scale <= MAX_SCALE + s for scale, s in zip(scales, slack, strict=True)):
         return None
     return (
-        f"FSR 1 is made for 1x to 2x a side; {source[0]} x {source[1]} to {size[0]} x {size[1]} is "
+        f"FSR 1 is made for 1x to 2x per side; {source[0]} x {source[1]} to {size[0]} x {size[1]} is "
         f"{scales[0]:.2f}x by {scales[1]:.2f}x, where quality falls off."
     )
 
 
 def mode_size(width: int, height: int, scale: float) -> tuple[int, int]:
-    """(width, height) scaled up by ``scale`` a side, halves up.
+    """(width, height) scaled up by ``scale`` per side, halves up.
 
     >>> mode_size(1280, 720, FSR_MODES["quality"])
     (1920, 1080)

@@ -1,7 +1,7 @@
 """The FSR benchmark: FSR 1's modes, sharpened and not, RCAN and interpolation against native images.
 
 Two sources: a folder of screenshots in the thesis's layout, taken in a game with FSR switched on; and any image,
-downscaled here and brought back. See :mod:`.fsr_table` for what comes out.
+downscaled here and brought back. The result is the table of :mod:`.fsr_table`.
 """
 
 from __future__ import annotations
@@ -19,36 +19,7 @@ from synthcomp_core.images.archives import extract_images
 from synthcomp_core.metrics import METRICS, Metrics, measure
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.upscalers import FSR_MODES, Upscaler, list_upscalers, parse_upscaler
-from synthcomp_core.upscalers.fsr_table import (
-    DEFAULT_METRICS,
-    THESIS_QUALITIES,
-    FsrMean,
-    FsrRow,
-    FsrTable,
-    Treatment,
-    table_csv,
-    table_markdown,
-)
-
-__all__ = [
-    "DEFAULT_METRICS",
-    "DEFAULT_STOPS",
-    "FsrMean",
-    "FsrRow",
-    "FsrTable",
-    "SampleFile",
-    "SharpnessCurve",
-    "SharpnessPoint",
-    "Treatment",
-    "benchmark_upscalers",
-    "evaluate_image",
-    "evaluate_samples",
-    "find_samples",
-    "sharpness_curve",
-    "table_csv",
-    "table_markdown",
-    "upscaled",
-]
+from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, THESIS_QUALITIES, FsrRow, FsrTable, Treatment
 
 DEFAULT_STOPS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
 _SAMPLE = re.compile(r"(?P<image>.+?)-(?P<kind>native|native_x2_SR|q[2-5](?:-sharpened)?)\.png")
@@ -59,7 +30,7 @@ _KINDS = ("q2", "q3", "q4", "q5", "q2-sharpened", "q3-sharpened", "q4-sharpened"
 
 @dataclass(frozen=True)
 class SampleFile:
-    """One expected file of a sample folder, whether it is there or not."""
+    """One file expected in a folder of samples, whether it exists or not."""
 
     image: str
     path: Path
@@ -68,7 +39,7 @@ class SampleFile:
 
 @dataclass(frozen=True)
 class SharpnessPoint:
-    """What RCAS at so many stops (None: off) gives; metrics against native."""
+    """The metrics against native with RCAS at so many stops (None: off)."""
 
     stops: float | None
     metrics: Metrics
@@ -82,20 +53,20 @@ class SharpnessCurve:
     points: tuple[SharpnessPoint, ...]
 
     def best(self, metric: str) -> SharpnessPoint:
-        """The point that is ahead by ``metric``, of equals the less sharp; SynthcompError when it was not measured."""
+        """The best point by ``metric``, of equal ones the least sharp; SynthcompError if it was not measured."""
         sign = 1 if METRICS[metric].higher_is_better else -1
         measured = [point for point in self.points if getattr(point.metrics, metric) is not None]
         if not measured:
-            raise SynthcompError(f"{METRICS[metric].label} was not measured: the image may be too small for it.")
+            raise SynthcompError(f"{METRICS[metric].label} was not measured: the image may be too small.")
         return max(measured, key=lambda point: sign * getattr(point.metrics, metric))
 
 
 def find_samples(folder: Path) -> list[SampleFile]:
     """The enlarged images that a folder in the thesis's layout has or should have, by image and kind.
 
-    ``{i}-native.png`` beside ``{i}-q2.png`` .. ``{i}-q5.png``, the same with ``-sharpened``, and, expected only where
-    some image has one, ``{i}-native_x2_SR.png``. Other files are left alone. Where ``folder`` itself has none, its
-    only sub-folder that does is taken. SynthcompError where there is nothing of the kind.
+    ``{i}-native.png`` beside ``{i}-q2.png`` .. ``{i}-q5.png``, the same with ``-sharpened``, and, expected only if
+    any image has one, ``{i}-native_x2_SR.png``. Other files are ignored. If ``folder`` itself has none of these, the
+    one subfolder that does is used. SynthcompError if there is nothing in that layout.
     """
     if not folder.is_dir():
         raise SynthcompError(f"There is no folder {folder}.")
@@ -109,10 +80,10 @@ def find_samples(folder: Path) -> list[SampleFile]:
 def evaluate_samples(
     source: Path, *, metrics: Collection[str] = DEFAULT_METRICS, on_progress: OnProgress = silent
 ) -> FsrTable:
-    """Measure a folder (or a zip of one) in the thesis's layout; a row for each image, quality and sharpening.
+    """Measure a folder (or a zip of one) in the thesis's layout: one row per image, quality and sharpening.
 
-    A file that is missing, cannot be read or has another size than its native image is a row with an error; so is
-    every file of an image whose native one is at fault. SynthcompError where there is nothing in that layout.
+    A file that is missing, cannot be read or differs in size from its native image is a row with an error; so is
+    every file of an image whose native one is faulty. SynthcompError if there is nothing in that layout.
     """
     if source.is_file():
         with tempfile.TemporaryDirectory(prefix="synthcomp-") as folder:
@@ -133,7 +104,7 @@ def evaluate_image(
 ) -> FsrTable:
     """Downscale an image (Pillow bicubic, antialiased) by each scale, bring it back by each upscaler, and measure.
 
-    upscaler_ids: default :func:`benchmark_upscalers`. An upscaler that is not at hand gives rows with an error.
+    upscaler_ids: default :func:`benchmark_upscalers`. An upscaler that is not available is rows with an error.
     """
     ids = benchmark_upscalers() if upscaler_ids is None else list(upscaler_ids)
     tasks = [(scale, upscaler_id) for scale in scales for upscaler_id in ids]
@@ -185,8 +156,7 @@ def sharpness_curve(
 
 
 def benchmark_upscalers() -> list[str]:
-    """The upscalers that the benchmark compares unless told otherwise: FSR 1 without and with sharpening, RCAN where
-    there is a snapshot, bicubic and Lanczos."""
+    """The upscalers compared by default: FSR 1 without and with sharpening, RCAN if installed, bicubic, Lanczos."""
     has_rcan = any(info.id == "rcan" and info.available for info in list_upscalers())
     return ["fsr1_off", "fsr1", *(["rcan"] if has_rcan else []), "bicubic", "lanczos"]
 
@@ -215,13 +185,13 @@ def _sample_row(
         return FsrRow(sample.image, sample.treatment, Metrics(), file=file, error=reason)
 
     if isinstance(native, SynthcompError):
-        return failed(f"{file} has nothing to be compared with: {native}")
+        return failed(f"{file} cannot be compared: {native}")
     enlarged = _read_or_error(sample.path)
     if isinstance(enlarged, SynthcompError):
         return failed(str(enlarged))
     if enlarged.shape != native.shape:
         sizes = [f"{width} x {height}" for height, width, _ in (enlarged.shape, native.shape)]
-        return failed(f"{file} is {sizes[0]} pixels, its native image {sizes[1]}: they must be of the same size.")
+        return failed(f"{file} is {sizes[0]} pixels, but its native image {sizes[1]}: both must have the same size.")
     values = measure(native, enlarged, metrics=metrics, on_progress=on_progress)
     return FsrRow(sample.image, sample.treatment, values, file=file)
 
@@ -245,9 +215,9 @@ def _sample_folder(folder: Path) -> Path:
     if folder in holding:
         return folder
     if len(holding) != 1:
-        found = "several sub-folders have" if holding else "neither it nor a sub-folder has"
+        found = "several of its subfolders have" if holding else "neither it nor a subfolder has"
         raise SynthcompError(
-            f"{folder.name} is no folder of FSR samples: {found} files named like 1-native.png, 1-q2.png, "
+            f"{folder.name} is not a folder of FSR samples: {found} files named like 1-native.png, 1-q2.png, "
             "1-q2-sharpened.png."
         )
     return holding[0]

@@ -1,10 +1,8 @@
-"""The table of the FSR benchmark: rows, means, what is best, a verdict in words, CSV and Markdown."""
+"""The table of the FSR benchmark: rows, means, what is best, a verdict in words."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,11 +10,11 @@ from dataclasses import dataclass
 from synthcomp_core.metrics import METRICS, Metrics
 from synthcomp_core.upscalers import FSR_MODES
 
-THESIS_QUALITIES = {"q2": 2.0, "q3": 1.7, "q4": 1.5, "q5": 1.3}  # the thesis's names of FSR's modes
+THESIS_QUALITIES = {"q2": 2.0, "q3": 1.7, "q4": 1.5, "q5": 1.3}  # The thesis's names of FSR's modes.
 DEFAULT_METRICS = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip")
 CAVEAT = (
-    "All of these compare with the native image sample by sample and so punish sharpening, "
-    "which moves an image away from it even where it looks crisper."
+    "All of these metrics compare with the native image pixel by pixel and so penalise sharpening, "
+    "even where it makes the image look crisper."
 )
 
 
@@ -24,9 +22,8 @@ CAVEAT = (
 class Treatment:
     """How an image was enlarged.
 
-    method: "fsr1", "rcan", "bicubic" or another upscaler's id. scale: a side. sharpened: whether RCAS was applied,
-    None for methods that have no such step. stops: RCAS sharpness, None where off or not known (a sample folder
-    does not tell).
+    method: "fsr1", "rcan", "bicubic" or another upscaler's id. scale: per side. sharpened: whether RCAS was applied,
+    None for methods without that step. stops: RCAS sharpness, None if off or unknown (as in a folder of samples).
     """
 
     method: str
@@ -36,18 +33,24 @@ class Treatment:
 
     @property
     def mode(self) -> str | None:
-        """FSR's name of the scale ("performance" for 2.0), None for a scale that has none."""
+        """FSR's name of the scale ("performance" for 2.0), None if it has none."""
         return next((name for name, scale in FSR_MODES.items() if scale == self.scale), None)
 
     @property
     def quality(self) -> str | None:
-        """The thesis's name of the mode ("q2" for 2.0), None for what is not FSR in one of its modes."""
+        """The thesis's name of the mode ("q2" for 2.0), None for anything but FSR in one of its modes."""
         names = [name for name, scale in THESIS_QUALITIES.items() if scale == self.scale and self.method == "fsr1"]
         return names[0] if names else None
 
     @property
+    def mode_label(self) -> str:
+        """The mode with its scale, for people: "performance (x2)"."""
+        name = (self.mode or "scale").replace("-", " ")
+        return f"{name} (x{self.scale:g})"
+
+    @property
     def label(self) -> str:
-        """The method and its sharpening, for a person."""
+        """The method and its sharpening, for people."""
         if self.method != "fsr1":
             return {"rcan": "RCAN"}.get(self.method, self.method.capitalize() if self.method.isalpha() else self.method)
         if not self.sharpened:
@@ -57,9 +60,9 @@ class Treatment:
 
 @dataclass(frozen=True)
 class FsrRow:
-    """One enlarged image against its native one. file: of a sample folder. upscale_s: seconds, where done here.
+    """One enlarged image against its native one. file: in a folder of samples. upscale_s: seconds, if upscaled here.
 
-    metrics: all None where ``error`` says in a sentence why there are none.
+    metrics: all None if there is an ``error``, a sentence that says why.
     """
 
     image: str
@@ -74,8 +77,8 @@ class FsrRow:
 class FsrMean:
     """Means over the images of one treatment; of each metric over its finite values.
 
-    num_images: with any value. num_identical: equal to native (PSNR inf), left out of the mean PSNR.
-    best: names of the metrics in which this treatment is ahead of the others at its scale.
+    num_images: those measured. num_identical: those equal to native (PSNR inf), left out of the mean PSNR.
+    best: the metrics by which this treatment is better than the others at its scale.
     """
 
     treatment: Treatment
@@ -115,7 +118,7 @@ class FsrTable:
         return tuple(means)
 
     def verdict(self) -> str:
-        """What won by which metric, over all scales, and what such metrics cannot tell; sentences for a person."""
+        """Which treatment won by which metric, over all scales, and what such metrics cannot judge; in sentences."""
         means = [mean for mean in self.means() if mean.num_images]
         scales = {mean.treatment.scale for mean in means}
         if not means:
@@ -127,12 +130,12 @@ class FsrTable:
                 if name in mean.best:
                     winners.setdefault(mean.treatment.label, []).append(f"{mean.treatment.scale:g}x")
             if winners:
-                told = [
+                parts = [
                     f"{label} {'at every scale' if len(at) == len(scales) > 1 else 'at ' + ', '.join(at)}"
                     for label, at in winners.items()
                 ]
-                sentences.append(f"{METRICS[name].label}: {' and '.join(told)}")
-        return f"Ahead by {'; '.join(sentences)}. {CAVEAT}" if sentences else CAVEAT
+                sentences.append(f"{METRICS[name].label}: {' and '.join(parts)}")
+        return f"Best by {'; '.join(sentences)}. {CAVEAT}" if sentences else CAVEAT
 
     def _mean(self, treatment: Treatment) -> FsrMean:
         rows = [row for row in self.rows if row.treatment == treatment and row.error is None]
@@ -147,7 +150,7 @@ class FsrTable:
         )
 
     def _is_best(self, treatment: Treatment, rivals: list[Treatment], name: str) -> bool:
-        """Whether the treatment is ahead by a metric, on the images that all rivals with any value have in common."""
+        """Whether the treatment is best by a metric on the images that all measured rivals have in common."""
         values = {
             rival: {
                 row.image: value
@@ -167,50 +170,8 @@ class FsrTable:
         return means[treatment] == (max(finite) if METRICS[name].higher_is_better else min(finite))
 
 
-def table_csv(table: FsrTable) -> str:
-    """The rows as CSV: image, file, method, quality, mode, scale, sharpened, stops, metrics, upscale_s, error."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    head = ("image", "file", "method", "quality", "mode", "scale", "sharpened", "stops")
-    writer.writerow([*head, *table.measured, "upscale_s", "error"])
-    for row in table.rows:
-        how = row.treatment
-        sharpened = None if how.sharpened is None else str(how.sharpened).lower()
-        values: list[object] = [row.image, row.file, how.method, how.quality]
-        values += [how.mode, how.scale, sharpened, how.stops]
-        values += [getattr(row.metrics, name) for name in table.measured]
-        writer.writerow(["" if value is None else value for value in [*values, row.upscale_s, row.error]])
-    return text.getvalue()
-
-
-def table_markdown(table: FsrTable) -> str:
-    """The means as a Markdown table, the best at each scale in bold, followed by errors and the verdict."""
-    names = [
-        METRICS[name].label + (f" [{METRICS[name].unit}]" if METRICS[name].unit else "") for name in table.measured
-    ]
-    lines = [
-        f"FSR benchmark of {table.source}, means over {table.num_images} image{'s' * (table.num_images != 1)}",
-        "",
-        "| scale | method | " + " | ".join(names) + " | images | time [s] |",
-        "| --- | --- |" + " ---: |" * (len(names) + 2),
-    ]
-    for mean in table.means():
-        cells = [f"{mean.treatment.scale:g}x {mean.treatment.mode or ''}".strip(), mean.treatment.label]
-        for name in table.measured:
-            cell = format_value(name, getattr(mean.metrics, name))
-            cells.append(f"**{cell}**" if name in mean.best else cell)
-        seconds = "" if mean.upscale_s is None else f"{mean.upscale_s:.3f}"
-        lines.append("| " + " | ".join([*cells, str(mean.num_images), seconds]) + " |")
-    identical = sum(mean.num_identical for mean in table.means())
-    if identical:
-        lines += ["", f"{identical} identical to native (PSNR infinite), left out of the mean PSNR."]
-    if table.errors:
-        lines += ["", "Not measured:", *(f"- {row.error}" for row in table.errors)]
-    return "\n".join([*lines, "", table.verdict(), ""])
-
-
 def format_value(name: str, value: float | None) -> str:
-    """A metric's value with the digits that carry meaning; empty where it was not measured."""
+    """A metric's value with as many decimals as carry meaning; empty if it was not measured."""
     return "" if value is None else f"{value:.{METRICS[name].decimals}f}"
 
 

@@ -142,7 +142,7 @@ def import_upscaler(
     licence: str | None = None,
     notes: str | None = None,
 ) -> SnapshotCard:
-    """Store an upscaler's weights as the snapshot ``id`` and give its card: architecture, scale, parameters.
+    """Store an upscaler's weights as the snapshot ``id`` and return its card: architecture, scale, parameters.
 
     state_dict: of an EDSR-PyTorch or original RCAN, or of any other RGB network that spandrel recognises.
     half: store the large tensors in float16, of networks with at least half a million parameters. path: a file other
@@ -171,11 +171,11 @@ def import_upscaler(
 
 
 def load_upscaler(snapshot_id: str, *, precision: str = "auto", device: str | None = None) -> NeuralUpscaler:
-    """The network of a snapshot, ready to run; loaded once a process, and again when its file has changed.
+    """The network of a snapshot, ready to run; loaded once per process, and again when its file has changed.
 
     precision: "float32", "bfloat16", or "auto": bfloat16 where the processor has it and it costs less than 0.02 dB
     on a small probe picture.
-    device: "cpu", "cuda", None = a GPU where there is one. SnapshotError when missing, damaged or no upscaler.
+    device: "cpu", "cuda", None = a GPU if there is one. SnapshotError when missing, damaged or no upscaler.
     """
     wanted = Precision.parse(precision)
     place = torch_device(device)

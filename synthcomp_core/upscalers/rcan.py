@@ -1,6 +1,6 @@
 """RCAN's forward pass in strips: the whole image's result in a fraction of the memory, and fast on a CPU.
 
-Channel attention averages over the whole image, so independent tiles can never give the whole image's result. Here
+Channel attention averages over the whole image, so independent tiles can never yield the whole image's result. Here
 the feature maps of the whole image are kept, and only the convolutions go strip by strip, with the rows they need
 around each: between them, the averages are exact and there are no seams.
 
@@ -28,7 +28,7 @@ _ONE_RANGE = 2.0  # The mean shift's largest bias is 0.45 for pictures in [0, 1]
 
 
 class RcanForward:
-    """Callable on a (1, 3, h, w) float32 tensor in [0, 255]; gives (1, 3, h * scale, w * scale), unclipped."""
+    """Callable on a (1, 3, h, w) float32 tensor in [0, 255]; returns (1, 3, h * scale, w * scale), unclipped."""
 
     def __init__(self, model: nn.Module, *, dtype: torch.dtype, device: torch.device) -> None:
         # spandrel's class says nothing of its parts' types.

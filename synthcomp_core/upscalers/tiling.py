@@ -51,7 +51,7 @@ class TilePlan:
 def plan_tiles(width: int, height: int, *, max_pixels: int, margin: int) -> TilePlan:
     """The fewest, nearly equal tiles of at most ``max_pixels`` input pixels each, margins included.
 
-    A tile keeps at least a core of two margins (and 16 pixels) a side, even when that exceeds ``max_pixels``.
+    A tile keeps at least a core of two margins (and 16 pixels) per side, even when that exceeds ``max_pixels``.
     """
     smallest = max(2 * margin, 16)
     best = TilePlan(_spans(height, 1, margin), _spans(width, 1, margin), margin)

@@ -193,12 +193,12 @@ def _why_not(family: CodecFamily, info: IsoQuantity, target: float, search: _Sea
         end = "highest" if quality > search.qualities[len(search.qualities) // 2] else "lowest"
         return (
             f"{family.label} cannot reach {info.label} {shown(target)} on this image: "
-            f"its {end} quality, {quality}, gives {shown(search.values[quality])}."
+            f"its {end} quality, {quality}, reaches {shown(search.values[quality])}."
         )
     under = max(below, key=lambda quality: search.values[quality])
     over = min(above, key=lambda quality: search.values[quality])
     first, second = sorted((under, over))
     return (
         f"{family.label}'s whole qualities are too coarse for {info.label} {shown(target)} on this image: "
-        f"quality {first} gives {shown(search.values[first])} and {second} gives {shown(search.values[second])}."
+        f"quality {first} reaches {shown(search.values[first])} and {second} reaches {shown(search.values[second])}."
     )

@@ -12,6 +12,8 @@ from synthcomp_core.cli import main
 from synthcomp_core.images import read_image, write_png
 from synthcomp_core.metrics import measure
 from tests.pages.conftest import frame
+from tests.tiny_codecs import make_codecs
+from tests.upscalers.random_rcan import save_random_rcan
 
 
 @pytest.fixture
@@ -118,3 +120,22 @@ def test_list_names_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb, "--help"]) == 0
     assert "Usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:9"])
+def test_an_unknown_device_of_a_learned_codec_is_refused_in_one_sentence(
+    device: str, reference: Path, tmp_path: Path, artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_codecs(("mbt2018-q4-mse-games",))
+    codec = ["--codec", "mbt2018-q4-mse-games", "--device", device]
+    assert main(["encode", str(reference), str(tmp_path / "out.scb"), *codec]) == 1
+    assert f"Device {device!r} is not available on this machine" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out.scb").exists()
+
+
+def test_list_names_every_upscaler_once(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_random_rcan("rcan-x2-games", scale=2)
+    save_random_rcan("rcan-x2-games-coded", scale=2)
+    assert main(["list"]) == 0
+    ids = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert ids.count("rcan") == 1 and "rcan-x2-games" not in ids and ids.count("rcan-x2-games-coded") == 1

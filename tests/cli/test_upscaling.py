@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_fsr_on_a_folder_prints_the_table_and_writes_the_csv(
     fill_with_samples(tmp_path / "samples", 1)
     assert main(["fsr", str(tmp_path / "samples"), "--csv", str(tmp_path / "fsr.csv")]) == 0
     printed = capsys.readouterr().out
-    assert "punish sharpening" in printed and "FSR 1, sharpened" in printed
+    assert "penalise sharpening" in printed and "FSR 1, sharpened" in printed
     with (tmp_path / "fsr.csv").open(encoding="utf-8") as file:
         assert [row["quality"] for row in csv.DictReader(file)] == ["q2", "q3", "q4", "q5"] * 2
 
@@ -135,3 +136,27 @@ def test_bench_upscale_prints_the_ratio(capsys: pytest.CaptureFixture[str]) -> N
     call = ["bench", "upscale", "--method", "rcan-compact", "--against", "float32-contiguous", "--size", "32x24"]
     assert main(call) == 0
     assert "dB from it" in capsys.readouterr().out
+
+
+def test_a_curve_of_samples_is_refused_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive = tmp_path / "samples.zip"
+    fill_with_samples(tmp_path / "samples")
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in (tmp_path / "samples").iterdir():
+            opened.write(path, path.name)
+    for source in (archive, tmp_path / "samples"):
+        assert main(["fsr", str(source), "--curve", "2"]) == 1
+        message = capsys.readouterr().err
+        assert f"--curve needs an image to downscale; {source.name} holds samples" in " ".join(message.split())
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:9", "xpu", "cpu:x"])
+def test_an_unknown_device_is_refused_in_one_sentence(
+    device: str, image: Path, artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import_upscaler(bilinear_rcan(2).state_dict(), id="rcan-x2-games")
+    out = str(image.with_name("out.png"))
+    assert main(["upscale", str(image), out, "--method", "rcan", "--scale", "2", "--device", device]) == 1
+    message = " ".join(capsys.readouterr().err.split())
+    assert f"Device {device!r} is not available on this machine: use one of cpu" in message
+    assert "Traceback" not in message

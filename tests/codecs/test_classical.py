@@ -157,7 +157,7 @@ def test_lossless_codecs_lose_nothing_and_take_any_view(codec_id: str) -> None:
 def test_the_longest_side_works_and_one_more_is_refused_in_a_sentence(codec_id: str, limit: int) -> None:
     codec = parse_classical(codec_id)
     assert codec.decode(codec.encode(smooth(1, limit))).shape == (1, limit, 3)
-    with pytest.raises(ImageError, match=f"at most {limit} pixels a side, this image is {limit + 1} x 1"):
+    with pytest.raises(ImageError, match=f"at most {limit} pixels per side, this image is {limit + 1} x 1"):
         codec.encode(smooth(1, limit + 1))
 
 

@@ -204,3 +204,14 @@ def test_conversion_halves_with_the_products_bicubic_and_goes_on_where_it_stoppe
     whole = io.BytesIO()
     whole.write((out / "03.png").read_bytes())
     assert np.array_equal(read_image(whole.getvalue()).image, half)
+
+
+@pytest.mark.parametrize("name", ["My Frames", "../escaped", ".hidden", "a/b", "", "x" * 81])
+def test_a_name_that_cannot_be_a_folder_is_refused_as_a_data_set_s(name: str, tmp_path: Path, artifacts: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(png_bytes(picture(1)))
+    with pytest.raises(SynthcompError, match=r"The data set's name .* is not usable as a name") as caught:
+        datasets.fetch(str(folder), name=name)
+    assert "snapshot" not in str(caught.value)
+    assert not list(artifacts.rglob("*.png"))

@@ -62,7 +62,7 @@ def test_an_unreachable_target_is_said_to_be_out_of_reach(image: np.ndarray) -> 
     assert str(most.variant) == "jpeg-q100"
     assert most.why_not is not None
     assert "cannot reach PSNR 99.00 dB" in most.why_not
-    assert f"quality, 100, gives {most.value:,.2f} dB" in most.why_not
+    assert f"quality, 100, reaches {most.value:,.2f} dB" in most.why_not
     least = match(image, Variant("jpeg-q5"), "bytes", 10)
     assert least.why_not is not None
     assert "lowest quality" in least.why_not
@@ -78,7 +78,7 @@ def test_too_coarse_steps_are_named_with_both_neighbours(image: np.ndarray) -> N
     ]
     assert inside
     assert "too coarse" in str(inside[0].why_not)
-    assert "gives" in str(inside[0].why_not)
+    assert "reaches" in str(inside[0].why_not)
 
 
 def test_losslessness_is_matched_by_losslessness_only(image: np.ndarray) -> None:

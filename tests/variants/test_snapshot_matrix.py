@@ -75,7 +75,7 @@ def test_no_snapshot_and_an_unknown_model_are_said_so(artifacts: Path) -> None:
     with pytest.raises(SynthcompError, match="There is no codec snapshot named like"):
         all_axes()
     write_card(artifacts, "mbt2018-q4-mse-games")
-    with pytest.raises(SynthcompError, match="no snapshot of the model 'x'; at hand: mbt2018"):
+    with pytest.raises(SynthcompError, match="no snapshot of the model 'x'; installed: mbt2018"):
         all_axes("x")
     with pytest.raises(SynthcompError, match="CODEC@xSCALE-UPSCALER"):
         matrix_cells(MatrixAxes("mbt2018", (4,), ("mse",), ("games",), ("magic",)))

@@ -208,7 +208,7 @@ def _alternate(
 
 
 def float_code_length_bits(model: Any, z: Units | None, y: Units) -> float:
-    """Ideal code length in bits that CompressAI's float ``model`` gives decoded latents (integer units of 2^-16).
+    """Ideal code length in bits of decoded latents under CompressAI's float ``model`` (integer units of 2^-16).
 
     The sum of -log2 of its likelihoods for z and y, with its context model fed the decoded y.
     """

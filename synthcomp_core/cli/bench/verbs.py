@@ -57,7 +57,7 @@ def upscale(
     method: Annotated[str, typer.Option(help="Upscaler id, or rcan-full / rcan-compact with random weights.")] = "fsr1",
     against: Annotated[str, typer.Option(help="pillow (its bicubic resize) or float32-contiguous.")] = "pillow",
     size: Size = None,
-    scale: Annotated[int, typer.Option(help="Enlargement a side.")] = 2,
+    scale: Annotated[int, typer.Option(help="Enlargement per side.")] = 2,
     repeats: Annotated[int | None, typer.Option(help="Interleaved runs; medians are printed.")] = None,
     precision: Precision = "auto",
     json: AsJson = False,
@@ -145,7 +145,7 @@ def batch(
     repeats: Annotated[int, typer.Option(min=1, help="Alternating runs; medians are printed.")] = 1,
     json: AsJson = False,
 ) -> None:
-    """Local batch workers against one: a plan of 48 tasks, one thread a worker, start of the workers included.
+    """Local batch workers against one: a plan of 48 tasks, one thread per worker, start of the workers included.
 
     Example: python -m synthcomp_core bench batch --workers 2
     """

@@ -27,7 +27,7 @@ _REACH = 2  # of the 5x5 mask
 _LAG = 3  # A row may start three columns behind the row above.
 
 Panels = NDArray[np.float32]  # (panels, inputs, 8): see tile_kernel.py
-# (positions, parameters) -> latents. positions: the slice of the flattened (H W) latents at hand; parameters: (n, 2 M)
+# (positions, parameters) -> latents. positions: a slice of the flattened (H W) latents; parameters: (n, 2 M)
 # float64 units, scales then means; latents: (n, M) float64 units.
 Exchange = Callable[[slice, NDArray[np.float64]], NDArray[np.float64]]
 
@@ -88,8 +88,8 @@ def _panelled(weight: Tensor, bias: Tensor | None) -> tuple[Panels, NDArray[np.f
 def walk(model: ContextModel, hyper: Tensor, exchange: Exchange, on_progress: OnProgress) -> NDArray[np.float64]:
     """Visit all latents in wavefront order and return them, (H, W, M) float64 units.
 
-    hyper: (H, W, 2 M) activations of h_s. At every step ``exchange`` gets the parameters of the latents at hand and
-    gives their values: an encoder quantises and codes them, a decoder decodes them.
+    hyper: (H, W, 2 M) activations of h_s. At every step ``exchange`` gets the parameters of the current latents and
+    returns their values: an encoder quantises and codes them, a decoder decodes them.
     """
     height, width, inputs = hyper.shape
     canvas = np.zeros((height + _REACH, width + 2 * _REACH, model.channels))

@@ -2,7 +2,7 @@
 
 Activations are integers in units of 2^-16, held in float64 and clamped to +-2^28 units (+-4096). Weights are integers
 times a power of two, 2^-k, one k a layer: as large as exactness allows, 16 to 20 bits for trained models. A layer's sum
-of products is then a sum of integers times 2^-k, and k is such that, with the weights at hand, no sum can reach 2^53 of
+of products is then a sum of integers times 2^-k, and k is such that, with the given weights, no sum can reach 2^53 of
 them: every partial sum is exact in float64 in any order, with or without fused multiply-add. What follows is one
 correctly rounded operation on each value after the other: clamp, round half to even, and for a leaky ReLU a product
 with 5243 / 2^19 (exact: 28 + 13 bits), rounded again.

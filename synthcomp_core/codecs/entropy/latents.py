@@ -80,7 +80,7 @@ def canonical_bytes(latents: Units) -> bytes:
 def encode_latents(
     model: EntropyModel, y: NDArray[np.float32], z: NDArray[np.float32] | None, *, on_progress: OnProgress
 ) -> CodedLatents:
-    """Code y (rows, columns, M) and z (rows, columns, N), plain latents as the analysis transforms give them."""
+    """Code y (rows, columns, M) and z (rows, columns, N), plain latents as the analysis transforms return them."""
     height, width, channels = y.shape
     encoder = SymbolEncoder()
     if model.h_s is None or z is None:

@@ -59,7 +59,7 @@ def derive_prior(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     edges = torch.arange(-_SEARCH, _SEARCH + 2, dtype=torch.float64) - 0.5
     logits = _logits(tensors, edges[None, :] + medians[:, None] / UNIT)
     if not bool(torch.isfinite(logits).all()):
-        raise SnapshotError("The entropy bottleneck gives no finite density; the checkpoint is not usable.")
+        raise SnapshotError("The entropy bottleneck has no finite density, so the checkpoint is not usable.")
     below, above = torch.sigmoid(logits), torch.sigmoid(-logits)
     # The smaller of the two tails keeps its precision (CompressAI subtracts them with the same care).
     masses = torch.where(logits[:, :-1] > 0, above[:, :-1] - above[:, 1:], below[:, 1:] - below[:, :-1]).clamp_(min=0)

@@ -4,7 +4,7 @@ A predicted scale becomes one of ``LEVELS`` log-spaced scales. For each level th
 [q - 1/2, q + 1/2] (Balle 2018, equation 6), is a table of integer counts that sum to 2^24 with every count at least 1.
 
 The tables are computed, not stored. Only IEEE additions, multiplications, divisions, square roots and roundings of
-float64 take part, each in a numpy operation of its own; these are correctly rounded on every machine, unlike ``erf``
+float64 take part, each in a separate numpy operation; these are correctly rounded on every machine, unlike ``erf``
 and ``exp`` of a maths library. ``TABLES_SHA256`` says what must come out.
 """
 
@@ -35,7 +35,7 @@ SYMBOL_LIMIT = ESCAPE_OFFSET - 1
 # Tables come in few widths, so that the symbols of many levels are coded in one call. From -K to K bins, and escape.
 HALF_WIDTHS = (4, 16, 40, 104)
 _TAIL_SIGMAS = 6.3  # 2 Q(6.3) < 2^-31: beyond it nothing is left of 2^24 counts.
-_WIDE_SCALE = 16.0  # Above it a bin holds 2^b symbols, told apart by b equally likely bits (cost under 0.001 bit).
+_WIDE_SCALE = 16.0  # Above it a bin holds 2^b symbols, distinguished by b equally likely bits (cost under 0.001 bit).
 
 TABLES_SHA256 = "d8270f541cfbcbbef4d79c2c205020b498e3a813ad2f2970aa589fc7c8f8926d"
 
@@ -69,7 +69,7 @@ class ScaleTables:
 
 @functools.cache
 def scale_tables() -> ScaleTables:
-    """The tables, computed once a process; SynthcompError when this machine's arithmetic gives other ones."""
+    """The tables, computed once per process; SynthcompError when this machine's arithmetic yields other ones."""
     scales = _level_scales()
     thresholds = np.rint(np.sqrt(scales[:-1] * scales[1:]) * 2.0**SCALE_BITS).astype(np.int64)
     shifts = np.zeros(LEVELS, np.int64)

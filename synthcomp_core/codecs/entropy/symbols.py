@@ -20,7 +20,7 @@ Symbols = NDArray[np.int32]
 
 
 class SymbolEncoder:
-    """Collects symbols and gives their code."""
+    """Collects symbols and returns their code."""
 
     def __init__(self) -> None:
         self._coder = constriction.stream.queue.RangeEncoder()

@@ -27,7 +27,7 @@ Layer = Callable[[Tensor], Tensor]
 Latents = NDArray[np.float32]  # (rows, columns, channels)
 _GDN_BLOCK = 512  # positions
 _PIXEL_ROWS = 16
-_STRIP_PIXELS = 4_500_000  # A strip takes about 500 bytes a pixel at N = 192 in float32.
+_STRIP_PIXELS = 4_500_000  # A strip takes about 500 bytes per pixel at N = 192 in float32.
 _GDN_PEDESTAL = 2.0**-36  # CompressAI's NonNegativeParametrizer: reparam_offset 2^-18, squared.
 _GDN_BETA_MIN = 1e-6
 
