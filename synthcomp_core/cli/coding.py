@@ -151,7 +151,7 @@ def render_(
         evaluation = evaluate(
             loaded.image,
             parsed,
-            dataset=image.parent.name,
+            dataset=image.resolve().parent.name,
             image_name=image.name,
             metrics=metric_names(with_ssimulacra2=with_ssimulacra2),
             precision=precision,

@@ -75,7 +75,7 @@ def figure(
     reference = read_image(image)
     for wanted in crops:
         wanted.of(reference.image)
-    cells = _cells(reference.image, variants, request, dataset=image.parent.name, name=image.name)
+    cells = _cells(reference.image, variants, request, dataset=image.resolve().parent.name, name=image.name)
     if not crops:
         request = _with_worst_crop(request, reference.image, cells, crop_side)
     content = figure_content(reference.image, image.name, request, cells)
