@@ -1,4 +1,4 @@
-"""Runs: every batch run and training, where it stands, what failed, and how to do it again."""
+"""Runs: every batch run and training, its progress, what failed, and how to repeat or resume it."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from synthcomp_core.ui.widgets.entry import enter_through_app
 
 enter_through_app()
 st.title("Runs", anchor=False)
-st.caption("Batch runs and trainings below artifacts/runs. This page only reads their files and refreshes by itself.")
+st.caption("Batch runs and trainings below artifacts/runs. This page only reads their files, and refreshes by itself.")
 
 name = pick_run()
 if name is not None:

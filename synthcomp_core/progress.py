@@ -28,11 +28,13 @@ def span(on_progress: OnProgress, start: float, stop: float) -> OnProgress:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: "40 s", "12 min", "3.5 h".
+    """Seconds as people say them: "40 s", "12 min", "3.5 h", "3 days".
 
     >>> duration(40), duration(750), duration(12600)
     ('40 s', '12 min', '3.5 h')
     """
     if seconds < 60:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthcomp_core.batch.plan import SlurmSettings
-from synthcomp_core.batch.worker import THREAD_VARIABLES, WorkerSettings, settle
+from synthcomp_core.batch.worker import THREAD_VARIABLES, WorkerSettings, apply_settings
 from synthcomp_core.errors import PlanError, SynthcompError
+from synthcomp_core.runtime import usable_cores
 from synthcomp_core.storage import PROJECT_ROOT, artifacts_dir
 
 if TYPE_CHECKING:
@@ -25,8 +26,11 @@ _WORKER_BYTES = 3 * 2**30  # A learned codec of official size on a 1080p image, 
 
 @dataclass(frozen=True)
 class Workers:
-    """Where to work: ``count`` local processes of ``threads`` each (None = by cores and memory), a running scheduler's
-    ``address`` such as tcp://10.0.0.1:8786, or Slurm jobs."""
+    """Where to work: local processes, a running scheduler, or Slurm jobs.
+
+    count: local processes of ``threads`` each (None = by cores and memory). address: of the scheduler, such as
+    tcp://10.0.0.1:8786.
+    """
 
     count: int | None = None
     threads: int | None = None
@@ -44,7 +48,7 @@ class LocalShare:
 
 def local_share(workers: Workers) -> LocalShare:
     """Processes and their threads that keep this machine's cores busy once and fit into its memory."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     processes = workers.count or max(1, min(cores, memory // _WORKER_BYTES))
     return LocalShare(processes, workers.threads or max(1, cores // processes))
@@ -52,28 +56,28 @@ def local_share(workers: Workers) -> LocalShare:
 
 @contextmanager
 def connect(workers: Workers) -> Iterator[Client]:
-    """A Dask client whose workers are told where artifacts lie and how many threads to use, until the block ends.
+    """A Dask client, until the block ends, whose workers know where artifacts lie and how many threads to use.
 
     PlanError when the scheduler does not answer, or its workers cannot import this project.
     """
-    # A worker that dies is told by the runner in its own words; Dask's log would break into the progress bar.
+    # The runner reports a worker's death in its own words; Dask's log would break into the progress bar.
     for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if workers.address is not None:
         with _connected(workers.address) as client:
             _check_imports(client)
-            _settle_all(client, WorkerSettings(str(artifacts_dir().resolve()), workers.threads))
+            _set_up_all(client, WorkerSettings(str(artifacts_dir().resolve()), workers.threads))
             yield client
     elif workers.slurm is not None:
         with slurm_cluster(workers.slurm) as cluster, _connected(cluster) as client:
             cluster.scale(jobs=workers.slurm.jobs)
             threads = workers.slurm.cores // workers.slurm.processes
-            _settle_all(client, WorkerSettings(str(artifacts_dir().resolve()), threads))
+            _set_up_all(client, WorkerSettings(str(artifacts_dir().resolve()), threads))
             yield client
     else:
         share = local_share(workers)
         with _local_cluster(share) as cluster, _connected(cluster) as client:
-            _settle_all(client, WorkerSettings(str(artifacts_dir().resolve()), share.threads, shielded=True))
+            _set_up_all(client, WorkerSettings(str(artifacts_dir().resolve()), share.threads, shielded=True))
             yield client
 
 
@@ -131,7 +135,7 @@ def slurm_cluster(settings: SlurmSettings) -> SLURMCluster:
         job_extra_directives=list(settings.directives),
         job_script_prologue=prologue,
         python=sys.executable,
-        # Said twice, the last counts: torch uses the threads, and a worker takes one task at a time.
+        # Overrides what dask-jobqueue derives from the cores: a worker takes one task at a time, torch all threads.
         worker_extra_args=["--nthreads", "1"],
         scheduler_options={"dashboard_address": "127.0.0.1:0"},
     )
@@ -146,7 +150,7 @@ def _connected(target: Any) -> Iterator[Client]:
     except (OSError, TimeoutError, ValueError) as error:
         raise PlanError(
             f"No Dask scheduler answers at {target} ({error}); start one with "
-            "`python -m distributed.cli.dask_scheduler` and give its tcp:// address."
+            "`python -m distributed.cli.dask_scheduler` and pass its tcp:// address."
         ) from error
     try:
         yield client
@@ -155,26 +159,26 @@ def _connected(target: Any) -> Iterator[Client]:
 
 
 def _close(held: Client | LocalCluster) -> None:
-    """Close a client or a local cluster; on a machine too busy to answer in time, the workers end with this process.
+    """Close a client or a local cluster; workers that do not answer in time, on a busy machine, end with this process.
 
-    All rows are written by then: a slow goodbye must not make a finished run look failed.
+    All rows are written by then: a slow shutdown must not make a finished run look failed.
     """
     with suppress(TimeoutError):
         held.close()
 
 
-def _settle_all(client: Client, settings: WorkerSettings) -> None:
+def _set_up_all(client: Client, settings: WorkerSettings) -> None:
     from distributed import WorkerPlugin
 
-    class Settle(WorkerPlugin):
-        """Settles every worker, also those that join or restart later."""
+    class SetUp(WorkerPlugin):
+        """Applies the settings on every worker, also on those that join or restart later."""
 
         name = "synthcomp-settings"
 
         def setup(self, worker: Any) -> None:
-            settle(settings)
+            apply_settings(settings)
 
-    client.register_plugin(Settle())
+    client.register_plugin(SetUp())
 
 
 def _check_imports(client: Client) -> None:

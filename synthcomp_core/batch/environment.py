@@ -1,65 +1,43 @@
-"""run.json: what a run was made with - versions, machine, snapshots, plan and command."""
+"""What a batch run is made with: machine, versions, snapshots, images, plan and command."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
-import os
-import platform
-import socket
-import time
 from collections.abc import Iterable
-from pathlib import Path
 
-import synthcomp_core
 from synthcomp_core.batch.cluster import Workers, local_share
-from synthcomp_core.batch.plan import Plan, codec_snapshot, upscaler_snapshot
-from synthcomp_core.batch.status import PLAN_COPY, RUN_JSON
+from synthcomp_core.batch.plan import Plan
 from synthcomp_core.batch.tasks import Task
-from synthcomp_core.codecs.classical import FAMILIES
-from synthcomp_core.storage import write_text
+from synthcomp_core.codecs import FAMILIES, CodecId
+from synthcomp_core.library.run_record import RunKind, RunRecord, machine_facts, package_versions
+from synthcomp_core.variants.snapshots_of import snapshots_of
 
 _PACKAGES = ("torch", "compressai", "numpy", "pillow", "imagecodecs", "constriction", "flip-evaluator", "dask")
 
 
-def write_run_json(folder: Path, plan: Plan, tasks: Iterable[Task], workers: Workers, command: str) -> None:
-    """Write run.json into a run folder: all that the rows depend on beside the images."""
+def batch_record(plan: Plan, tasks: Iterable[Task], workers: Workers, command: str) -> RunRecord:
+    """All that the rows of a run depend on, its images by their hashes."""
     tasks = list(tasks)
-    cards = {card.id: card.sha256 for card in map(codec_snapshot, plan.variants) if card is not None}
-    cards |= {card.id: card.sha256 for card in map(upscaler_snapshot, plan.variants) if card is not None}
-    families = sorted({variant.codec.partition("-q")[0] for variant in plan.variants} & set(FAMILIES))
-    content = {
-        "kind": "batch run",
-        "name": plan.name,
-        "command": command,
-        "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "machine": {
-            "host": socket.gethostname(),
-            "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
-            "workers": _described(workers),
+    used = {CodecId.family_of(variant.codec) for variant in plan.variants}
+    families = [family for name, family in FAMILIES.items() if name in used]
+    return RunRecord(
+        kind=RunKind.BATCH,
+        name=plan.name,
+        command=command,
+        plan_file=str(plan.path),
+        machine={**machine_facts(), "workers": _described(workers)},
+        versions={**package_versions(_PACKAGES), **{family.label: family.encoder for family in families}},
+        snapshots={card.id: card.sha256 for variant in plan.variants for card in snapshots_of(variant)},
+        details={
+            "datasets": {
+                dataset.name: {
+                    "folder": str(dataset.root),
+                    "images": {task.image.name: task.image_sha256 for task in tasks if task.dataset == dataset.name},
+                }
+                for dataset in plan.datasets
+            },
+            "tasks": len(tasks),
         },
-        "versions": {
-            "synthcomp": synthcomp_core.__version__,
-            "python": platform.python_version(),
-            **{name: _version(name) for name in _PACKAGES},
-            **{FAMILIES[name].label: FAMILIES[name].encoder for name in families},
-        },
-        "snapshots": cards,
-        "datasets": {
-            dataset.name: {
-                "folder": str(dataset.folder),
-                "images": {task.image.name: task.image_sha256 for task in tasks if task.dataset == dataset.name},
-            }
-            for dataset in plan.datasets
-        },
-        "plan": PLAN_COPY,
-        "plan_file": str(plan.path),
-        "tasks": len(tasks),
-    }
-    write_text(folder / RUN_JSON, json.dumps(content, indent=1))
+    )
 
 
 def _described(workers: Workers) -> str:
@@ -69,20 +47,3 @@ def _described(workers: Workers) -> str:
         return f"Slurm, {workers.slurm.jobs} jobs of {workers.slurm.processes} processes"
     share = local_share(workers)
     return f"{share.processes} local, {share.threads} threads each"
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # Not Linux; the platform's own word has to do.
-    return platform.processor() or platform.machine()

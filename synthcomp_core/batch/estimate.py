@@ -1,4 +1,4 @@
-"""What a run will take, before it starts: seconds from what was measured so far, bytes from typical rates."""
+"""What a run will take: seconds from what was measured so far or typical speeds, bytes from typical rates."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from functools import cache
 
 from synthcomp_core.batch.journal import Entry
-from synthcomp_core.batch.plan import codec_snapshot, upscaler_snapshot
 from synthcomp_core.batch.tasks import MEASURE, Task
-from synthcomp_core.codecs.classical import FAMILIES
+from synthcomp_core.codecs import CodecId
 from synthcomp_core.variants import Variant
+from synthcomp_core.variants.snapshots_of import codec_snapshot, upscaler_snapshot
 
-# Core seconds a coded megapixel for encoding and decoding, measured on a bundled frame of 960x540 with one thread.
+# Core seconds per coded megapixel for encoding and decoding, measured on a bundled frame of 960x540 with one thread.
 _CODING_S = {"jpeg": 0.013, "webp": 0.13, "avif": 0.46, "jxl": 0.56, "jpeg2000": 0.15, "png": 0.35, "none": 0.001}
 _LEARNED_S, _LEARNED_N = 1.3, 64  # mbt2018 of 64 channels; the transforms' cost grows with their square.
 _FSR_S, _INTERPOLATION_S = 0.09, 0.03
 _NETWORK_S, _NETWORK_PARAMETERS = 2.0, 600_000  # The bundled RCAN; the cost grows with the weights.
-# Core seconds a megapixel of the reference, for the metrics that are computed together.
+# Core seconds per megapixel of the reference, for the metrics that are computed together.
 _METRIC_S = {
     ("psnr_rgb",): 0.003,
     ("psnr_y",): 0.004,
@@ -27,16 +27,18 @@ _METRIC_S = {
     ("ssimulacra2",): 1.4,
 }
 _READING_S = 0.05
-_PNG_S, _PNG_BYTES = 0.28, 0.95e6  # A megapixel of a decoded game frame.
-# Bits a coded pixel, roughly the middle of a codec's range.
+_PNG_S, _PNG_BYTES = 0.28, 0.95e6  # Per megapixel of a decoded game frame.
+# Bits per coded pixel, roughly the middle of a codec's range.
 _BITS = {"none": 24.0, "png": 7.6}
-_LOSSY_BITS = 0.8
+_LOSSY_BITS, _LEARNED_BITS = 0.8, 0.5
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is still to come. seconds: of one worker at work alone; num_bytes: of files kept; megapixels: to go
-    through. measured: the share of tasks whose time comes from tasks of the same variant done before."""
+    """What is still to come. seconds: of one worker alone; num_bytes: of files kept; megapixels: of references.
+
+    measured: the share of tasks whose time comes from finished tasks of the same variant.
+    """
 
     seconds: float
     num_bytes: float
@@ -45,10 +47,10 @@ class Estimate:
 
 
 def estimate(tasks: Iterable[Task], entries: Iterable[Entry]) -> Estimate:
-    """Time and disk that tasks take; tasks of a variant already in the run's entries go by their measured times."""
+    """Time and disk space that tasks take, by the times of earlier tasks of the same variant, if any."""
     known = _known_rates(entries)
     tasks = list(tasks)
-    rates = [known.get(task.variant) if task.previous is None else None for task in tasks]
+    rates = [known.get(str(task.variant)) if task.previous is None else None for task in tasks]
     costs = [
         task_cost_s(task) if rate is None else rate * task.pixels / 1e6 for task, rate in zip(tasks, rates, strict=True)
     ]
@@ -61,7 +63,7 @@ def estimate(tasks: Iterable[Task], entries: Iterable[Entry]) -> Estimate:
 
 
 def task_cost_s(task: Task) -> float:
-    """Seconds that a task takes, roughly; good for weighing tasks against each other."""
+    """Roughly the seconds that a task takes; good enough to weigh tasks against each other."""
     megapixels = max(task.pixels, 1) / 1e6
     metrics = sum(cost * (1.0 if len(set(names) & set(task.metrics)) else 0.0) for names, cost in _METRIC_S.items())
     if task.kind == MEASURE or task.previous is not None:
@@ -70,12 +72,11 @@ def task_cost_s(task: Task) -> float:
 
 
 @cache  # Asked for every task, and the snapshots' cards are files.
-def _rendering_s(variant_id: str) -> float:
-    """Core seconds a megapixel of the reference that a variant takes."""
-    variant = Variant.parse(variant_id)
+def _rendering_s(variant: Variant) -> float:
+    """Core seconds that a variant takes per megapixel of the reference."""
     card = codec_snapshot(variant)
     if card is None:
-        coding_s = _CODING_S.get(variant.codec.partition("-q")[0], _LEARNED_S)
+        coding_s = _CODING_S.get(CodecId.family_of(variant.codec), _LEARNED_S)
     else:
         coding_s = _LEARNED_S * ((card.N or _LEARNED_N) / _LEARNED_N) ** 2
     return coding_s / (variant.scale or 1.0) ** 2 + _upscaling_s(variant)
@@ -95,16 +96,16 @@ def _upscaling_s(variant: Variant) -> float:
 def _kept_bytes(task: Task) -> float:
     if task.kind == MEASURE:
         return 0.0
-    variant = Variant.parse(task.variant)
-    family = variant.codec.partition("-q")[0]
-    bits = _BITS.get(family, _LOSSY_BITS if family in FAMILIES else 0.5) / (variant.scale or 1.0) ** 2
+    codec = task.variant.codec_id
+    bits = _LEARNED_BITS if codec.is_learned else _BITS.get(codec.family, _LOSSY_BITS)
+    bits /= (task.variant.scale or 1.0) ** 2
     megapixels = task.pixels / 1e6
     rendering = _PNG_BYTES * megapixels if task.rendering else 0.0
     return rendering + (bits / 8 * task.pixels if task.bitstream else 0.0)
 
 
 def _known_rates(entries: Iterable[Entry]) -> dict[str, float]:
-    """Seconds a megapixel of each variant that was carried out before."""
+    """Seconds per megapixel of each variant that was carried out before."""
     sums: dict[str, tuple[float, float]] = {}
     for entry in entries:
         row = entry.row

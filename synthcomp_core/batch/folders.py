@@ -1,4 +1,4 @@
-"""Where the files of a run lie, in its own layout or the thesis's, and variants read off the thesis's folder names."""
+"""Where a run's files lie, in its own layout or the thesis's, and the thesis's folder names read as variants."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcomp_core.codecs.classical import FAMILIES
+from synthcomp_core.batch.plan import Layout
+from synthcomp_core.codecs import FAMILIES, CodecId
 from synthcomp_core.errors import PlanError
-from synthcomp_core.library.snapshots import find_snapshot
+from synthcomp_core.library.snapshots import Distortion, find_snapshot
 from synthcomp_core.variants import Variant
 
 RENDERINGS, BITSTREAMS = "renderings", "bitstreams"
-_SUFFIXES = {"jpeg": ".jpg", "jpeg2000": ".jp2", "none": ".ppm"}
-_SHORT_DISTORTION = {"mse": "mse", "ms-ssim": "msssim"}
 _THESIS_FOLDER = re.compile(
     r"(?P<codec>[a-z0-9-]+?)_q(?P<quality>\d+)(?:_(?P<distortion>mse|msssim))?"
     r"_(?:fullres|x(?P<scale>\d+(?:\.\d+)?)res_supersampled)"
@@ -22,8 +21,8 @@ _THESIS_UNCODED = "bicubic_supersampled"
 _SR_SUFFIX = re.compile(r"_x\d+(?:\.\d+)?_SR$")
 
 
-def rendering_path(run: Path, layout: str, dataset: str, variant: Variant, image_name: str) -> Path:
-    """The PNG of a variant's final image of one image of a data set, inside a run's folder."""
+def rendering_path(run: Path, layout: Layout, dataset: str, variant: Variant, image_name: str) -> Path:
+    """The PNG of a variant's final image, for one image of a data set, inside a run's folder."""
     folder = run / RENDERINGS / dataset
     if layout == "thesis":
         suffix = "" if variant.scale is None else f"_x{variant.scale:g}_SR"
@@ -31,16 +30,10 @@ def rendering_path(run: Path, layout: str, dataset: str, variant: Variant, image
     return folder / str(variant) / f"{Path(image_name).stem}.png"
 
 
-def bitstream_path(run: Path, layout: str, dataset: str, variant: Variant, image_name: str) -> Path:
-    """The bitstream of one image through a variant, inside a run's folder; its suffix is the codec's own."""
+def bitstream_path(run: Path, layout: Layout, dataset: str, variant: Variant, image_name: str) -> Path:
+    """The bitstream of one image through a variant, inside a run's folder, with the codec's own suffix."""
     folder = thesis_folder(variant) if layout == "thesis" else str(variant)
-    return run / BITSTREAMS / dataset / folder / f"{Path(image_name).stem}{bitstream_suffix(variant.codec)}"
-
-
-def bitstream_suffix(codec_id: str) -> str:
-    """The file suffix of a codec's bitstreams, with its dot."""
-    family = codec_id.partition("-q")[0]
-    return _SUFFIXES.get(family, f".{family}") if family in FAMILIES else ".scb"
+    return run / BITSTREAMS / dataset / folder / f"{Path(image_name).stem}{variant.codec_id.suffix}"
 
 
 def thesis_folder(variant: Variant) -> str:
@@ -50,17 +43,17 @@ def thesis_folder(variant: Variant) -> str:
     """
     if variant.codec == "none" and variant.scale == 2:
         return _THESIS_UNCODED
-    family, _, quality = variant.codec.partition("-q")
-    if family in FAMILIES:
-        codec = f"{family}_q{quality or 0}"
-    else:
+    codec_id = variant.codec_id
+    if codec_id.is_learned:
         card = find_snapshot(variant.codec)
-        distortion = _SHORT_DISTORTION.get(card.distortion or "", card.distortion or "mse")
+        distortion = Distortion.parse(card.distortion or Distortion.MSE).short
         codec = f"{card.architecture}_q{card.quality or 0}_{distortion}"
+    else:
+        codec = f"{codec_id.family}_q{codec_id.quality or 0}"
     return f"{codec}_fullres" if variant.scale is None else f"{codec}_x{variant.scale:g}res_supersampled"
 
 
-def check_layout(layout: str, variants: tuple[Variant, ...]) -> None:
+def check_layout(layout: Layout, variants: tuple[Variant, ...]) -> None:
     """PlanError when two variants would share a folder: the thesis's names leave out training set and upscaler."""
     if layout != "thesis":
         return
@@ -76,7 +69,7 @@ def check_layout(layout: str, variants: tuple[Variant, ...]) -> None:
 
 @dataclass(frozen=True)
 class ThesisFolder:
-    """A folder of renderings in the thesis's layout, and the variant that its name tells."""
+    """A folder of renderings in the thesis's layout, and the variant that its name stands for."""
 
     folder: Path
     variant: Variant
@@ -101,7 +94,7 @@ def thesis_folders(parent: Path, trained_on: str | None) -> list[ThesisFolder]:
 
 
 def thesis_variant(folder_name: str, trained_on: str | None) -> Variant | None:
-    """The variant that a thesis folder's name tells, or None when it is not named so."""
+    """The variant that a folder's name stands for in the thesis, or None for any other name."""
     if folder_name == _THESIS_UNCODED:
         return Variant("none", 2.0, "rcan")
     match = _THESIS_FOLDER.fullmatch(folder_name)
@@ -109,7 +102,7 @@ def thesis_variant(folder_name: str, trained_on: str | None) -> Variant | None:
         return None
     family, scale = match["codec"], match["scale"]
     if family in FAMILIES:
-        codec = family if FAMILIES[family].qualities is None else f"{family}-q{match['quality']}"
+        codec = str(CodecId(family, None if FAMILIES[family].qualities is None else int(match["quality"])))
     else:
         parts = [family, f"q{match['quality']}", match["distortion"], trained_on]
         codec = "-".join(part for part in parts if part)

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcomp_core.batch.journal import JOURNAL, Entry, read_journal
-from synthcomp_core.batch.plan import codec_snapshot, upscaler_snapshot
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, read_image
-from synthcomp_core.results.table import ResultRow
-from synthcomp_core.storage import artifacts_dir
+from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.storage import runs_dir
 from synthcomp_core.variants import Rendering, Variant
+from synthcomp_core.variants.snapshots_of import weights_of
 
 
 @dataclass(frozen=True)
 class KeptRendering:
-    """One finished task of a run whose picture was kept. bitstream: None when that was not."""
+    """One finished task of a run that kept its image. bitstream: None when that was not kept."""
 
     run: str
     row: ResultRow
@@ -25,19 +25,14 @@ class KeptRendering:
     bitstream: Path | None
 
 
-def runs_dir() -> Path:
-    """The folder that holds the runs."""
-    return artifacts_dir() / "runs"
-
-
 def journal_paths() -> list[Path]:
-    """The journals of all runs, the one written last first."""
+    """The journals of all runs, most recently written first."""
     found = [path for path in runs_dir().glob(f"*/{JOURNAL}") if path.is_file()]
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def read_entries(journal: Path) -> list[Entry]:
-    """The entries of a journal that kept their pictures; none where the journal is damaged, which the run reports."""
+    """The entries of a journal whose images were kept; none if the journal is damaged, which the run itself reports."""
     try:
         entries = read_journal(journal).values()
     except (SynthcompError, OSError):
@@ -48,28 +43,28 @@ def read_entries(journal: Path) -> list[Entry]:
 def find_kept(entries: Iterable[tuple[str, Entry]], file_sha256: str, variant: Variant) -> KeptRendering | None:
     """The first of (run's name, entry) that is ``variant`` of the image file with this hash, made with today's weights.
 
-    Pictures that were measured but rendered elsewhere do not count: nothing says what made them.
+    Images that were rendered elsewhere and only measured do not count: nothing says what made them.
     """
-    cards = [card for card in (codec_snapshot(variant), upscaler_snapshot(variant)) if card is not None]
-    made_with = tuple(f"{card.id}:{card.sha256}" for card in cards)
+    weights = weights_of(variant)
     for run, entry in entries:
-        if (entry.image_sha256, entry.row.variant, entry.made_with) != (file_sha256, str(variant), made_with):
+        if (entry.image_sha256, entry.row.variant, entry.made_with) != (file_sha256, str(variant), weights):
             continue
-        rendering = Path(entry.kept_rendering or "")
-        bitstream = Path(entry.kept_bitstream) if entry.kept_bitstream else None
-        if rendering.is_file() and rendering.resolve().is_relative_to(runs_dir().resolve()):
+        rendering, bitstream = entry.kept_rendering, entry.kept_bitstream
+        if rendering and rendering.is_file() and rendering.resolve().is_relative_to(runs_dir().resolve()):
             return KeptRendering(run, entry.row, rendering, bitstream if bitstream and bitstream.is_file() else None)
     return None
 
 
 def read_kept(kept: KeptRendering, reference: Image) -> Rendering:
-    """The rendering as far as it was kept: without the coded picture, bit map and, perhaps, bitstream (empty then).
+    """The rendering as far as it was kept: without coded image and bit map, the bitstream empty if it was not kept.
 
-    SynthcompError when the picture is not of the reference's size.
+    SynthcompError when the image is not of the reference's size.
     """
     image = read_image(kept.rendering).image
     if image.shape != reference.shape:
-        raise SynthcompError(f"{kept.rendering.name} of run {kept.run} is not of its reference's size; run it again.")
+        raise SynthcompError(
+            f"{kept.rendering.name} of run {kept.run} does not have its reference's size; run it again."
+        )
     row = kept.row
     return Rendering(
         variant=Variant.parse(row.variant),

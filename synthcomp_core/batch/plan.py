@@ -1,67 +1,98 @@
-"""Plans: a TOML file of data sets, variants and metrics, as frozen records with every key checked."""
+"""Run plans: a TOML file of data sets, variants and metrics, as frozen records with every key checked."""
 
 from __future__ import annotations
 
-import re
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-from synthcomp_core.batch.braces import expand_braces
+import bracex
+
 from synthcomp_core.codecs import parse_codec
-from synthcomp_core.codecs.classical import FAMILIES, parse_classical
 from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS
-from synthcomp_core.library.snapshots import SnapshotCard, list_snapshots
+from synthcomp_core.library.datasets import data_dir
+from synthcomp_core.library.plan_inputs import DataSetName, Folder
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS
-from synthcomp_core.toml_records import TomlTable
-from synthcomp_core.upscalers import RCAN, parse_upscaler, rcan_snapshot_id
-from synthcomp_core.variants import Variant
+from synthcomp_core.runtime import Precision
+from synthcomp_core.toml_records import (
+    Count,
+    Key,
+    Name,
+    Positive,
+    Rule,
+    Texts,
+    Via,
+    matching,
+    parse_record,
+    plan_error,
+    read_text,
+)
+from synthcomp_core.upscalers import parse_upscaler
+from synthcomp_core.variants import Variant, has_codec
+from synthcomp_core.variants.snapshots_of import upscaler_snapshot
 
-KEEP = ("both", "renderings", "bitstreams", "none")
-LAYOUTS = ("run", "thesis")
-RENDERED_LAYOUTS = ("flat", "thesis")
-PRECISIONS = ("auto", "float32", "bfloat16")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_WALL_TIME = re.compile(r"(?:\d+-)?\d{1,2}:\d{2}(?::\d{2})?|\d+")
-_MAX_PLAN_BYTES = 2**20
+MAX_VARIANTS = 10_000  # That one pattern may stand for.
+Keep = Literal["both", "renderings", "bitstreams", "none"]
+Layout = Literal["run", "thesis"]
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """The images of one folder: those whose names match one of the glob patterns ``images``, the first ``limit``."""
+    """The images of a ``folder``, or of a data set in the library (of one ``split`` if given).
 
-    name: str
-    folder: Path
-    images: tuple[str, ...] = ("*",)
-    limit: int | None = None
+    Taken are those whose names match one of the glob patterns ``images``, of them the first ``limit``.
+    """
+
+    folder: Folder | None = None
+    dataset: DataSetName | None = None
+    split: Literal["train", "valid", "test"] | None = None
+    name: Name = ""
+    images: Texts = ("*",)
+    limit: Count | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder in which the images lie."""
+        return self.folder or data_dir() / (self.dataset or "") / "images"
+
+
+def _variant(text: str) -> Variant:
+    try:
+        return Variant.parse(text)
+    except SynthcompError as error:
+        raise PlanError(f'is "{text}". {error}') from error
 
 
 @dataclass(frozen=True)
 class RenderedFolder:
-    """Pictures rendered elsewhere, measured against a data set's images of the same name.
+    """Images rendered elsewhere, measured against a data set's images of the same name.
 
-    layout "flat": ``folder`` holds the pictures of one ``variant``. "thesis": it holds one folder a variant, named as
+    layout "flat": ``folder`` holds the images of one ``variant``. "thesis": it holds one folder per variant, named as
     in the thesis, and ``trained_on`` completes the ids of its learned codecs. bitstreams: a folder (flat) or a folder
-    of such folders (thesis) whose files give the sizes.
+    of such folders (thesis) whose files' sizes are the rates.
     """
 
     dataset: str
-    folder: Path
-    layout: str = "flat"
-    variant: str | None = None
+    folder: Folder
+    layout: Literal["flat", "thesis"] = "flat"
+    variant: Annotated[Variant, Via(str, _variant)] | None = None
     trained_on: str | None = None
-    bitstreams: Path | None = None
+    bitstreams: Folder | None = None
 
 
 @dataclass(frozen=True)
 class SlurmSettings:
     """One Slurm job: ``processes`` workers share its ``cores`` and ``memory`` for ``time``; ``jobs`` are submitted."""
 
-    cores: int
-    memory: str
-    time: str
-    jobs: int = 1
-    processes: int = 1
+    time: Annotated[
+        str, matching(r"(?:\d+-)?\d{1,2}:\d{2}(?::\d{2})?|\d+", "a wall time such as 08:00:00 or 1-12:00:00")
+    ]
+    memory: Annotated[str, matching(r"\d+(?:\.\d+)? ?[KMGT]i?B", "an amount such as 16GB")]
+    cores: Count
+    jobs: Count = 1
+    processes: Count = 1
     queue: str | None = None
     account: str | None = None
     interface: str | None = None
@@ -69,21 +100,93 @@ class SlurmSettings:
     prologue: tuple[str, ...] = ()
 
 
+def expand_braces(pattern: str) -> list[str]:
+    """All texts that a pattern such as ``q{4,6}`` or ``q{10..90..20}`` stands for, as in a shell.
+
+    PlanError for more than :data:`MAX_VARIANTS`, and for braces that do not match or hold a single alternative, which
+    a shell would leave as they are.
+
+    >>> expand_braces("jpeg-q{10..30..10}{,@x2-bicubic}")[:3]
+    ['jpeg-q10', 'jpeg-q10@x2-bicubic', 'jpeg-q20']
+    """
+    try:
+        texts = bracex.expand(pattern, limit=MAX_VARIANTS)
+    except bracex.ExpansionLimitException as error:
+        raise PlanError(f"It stands for more than {MAX_VARIANTS:,} texts; use several plans.") from error
+    except RecursionError as error:
+        raise PlanError("Its braces are nested too deeply.") from error
+    if any("{" in text or "}" in text for text in texts):
+        raise PlanError("A brace is not closed, not opened, or holds no alternatives; write {a,b} or {1..9}.")
+    return texts
+
+
+def _variants(patterns: tuple[str, ...]) -> tuple[Variant, ...]:
+    """The variants that patterns stand for, each once; PlanError naming the pattern that cannot be used."""
+    found: dict[Variant, None] = {}
+    for pattern in patterns:
+        try:
+            for text in expand_braces(pattern):
+                found[_available(text)] = None
+        except SynthcompError as error:
+            raise PlanError(f'has "{pattern}". {error}') from error
+    return tuple(found)
+
+
+def _available(text: str) -> Variant:
+    """The variant with this id, whose codec and upscaler are installed; no model is loaded to find that out."""
+    variant = Variant.parse(text)
+    if not has_codec(variant.codec):
+        parse_codec(variant.codec)  # Raises the sentence that names the codecs there are.
+    if variant.upscaler is not None and upscaler_snapshot(variant) is None:
+        parse_upscaler(variant.upscaler)
+    return variant
+
+
+def _metrics(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The metrics named, in the order of the results table."""
+    for name in names:
+        if name not in METRICS:
+            raise PlanError(f'has "{name}"; expected some of {", ".join(METRICS)}.')
+    return tuple(metric for metric in METRICS if metric in names)
+
+
+def _named(datasets: tuple[DataSet, ...]) -> tuple[DataSet, ...]:
+    """The data sets, each named after its folder or library entry unless the plan names it."""
+    found: dict[str, DataSet] = {}
+    for number, dataset in enumerate(datasets, start=1):
+        if (dataset.folder is None) == (dataset.dataset is None):
+            raise PlanError(f"number {number} must have either a `folder` or, of the library, a `dataset`.")
+        if dataset.split is not None and dataset.dataset is None:
+            raise PlanError(f"number {number} has a `split`, which only a `dataset` of the library can have.")
+        name = dataset.name or dataset.dataset or dataset.root.name
+        if name in found:
+            raise PlanError(f'has "{name}" twice; expected each `name` once.')
+        found[name] = dataclasses.replace(dataset, name=name)
+    return tuple(found.values())
+
+
+def _pixels(megapixels: float) -> int:
+    return round(megapixels * 1e6)
+
+
+_SomeDataSets = Annotated[tuple[DataSet, ...], Rule("at least one table, begun with [[datasets]]", bool)]
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What `run` carries out. text: the file as read. max_pixels: the largest image that is read."""
+    """What `run` carries out. text: the file as read. max_pixels: of the largest image that is read."""
 
     path: Path
     text: str
-    name: str
-    datasets: tuple[DataSet, ...]
-    variants: tuple[Variant, ...]
-    renderings: tuple[RenderedFolder, ...]
-    metrics: tuple[str, ...]
-    keep: str = "both"
-    layout: str = "run"
-    precision: str = "auto"
-    max_pixels: int = DEFAULT_MAX_PIXELS
+    name: Name
+    datasets: Annotated[tuple[DataSet, ...], Via(_SomeDataSets, _named)]
+    variants: Annotated[tuple[Variant, ...], Via(Texts, _variants)] = ()
+    renderings: tuple[RenderedFolder, ...] = ()
+    metrics: Annotated[tuple[str, ...], Via(Texts, _metrics)] = DEFAULT_METRICS
+    keep: Keep = "both"
+    layout: Layout = "run"
+    precision: Precision = Precision.AUTO
+    max_pixels: Annotated[int, Key("max_megapixels"), Via(Positive, _pixels)] = DEFAULT_MAX_PIXELS
     slurm: SlurmSettings | None = None
 
     @property
@@ -97,174 +200,37 @@ class Plan:
         return self.keep in ("both", "bitstreams")
 
 
-def read_plan(path: Path) -> Plan:
+def read_run_plan(path: Path) -> Plan:
     """The plan in a TOML file; PlanError naming file, key, what was found and what is expected.
 
     Folders are relative to the plan's own folder. Variants must exist on this machine (their codecs and upscalers);
     nothing is loaded or computed to check that.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PlanError(f"{path} cannot be read as a plan: {error.strerror or error}.") from error
-    if len(content) > _MAX_PLAN_BYTES:
-        raise PlanError(f"{path} is larger than any plan ({len(content):,} bytes).")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise PlanError(f"{path} is not UTF-8 text, which TOML is.") from error
-    return parse_plan(text, path)
+    return parse_run_plan(read_text(path), path)
 
 
-def parse_plan(text: str, path: Path) -> Plan:
-    """The plan in a TOML text that stands, or could stand, at ``path``; PlanError as :func:`read_plan`."""
-    top = TomlTable.read(text, file=str(path))
-    name = top.text("name", path.stem)
-    if not _NAME.fullmatch(name):
-        raise top.error("name", f'is "{name}"; expected letters, digits, ".", "_" and "-", at most 80.')
-    base = path.parent
-    plan = Plan(
-        path=path,
-        text=text,
-        name=name,
-        datasets=tuple(_dataset(table, base) for table in top.tables("datasets")),
-        variants=_variants(top),
-        renderings=tuple(_rendered_folder(table, base) for table in top.tables("renderings")),
-        metrics=_metrics(top),
-        keep=top.text("keep", "both", choices=KEEP),
-        layout=top.text("layout", "run", choices=LAYOUTS),
-        precision=top.text("precision", "auto", choices=PRECISIONS),
-        max_pixels=round(top.number("max_megapixels", DEFAULT_MAX_PIXELS / 1e6) * 1e6),
-        slurm=_slurm(top.table("slurm")),
-    )
-    top.finish()
-    _check_whole(plan, top)
-    return plan
-
-
-def _dataset(table: TomlTable, base: Path) -> DataSet:
-    folder = _folder(table, "folder", base)
-    name = table.text("name", folder.name)
-    if not _NAME.fullmatch(name):
-        raise table.error("name", f'is "{name}"; expected letters, digits, ".", "_" and "-", at most 80.')
-    dataset = DataSet(name, folder, table.texts("images", ("*",)), table.whole("limit", None))
-    table.finish()
-    return dataset
-
-
-def _rendered_folder(table: TomlTable, base: Path) -> RenderedFolder:
-    layout = table.text("layout", "flat", choices=RENDERED_LAYOUTS)
-    rendered = RenderedFolder(
-        dataset=table.text("dataset"),
-        folder=_folder(table, "folder", base),
-        layout=layout,
-        variant=table.text("variant", None) if layout == "thesis" else table.text("variant"),
-        trained_on=table.text("trained_on", None),
-        bitstreams=_folder(table, "bitstreams", base) if table.text("bitstreams", None) else None,
-    )
-    table.finish()
-    if layout == "thesis" and rendered.variant is not None:
-        raise table.error("variant", "is given, but the thesis layout reads variants off its folders' names.")
-    if rendered.variant is not None:
-        try:
-            Variant.parse(rendered.variant)
-        except SynthcompError as error:
-            raise table.error("variant", f"is not usable. {error}") from error
-    return rendered
-
-
-def _folder(table: TomlTable, key: str, base: Path) -> Path:
-    folder = (base / Path(table.text(key)).expanduser()).resolve()
-    if not folder.is_dir():
-        raise table.error(key, f'is "{folder}", and there is no such folder; expected one, relative to the plan.')
-    return folder
-
-
-def _variants(top: TomlTable) -> tuple[Variant, ...]:
-    found: dict[Variant, None] = {}
-    for pattern in top.texts("variants", ()):
-        try:
-            for text in expand_braces(pattern):
-                found[_checked_variant(text)] = None
-        except SynthcompError as error:
-            raise top.error("variants", f'has "{pattern}". {error}') from error
-    return tuple(found)
-
-
-def _checked_variant(text: str) -> Variant:
-    """The variant with this id; its codec and upscaler are at hand, which is found out without loading a model."""
-    variant = Variant.parse(text)
-    if variant.codec.partition("-q")[0] in FAMILIES:
-        parse_classical(variant.codec)
-    elif variant.codec not in {card.id for card in list_snapshots("codec")}:
-        parse_codec(variant.codec)  # Raises the sentence that names what there is.
-    if variant.upscaler is not None and upscaler_snapshot(variant) is None:
-        parse_upscaler(variant.upscaler)
-    return variant
-
-
-def upscaler_snapshot(variant: Variant) -> SnapshotCard | None:
-    """The card of the snapshot that a variant upscales with; None for an upscaler without one, or not at hand."""
-    if variant.upscaler is None or variant.scale is None:
-        return None
-    wanted = rcan_snapshot_id(variant.scale) if variant.upscaler == RCAN else variant.upscaler
-    return next((card for card in list_snapshots("upscaler") if card.id == wanted), None)
-
-
-def codec_snapshot(variant: Variant) -> SnapshotCard | None:
-    """The card of the snapshot that a variant encodes with; None for a classical codec, or when not at hand."""
-    if variant.codec.partition("-q")[0] in FAMILIES:
-        return None
-    return next((card for card in list_snapshots("codec") if card.id == variant.codec), None)
-
-
-def _metrics(top: TomlTable) -> tuple[str, ...]:
-    names = top.texts("metrics", tuple(DEFAULT_METRICS))
-    for name in names:
-        if name not in METRICS:
-            raise top.error("metrics", f'has "{name}"; expected some of {", ".join(METRICS)}.')
-    return tuple(metric for metric in METRICS if metric in names)
-
-
-def _slurm(table: TomlTable | None) -> SlurmSettings | None:
-    if table is None:
-        return None
-    time = table.text("time")
-    if not _WALL_TIME.fullmatch(time):
-        raise table.error("time", f'is "{time}"; expected a wall time such as 08:00:00 or 1-12:00:00.')
-    memory = table.text("memory")
-    if not re.fullmatch(r"\d+(?:\.\d+)? ?[KMGT]i?B", memory):
-        raise table.error("memory", f'is "{memory}"; expected an amount such as 16GB.')
-    settings = SlurmSettings(
-        cores=table.whole("cores"),
-        memory=memory,
-        time=time,
-        jobs=table.whole("jobs", 1),
-        processes=table.whole("processes", 1),
-        queue=table.text("queue", None),
-        account=table.text("account", None),
-        interface=table.text("interface", None),
-        directives=table.texts("directives", ()),
-        prologue=table.texts("prologue", ()),
-    )
-    table.finish()
-    if settings.processes > settings.cores:
-        raise table.error("processes", f"is {settings.processes}; expected at most `cores`, {settings.cores}.")
-    return settings
-
-
-def _check_whole(plan: Plan, top: TomlTable) -> None:
-    names = [dataset.name for dataset in plan.datasets]
-    if not names:
-        raise top.error("datasets", "is missing; expected at least one [[datasets]] table with a folder.")
-    for name in names:
-        if names.count(name) > 1:
-            raise top.error("datasets", f'has "{name}" twice; expected each `name` once.')
+def parse_run_plan(text: str, path: Path) -> Plan:
+    """The plan in a TOML text that stands, or could stand, at ``path``; PlanError as :func:`read_run_plan`."""
+    given = {"path": path, "text": text}
+    plan = parse_record(text, Plan, path=path, fallback={"name": path.stem}, given=given)
     if not plan.variants and not plan.renderings:
-        raise top.error("variants", "is missing; expected variant ids, or [[renderings]] tables to measure.")
+        raise plan_error(
+            path, "variants", "is missing; expected variant ids, or [[renderings]] tables of images to measure."
+        )
+    names = [dataset.name for dataset in plan.datasets]
     for number, rendered in enumerate(plan.renderings, start=1):
+        key = f"renderings[{number}]"
         if rendered.dataset not in names:
-            raise top.error(
-                f"renderings[{number}].dataset",
-                f'is "{rendered.dataset}"; expected the name of a data set: {", ".join(names)}.',
+            raise plan_error(
+                path, f"{key}.dataset", f'is "{rendered.dataset}"; expected a data set of the plan: {", ".join(names)}.'
             )
+        if rendered.layout == "flat" and rendered.variant is None:
+            raise plan_error(path, f"{key}.variant", "is missing; expected the variant that the folder holds.")
+        if rendered.layout == "thesis" and rendered.variant is not None:
+            raise plan_error(
+                path, f"{key}.variant", "is given, but in the thesis layout the folders' names say the variant."
+            )
+    if plan.slurm and plan.slurm.processes > plan.slurm.cores:
+        problem = f"is {plan.slurm.processes}; expected at most `cores`, {plan.slurm.cores}."
+        raise plan_error(path, "slurm.processes", problem)
+    return plan

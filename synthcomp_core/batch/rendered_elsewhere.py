@@ -1,4 +1,4 @@
-"""Pictures rendered elsewhere: matched to their references by name, cut to size, and measured."""
+"""Images rendered elsewhere: matched to their references by name, cut to size, and measured."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 
 from synthcomp_core.batch.folders import reference_stem, thesis_folders
 from synthcomp_core.batch.plan import RenderedFolder
-from synthcomp_core.codecs import classical
+from synthcomp_core.codecs import rate_bytes
 from synthcomp_core.errors import BitstreamError, ImageError, PlanError
 from synthcomp_core.images import Image, coded_size, list_images, read_image
 from synthcomp_core.metrics import bits_per_pixel, measure
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants import Variant, bare_row
 
 
 @dataclass(frozen=True)
 class MatchedRendering:
-    """A picture rendered elsewhere, its reference, its variant, and the bitstream that gives its size, if any."""
+    """An image rendered elsewhere, its reference, its variant, and the bitstream whose size is its rate, if any."""
 
     reference: Path
     rendering: Path
@@ -29,7 +29,7 @@ class MatchedRendering:
 
 
 def match_renderings(rendered: RenderedFolder, references: list[Path]) -> list[MatchedRendering]:
-    """The pictures of a folder whose names, without ``_x2_SR``, are those of references.
+    """The images of a folder whose names, without ``_x2_SR``, are those of references.
 
     PlanError, naming folder and names, when one folder matches nothing or one reference twice.
     """
@@ -38,22 +38,23 @@ def match_renderings(rendered: RenderedFolder, references: list[Path]) -> list[M
     for folder, variant in _folders(rendered):
         bitstreams = _bitstreams(rendered, folder)
         found: dict[Path, Path] = {}
-        pictures = list_images(folder)
-        for picture in pictures:
-            reference = by_stem.get(picture.stem) or by_stem.get(reference_stem(picture))
+        renderings = list_images(folder)
+        for rendering in renderings:
+            reference = by_stem.get(rendering.stem) or by_stem.get(reference_stem(rendering))
             if reference is None:
                 continue
             if reference in found:
                 raise PlanError(
-                    f"{found[reference].name} and {picture.name} in {folder} are both of {reference.name}; remove one."
+                    f"{found[reference].name} and {rendering.name} in {folder} are both of {reference.name}; "
+                    "remove one."
                 )
-            found[reference] = picture
-            bitstream = bitstreams.get(picture.stem) or bitstreams.get(reference.stem)
-            matches.append(MatchedRendering(reference, picture, variant, bitstream))
+            found[reference] = rendering
+            bitstream = bitstreams.get(rendering.stem) or bitstreams.get(reference.stem)
+            matches.append(MatchedRendering(reference, rendering, variant, bitstream))
         if not found:
-            shown = ", ".join(path.name for path in pictures[:3]) or "no picture"
+            shown = ", ".join(path.name for path in renderings[:3]) or "no image"
             raise PlanError(
-                f"{folder} has no picture named like an image of data set {rendered.dataset} "
+                f"{folder} has no image named like one of data set {rendered.dataset} "
                 f"(it holds {shown}; expected, say, {references[0].stem}.png or {references[0].stem}_x2_SR.png)."
             )
     return matches
@@ -82,9 +83,9 @@ def measured_row(
     metrics: tuple[str, ...],
     max_pixels: int,
 ) -> ResultRow:
-    """The row for a picture rendered elsewhere: no times; a rate only with a bitstream (or for ``none``).
+    """The row for an image rendered elsewhere: no times; a rate only with a bitstream (or for ``none``).
 
-    ImageError when the picture cannot be read or is smaller than its reference.
+    ImageError when the image cannot be read or is smaller than its reference.
     """
     height, width = reference.shape[:2]
     image = cut_to_reference(read_image(match.rendering, max_pixels=max_pixels).image, width, height)
@@ -103,7 +104,9 @@ def measured_row(
 def _folders(rendered: RenderedFolder) -> list[tuple[Path, Variant]]:
     if rendered.layout == "thesis":
         return [(found.folder, found.variant) for found in thesis_folders(rendered.folder, rendered.trained_on)]
-    return [(rendered.folder, Variant.parse(rendered.variant or ""))]
+    if rendered.variant is None:
+        raise ValueError("a flat folder of renderings has a variant")
+    return [(rendered.folder, rendered.variant)]
 
 
 def _bitstreams(rendered: RenderedFolder, folder: Path) -> dict[str, Path]:
@@ -125,4 +128,4 @@ def _num_bytes(match: MatchedRendering, width: int, height: int) -> int | None:
         content = match.bitstream.read_bytes()
     except OSError as error:
         raise BitstreamError(f"{match.bitstream} cannot be read: {error.strerror or error}.") from error
-    return classical.rate_bytes(match.variant.codec, content)
+    return rate_bytes(match.variant.codec, content)

@@ -1,20 +1,16 @@
-"""Carry out a plan: hand tasks to workers, write what they give, and leave a folder that a rerun goes on from."""
+"""Carry out a plan: hand tasks to workers, write what they return, and leave a folder from which a rerun resumes."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import queue
-import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcomp_core.batch.cluster import Workers, connect, task_error, worker_count
-from synthcomp_core.batch.environment import write_run_json
+from synthcomp_core.batch.environment import batch_record
 from synthcomp_core.batch.estimate import task_cost_s
 from synthcomp_core.batch.journal import (
     JOURNAL,
@@ -26,36 +22,34 @@ from synthcomp_core.batch.journal import (
     remaining,
 )
 from synthcomp_core.batch.plan import Plan
-from synthcomp_core.batch.rendered_elsewhere import bare_row
-from synthcomp_core.batch.status import (
-    FAILED,
-    FINISHED,
-    INTERRUPTED,
+from synthcomp_core.batch.tasks import Task, plan_tasks
+from synthcomp_core.batch.worker import TaskOutcome, carry_out_task
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.run_record import (
     PLAN_COPY,
     RUN_JSON,
-    RUNNING,
+    RunKind,
     RunState,
+    Stage,
+    locked,
+    write_record,
     write_state,
 )
-from synthcomp_core.batch.tasks import Task, plan_tasks
-from synthcomp_core.batch.worker import TaskOutcome, carry_out
-from synthcomp_core.errors import PlanError, SynthcompError
-from synthcomp_core.storage import artifacts_dir, write_text
-from synthcomp_core.variants import Variant
+from synthcomp_core.storage import runs_dir, write_text
+from synthcomp_core.variants import bare_row
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-LOCK = ".lock"
 _STATE_S = 1.0  # How often the state file is written: what a page that refreshes every two seconds needs.
 _WAIT_S = 0.25
 _GATHER_S = 10.0  # A row is small; what takes longer is a result that was lost and is being computed again.
-_TASKS_A_WORKER = 2  # One at work and one at hand, so that no worker waits for the runner.
+_TASKS_PER_WORKER = 2  # One at work and one waiting, so that no worker waits for the runner.
 
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A plan against its run folder: all tasks, and what is still to do of them."""
+    """A plan against its run folder: all tasks, and those still to do."""
 
     plan: Plan
     folder: Path
@@ -77,14 +71,13 @@ class RunOutcome:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Where a run stands. done: of ``todo``. eta_s: seconds left, None while unknown. workers: tasks at a time."""
+    """How far a run is. done: of ``todo``. eta_s: seconds left, None while unknown. workers: tasks at a time."""
 
     todo: int
     done: int
     failed: int
     in_flight: int
     workers: int
-    elapsed_s: float
     eta_s: float | None
 
 
@@ -92,8 +85,8 @@ OnRunProgress = Callable[[RunProgress], None]
 
 
 def run_folder(plan: Plan) -> Path:
-    """Where a plan's run lies unless told otherwise."""
-    return artifacts_dir() / "runs" / plan.name
+    """Where a plan's run lies by default."""
+    return runs_dir() / plan.name
 
 
 def prepare(plan: Plan, *, folder: Path | None = None) -> PreparedRun:
@@ -120,12 +113,13 @@ def carry_out_plan(
     when another process works on the same folder.
     """
     run = (folder or run_folder(plan)).resolve()
-    with _locked(run):
+    with locked(run):
         _remove_torn_files(run)
         prepared = prepare(plan, folder=run)
-        write_text(run / PLAN_COPY, plan.text)
         if prepared.todo or not (run / RUN_JSON).is_file():
-            write_run_json(run, plan, prepared.tasks, workers, command)
+            write_record(run, batch_record(plan, prepared.tasks, workers, command), plan_text=plan.text)
+        else:
+            write_text(run / PLAN_COPY, plan.text)
         writer = Writer(run, [task.slot for task in prepared.tasks])
         progress = _Progress(prepared, on_progress)
         try:
@@ -134,21 +128,21 @@ def carry_out_plan(
                     _work(client, prepared, writer, progress, should_stop)
         finally:
             writer.close()
-            state = progress.finish()
+            stage = progress.finish()
     return RunOutcome(
         folder=run,
         results=run / RESULTS,
         total=len(prepared.tasks),
         carried_out=progress.done,
         failed=progress.failed,
-        interrupted=state == INTERRUPTED,
+        interrupted=stage == Stage.INTERRUPTED,
     )
 
 
 def _work(
     client: Client, prepared: PreparedRun, writer: Writer, progress: _Progress, should_stop: Callable[[], bool]
 ) -> None:
-    """Keep the workers supplied until nothing is left, or stopping is asked for and those in flight are in."""
+    """Keep the workers busy until nothing is left, or until those in flight are done after a request to stop."""
     finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
     in_flight: dict[str, Task] = {}
     futures: dict[str, Future] = {}  # A future that nobody holds is cancelled.
@@ -157,11 +151,11 @@ def _work(
     while True:
         capacity = worker_count(client)
         stopping = stopping or should_stop()
-        while not stopping and len(in_flight) < max(1, capacity) * _TASKS_A_WORKER:
+        while not stopping and len(in_flight) < max(1, capacity) * _TASKS_PER_WORKER:
             task = next(waiting, None)
             if task is None:
                 break
-            future = client.submit(carry_out, task, pure=False)
+            future = client.submit(carry_out_task, task, pure=False)
             in_flight[future.key], futures[future.key] = task, future
             future.add_done_callback(finished.put)
         progress.report(len(in_flight), capacity)
@@ -182,15 +176,15 @@ def _work(
 
 
 def _entry(task: Task, future: Future) -> Entry | None:
-    """What a finished future says of its task; None when its worker died with the result, and it is done once more.
+    """The entry of a finished future; None when its worker died with the result and Dask carries it out once more.
 
     SynthcompError when the scheduler dropped it.
     """
     if future.status == "error":
-        row = bare_row(task.dataset, task.image.name, Variant.parse(task.variant), error=task_error(future.exception()))
+        row = bare_row(task.dataset, task.image.name, task.variant, error=task_error(future.exception()))
         return finished_entry(task, row, 0.0)
     if future.status == "cancelled":
-        raise SynthcompError("The Dask scheduler went away; run the plan again, and it goes on from here.")
+        raise SynthcompError("The Dask scheduler is gone; run the plan again to resume from here.")
     if future.status != "finished":
         return None
     try:
@@ -201,7 +195,7 @@ def _entry(task: Task, future: Future) -> Entry | None:
 
 
 class _Progress:
-    """Counts what is done, guesses what is left, and tells the callback and the state file."""
+    """Counts what is done, estimates what is left, and reports both to the callback and the state file."""
 
     def __init__(self, prepared: PreparedRun, on_progress: OnRunProgress) -> None:
         self.done = self.failed = 0
@@ -209,10 +203,10 @@ class _Progress:
         self._on_progress = on_progress
         self._cost_left = sum(task_cost_s(task) for task in prepared.todo)
         self._cost_done = 0.0
-        self._began, self._started = time.monotonic(), time.time()
+        self._started = time.time()
         self._working_since: float | None = None
         self._written_at = 0.0
-        self._write(RUNNING, 0, 0)
+        self._write(Stage.RUNNING, 0, 0)
 
     def advance(self, task: Task, *, failed: bool) -> None:
         """Count a task that is done."""
@@ -223,59 +217,39 @@ class _Progress:
         self._cost_left -= cost
 
     def report(self, in_flight: int, workers: int) -> None:
-        """Tell how it stands, the state file no more than once a second."""
+        """Report how far the run is; to the state file at most once a second."""
         now = time.monotonic()
         if self._working_since is None and workers:
             self._working_since = now
-        self._on_progress(
-            RunProgress(self._todo, self.done, self.failed, in_flight, workers, now - self._began, self._eta_s())
-        )
+        self._on_progress(RunProgress(self._todo, self.done, self.failed, in_flight, workers, self._eta_s()))
         if now - self._written_at > _STATE_S:
-            self._write(RUNNING, in_flight, workers)
+            self._write(Stage.RUNNING, in_flight, workers)
 
-    def finish(self) -> str:
-        """Write and give the state in which the run ends."""
-        state = INTERRUPTED if self.done < self._todo else FAILED if self.failed else FINISHED
-        self._write(state, 0, 0)
-        return state
+    def finish(self) -> Stage:
+        """Write and return the stage in which the run ends."""
+        stage = Stage.INTERRUPTED if self.done < self._todo else Stage.FAILED if self.failed else Stage.FINISHED
+        self._write(stage, 0, 0)
+        return stage
 
     def _eta_s(self) -> float | None:
         if not self._cost_done or self._working_since is None:
             return None
         return (time.monotonic() - self._working_since) * max(self._cost_left, 0.0) / self._cost_done
 
-    def _write(self, state: str, in_flight: int, workers: int) -> None:
+    def _write(self, stage: Stage, in_flight: int, workers: int) -> None:
         self._written_at = time.monotonic()
-        write_state(
-            self._folder,
-            RunState(
-                state=state,
-                total=self._total,
-                done=self._total - self._todo + self.done,
-                failed=self.failed,
-                in_flight=in_flight,
-                workers=workers,
-                started=self._started,
-                updated=time.time(),
-                eta_s=self._eta_s(),
-                pid=os.getpid(),
-                host=socket.gethostname(),
-            ),
+        state = RunState(
+            kind=RunKind.BATCH,
+            state=stage,
+            total=self._total,
+            done=self._total - self._todo + self.done,
+            started=self._started,
+            failed=self.failed,
+            in_flight=in_flight,
+            workers=workers,
+            eta_s=self._eta_s(),
         )
-
-
-@contextmanager
-def _locked(run: Path) -> Iterator[None]:
-    """Hold a run folder for this process; the system lets go of it however the process ends."""
-    run.mkdir(parents=True, exist_ok=True)
-    with (run / LOCK).open("a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PlanError(
-                f"Another process is carrying out the run in {run}; wait for it, or choose another --folder."
-            ) from error
-        yield
+        write_state(self._folder, state)
 
 
 def _remove_torn_files(run: Path) -> None:

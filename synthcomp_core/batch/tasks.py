@@ -1,47 +1,47 @@
-"""Tasks: what one worker does at a time, an image through a variant, and what tells one task from another."""
+"""Tasks: what one worker does at a time, an image through a variant, and what distinguishes one task from another."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image as PillowImage
-
 from synthcomp_core.batch.folders import bitstream_path, check_layout, rendering_path
-from synthcomp_core.batch.plan import DataSet, Plan, codec_snapshot, upscaler_snapshot
+from synthcomp_core.batch.plan import DataSet, Plan
 from synthcomp_core.batch.rendered_elsewhere import match_renderings
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import list_images
-from synthcomp_core.images.headers import jxl_header
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.images.headers import header_size
+from synthcomp_core.library.datasets import image_paths, split_files
+from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.runtime import Precision
+from synthcomp_core.storage import file_sha256
 from synthcomp_core.variants import Variant
+from synthcomp_core.variants.snapshots_of import weights_of
 
 RENDER, MEASURE = "render", "measure"
-_HEADER_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class Task:
-    """One image through one variant, or one picture rendered elsewhere.
+    """One image through one variant, or one image rendered elsewhere.
 
     (dataset, image's name, variant) names the row of the results table. image_sha256: of the reference's file.
-    made_with: what else the row depends on (hashes of snapshots, or of the picture measured). rendering, bitstream:
-    where they are written, or lie when ``kind`` is "measure"; None = not kept, or none there. previous: a row that
+    made_with: what else the row depends on (hashes of snapshots, or of the image measured). rendering, bitstream:
+    where they are written, or lie when ``kind`` is "measure"; None = not kept, or not there. previous: a row that
     has all that ``measured`` names and lacks only ``metrics``, measured on the kept ``rendering`` or ``bitstream``.
-    pixels: of the reference, as its file's header says; 0 when it does not.
+    pixels: of the reference, according to its file's header; 0 when that cannot be read.
     """
 
     kind: str
     dataset: str
     image: Path
     image_sha256: str
-    variant: str
+    variant: Variant
     made_with: tuple[str, ...]
     metrics: tuple[str, ...]
-    precision: str
+    precision: Precision
     max_pixels: int
     rendering: Path | None = None
     bitstream: Path | None = None
@@ -52,7 +52,7 @@ class Task:
     @property
     def slot(self) -> tuple[str, str, str]:
         """What names the task's row: data set, image, variant."""
-        return self.dataset, self.image.name, self.variant
+        return self.dataset, self.image.name, str(self.variant)
 
 
 def plan_tasks(plan: Plan, run: Path) -> list[Task]:
@@ -77,7 +77,7 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
                         dataset=dataset.name,
                         image=image,
                         image_sha256=hashes[image],
-                        variant=str(variant),
+                        variant=variant,
                         made_with=made_with[variant],
                         metrics=plan.metrics,
                         precision=plan.precision,
@@ -96,21 +96,23 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
 
 def dataset_images(dataset: DataSet) -> list[Path]:
     """The images of a data set, by name; PlanError when there are none, or two that differ in suffix alone."""
-    everything = list_images(dataset.folder)
+    everything = _all_images(dataset)
     images = [path for path in everything if any(path.match(pattern) for pattern in dataset.images)][: dataset.limit]
     if not images:
         held = f"{len(everything)} images, none matching {', '.join(dataset.images)}" if everything else "no image"
-        raise PlanError(f"Data set {dataset.name}: {dataset.folder} holds {held}.")
+        raise PlanError(f"Data set {dataset.name}: {dataset.root} holds {held}.")
     for stem, number in Counter(path.stem for path in images).items():
         if number > 1:
             raise PlanError(f"Data set {dataset.name} has {number} images named {stem}; rename all but one.")
     return images
 
 
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _all_images(dataset: DataSet) -> list[Path]:
+    if dataset.dataset is None:
+        return list_images(dataset.root)
+    if dataset.split is not None:
+        return sorted(split_files(dataset.dataset, dataset.split))
+    return [dataset.root / path for path in image_paths(dataset.dataset)]
 
 
 def _measure_tasks(plan: Plan, dataset: str, hashes: dict[Path, str], pixels: dict[Path, int]) -> Iterator[Task]:
@@ -124,7 +126,7 @@ def _measure_tasks(plan: Plan, dataset: str, hashes: dict[Path, str], pixels: di
                 dataset=dataset,
                 image=match.reference,
                 image_sha256=hashes[match.reference],
-                variant=str(match.variant),
+                variant=match.variant,
                 made_with=(f"rendering:{file_sha256(match.rendering)}", *sizes),
                 metrics=plan.metrics,
                 precision=plan.precision,
@@ -137,20 +139,10 @@ def _measure_tasks(plan: Plan, dataset: str, hashes: dict[Path, str], pixels: di
 
 def _header_pixels(path: Path) -> int:
     """Width x height by the file's header; 0 when it cannot be read, which is the task's to report."""
-    try:
-        with PillowImage.open(path) as picture:
-            return picture.width * picture.height
-    except (OSError, ValueError, PillowImage.DecompressionBombError):
-        pass
-    try:
-        with path.open("rb") as file:
-            header = jxl_header(file.read(_HEADER_BYTES))
-        return header.width * header.height
-    except (OSError, ValueError):
-        return 0
+    width, height = header_size(path) or (0, 0)
+    return width * height
 
 
-def _made_with(variant: Variant, precision: str) -> tuple[str, ...]:
-    cards = [card for card in (codec_snapshot(variant), upscaler_snapshot(variant)) if card is not None]
-    hashes = tuple(f"{card.id}:{card.sha256}" for card in cards)
-    return (*hashes, f"precision:{precision}") if cards and precision != "auto" else hashes
+def _made_with(variant: Variant, precision: Precision) -> tuple[str, ...]:
+    weights = weights_of(variant)
+    return (*weights, f"precision:{precision}") if weights and precision != Precision.AUTO else weights

@@ -1,4 +1,4 @@
-"""What a worker does: carry out one task, and settle its threads when it starts."""
+"""What a worker does: carry out one task at a time, with the number of threads it was given when it started."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from synthcomp_core.batch.tasks import MEASURE, Task
 from synthcomp_core.codecs import decode
 from synthcomp_core.images import Image, read_image, write_png
 from synthcomp_core.metrics import measure
-from synthcomp_core.results.table import ResultRow
+from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.storage import write_bytes
 from synthcomp_core.upscalers import parse_upscaler
-from synthcomp_core.variants import Variant, evaluate
+from synthcomp_core.variants import evaluate
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """The row a task gave, and its wall time in seconds on the worker."""
+    """The row of a task, and its wall time in seconds on the worker."""
 
     row: ResultRow
     seconds: float
@@ -35,9 +35,9 @@ class TaskOutcome:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What every worker is told when it starts.
+    """What every worker is set to when it starts.
 
-    threads: of torch and the like in one task; None leaves them as they are. artifacts: the folder that holds
+    threads: of torch and the like in one task; None leaves them as they are. artifacts: the folder that holds the
     snapshots. shielded: ignore SIGINT, which a terminal sends to the runner's local workers as well.
     """
 
@@ -46,10 +46,10 @@ class WorkerSettings:
     shielded: bool = False
 
 
-def carry_out(task: Task) -> TaskOutcome:
-    """Carry out a task: render and measure, measure what was kept, or measure what was rendered elsewhere.
+def carry_out_task(task: Task) -> TaskOutcome:
+    """Render and measure, measure what was kept, or measure what was rendered elsewhere.
 
-    Files are written whole or not at all, before the row is given. Raises whatever goes wrong.
+    Files are written whole or not at all, before the row is returned. Raises whatever goes wrong.
     """
     started = time.perf_counter()
     reference = _reference(task.image, task.image_sha256, task.max_pixels)
@@ -62,7 +62,7 @@ def carry_out(task: Task) -> TaskOutcome:
     return TaskOutcome(row, time.perf_counter() - started)
 
 
-def settle(settings: WorkerSettings) -> None:
+def apply_settings(settings: WorkerSettings) -> None:
     """Apply the settings to this process."""
     os.environ["SYNTHCOMP_ARTIFACTS"] = settings.artifacts
     if settings.shielded and threading.current_thread() is threading.main_thread():
@@ -83,7 +83,7 @@ def _reference(path: Path, sha256: str, max_pixels: int) -> Image:
 def _render(task: Task, reference: Image) -> ResultRow:
     evaluation = evaluate(
         reference,
-        Variant.parse(str(task.variant)),
+        task.variant,
         dataset=task.dataset,
         image_name=task.image.name,
         metrics=task.metrics,
@@ -108,7 +108,7 @@ def _measure_kept(task: Task, reference: Image, previous: ResultRow) -> ResultRo
 
 
 def _decode_kept(task: Task, bitstream: Path, reference: Image) -> Image:
-    variant = Variant.parse(task.variant)
+    variant = task.variant
     image = decode(bitstream.read_bytes(), precision=task.precision)
     if variant.scale is None or variant.upscaler is None:
         return image
@@ -119,6 +119,6 @@ def _decode_kept(task: Task, bitstream: Path, reference: Image) -> Image:
 def _measure_elsewhere(task: Task, reference: Image) -> ResultRow:
     if task.rendering is None:
         raise ValueError("a task that measures has a rendering")
-    match = MatchedRendering(task.image, task.rendering, Variant.parse(task.variant), task.bitstream)
+    match = MatchedRendering(task.image, task.rendering, task.variant, task.bitstream)
     metrics = (*task.measured, *task.metrics)
     return measured_row(reference, match, dataset=task.dataset, metrics=metrics, max_pixels=task.max_pixels)

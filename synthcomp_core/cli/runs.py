@@ -16,9 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from synthcomp_core.batch.cluster import Workers, local_share
-from synthcomp_core.batch.plan import Plan, read_plan
+from synthcomp_core.batch.plan import Plan, read_run_plan
 from synthcomp_core.cli.console import errors, output
 from synthcomp_core.errors import PlanError
+from synthcomp_core.progress import duration
 
 _EXIT_FAILED_TASKS, _EXIT_INTERRUPTED = 1, 130
 _FAILURES_SHOWN = 5
@@ -32,21 +33,27 @@ def register(app: typer.Typer) -> None:
 def run(
     plan: Annotated[Path, typer.Argument(help="A plan: a TOML file of data sets, variants and metrics.")],
     workers: Annotated[int | None, typer.Option(min=1, help="Local processes (default: by cores and memory).")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads a worker (default: cores / workers).")] = None,
-    scheduler: Annotated[str | None, typer.Option(help="A running Dask scheduler, as in tcp://10.0.0.1:8786.")] = None,
-    slurm: Annotated[bool, typer.Option("--slurm", help="Submit the jobs that the plan's [slurm] asks for.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads per worker (default: cores / workers).")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A running Dask scheduler, such as tcp://10.0.0.1:8786.")
+    ] = None,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="Submit the jobs that the plan's [slurm] table describes.")
+    ] = False,
     folder: Annotated[Path | None, typer.Option(help="The run's folder (default: artifacts/runs/NAME).")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how long the run would take, and how much disk space.")
+    ] = False,
 ) -> None:
-    """Carry out a plan: every image through every variant, into results.csv. Run again, it does what is missing.
+    """Carry out a plan: every image through every variant, into results.csv. Run again, it does only what is missing.
 
     Example: python -m synthcomp_core run artifacts/plans/bundled.toml --workers 2
     """
     if scheduler is not None and (slurm or workers is not None):
-        raise PlanError("--scheduler brings its own workers; leave out --workers and --slurm.")
+        raise PlanError("The --scheduler has workers already; leave out --workers and --slurm.")
     if slurm and workers is not None:
-        raise PlanError("--slurm takes the number of workers from the plan's [slurm]; leave out --workers.")
-    content = read_plan(plan)
+        raise PlanError("With --slurm, the plan's [slurm] table sets the number of workers; leave out --workers.")
+    content = read_run_plan(plan)
     if slurm and content.slurm is None:
         raise PlanError(f"{plan} has no [slurm] table; add one with cores, memory and time.")
     place = Workers(workers, threads, scheduler, content.slurm if slurm else None)
@@ -73,7 +80,7 @@ def _carry_out(plan: Plan, place: Workers, folder: Path | None) -> None:
         def report(progress: RunProgress) -> None:
             note = _note(progress.eta_s, progress.failed, progress.workers)
             if stop.asked:
-                note = f"finishing {progress.in_flight} tasks in flight; Ctrl-C again drops them"
+                note = f"finishing {progress.in_flight} tasks in flight; press Ctrl-C again to drop them"
             bar.update(shown, total=progress.todo, completed=progress.done, note=note)
 
         outcome = carry_out_plan(
@@ -122,8 +129,9 @@ def _describe(plan: Plan, place: Workers, folder: Path | None) -> None:
     table.add_row("tasks", f"{len(prepared.tasks)}, of which {len(prepared.tasks) - len(prepared.todo)} are done")
     table.add_row("to do", f"{len(whole)} tasks, and {len(prepared.todo) - len(whole)} to measure on kept files")
     table.add_row("size", f"{expected.megapixels:,.1f} megapixels")
-    table.add_row("time", f"about {_duration(expected.seconds / _processes(place))} on {_where(place)}")
-    table.add_row("", f"({expected.measured:.0%} of it from tasks of this run, the rest from typical speeds)")
+    table.add_row("time", f"about {duration(expected.seconds / _processes(place))} on {_where(place)}")
+    source = f"{expected.measured:.0%} of the tasks timed by earlier ones of this run, the rest by typical speeds"
+    table.add_row("", f"({source})")
     table.add_row("disk", f"about {expected.num_bytes / 1e6:,.1f} MB")
     output.print(table, highlight=False)
 
@@ -141,16 +149,8 @@ def _where(place: Workers) -> str:
 
 
 def _note(eta_s: float | None, failed: int, workers: int) -> str:
-    left = "waiting for workers" if not workers else "" if eta_s is None else f"{_duration(eta_s)} left"
+    left = "waiting for workers" if not workers else "" if eta_s is None else f"{duration(eta_s)} left"
     return f"{left}, {failed} failed" if failed else left
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def _command(plan: Plan, place: Workers, folder: Path | None) -> str:

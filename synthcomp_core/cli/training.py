@@ -11,7 +11,7 @@ from rich.table import Table
 from synthcomp_core.cli.console import output, progress_bar
 from synthcomp_core.library import datasets
 
-data_app = typer.Typer(help="Data sets: fetch or take in, list, split, convert.", no_args_is_help=True)
+data_app = typer.Typer(help="Data sets: fetch, list, split, convert.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -24,20 +24,20 @@ def train(
     plan: Annotated[Path, typer.Argument(help="A training plan (TOML).")],
     only: Annotated[list[str] | None, typer.Option(help="Train only this model of the plan; repeat for more.")] = None,
     again: Annotated[
-        bool, typer.Option(help="Train also where a snapshot is at hand but no run of this plan.")
+        bool, typer.Option(help="Also train models whose snapshot is installed but was not trained by this plan.")
     ] = False,
 ) -> None:
-    """Train the models of a plan one after the other; finished ones are skipped, an interrupted one goes on.
+    """Train the models of a plan one after the other; finished ones are skipped, an interrupted one is resumed.
 
     Example: python -m synthcomp_core train artifacts/plans/smoke.toml
     """
-    from synthcomp_core.training.plan import read_plan
+    from synthcomp_core.training.plan import read_training_plan
 
-    checked = read_plan(plan)
-    from synthcomp_core.training.runner import carry_out
+    checked = read_training_plan(plan)
+    from synthcomp_core.training.runner import train_models  # Imports torch; a bad plan is refused without waiting.
 
     with progress_bar(checked.name) as on_progress:
-        outcomes = carry_out(checked, on_progress=on_progress, again=again, only=tuple(only or ()))
+        outcomes = train_models(checked, on_progress=on_progress, again=again, only=tuple(only or ()))
     table = Table("model", "status", "validation")
     for outcome in outcomes:
         values = []
@@ -52,10 +52,10 @@ def train(
 @data_app.command()
 def fetch(
     what: Annotated[str, typer.Argument(help="gta-plus, clic2020, kodak, a zip's URL, or a folder or zip on disk.")],
-    name: Annotated[str | None, typer.Option(help="Name of the data set; default: that of the source.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the data set (default: that of the source).")] = None,
     licence: Annotated[str, typer.Option(help="Licence, for the card.")] = "",
 ) -> None:
-    """Bring a data set into artifacts/data.
+    """Download or copy a data set into artifacts/data.
 
     Example: python -m synthcomp_core data fetch kodak
     """
@@ -66,26 +66,26 @@ def fetch(
 
 @data_app.command("list")
 def list_() -> None:
-    """Show the data sets at hand and those that can be fetched.
+    """Show the data sets that are available and those that can be fetched.
 
     Example: python -m synthcomp_core data list
     """
     table = Table("data set", "images", "splits", "licence", "source")
-    at_hand = datasets.list_datasets()
-    for card in at_hand:
+    available = datasets.list_datasets()
+    for card in available:
         table.add_row(card.name, str(card.images), _splits(card).removeprefix(": "), card.licence, card.source)
     for source in datasets.SOURCES.values():
-        if source.name not in {card.name for card in at_hand}:
+        if source.name not in {card.name for card in available}:
             table.add_row(source.name, "not fetched", "", source.licence, source.label)
     output.print(table)
 
 
 @data_app.command()
 def split(
-    name: Annotated[str, typer.Argument(help="A data set at hand.")],
+    name: Annotated[str, typer.Argument(help="An available data set.")],
     valid: Annotated[float, typer.Option(help="Share for validation.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share for testing.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
+    seed: Annotated[int, typer.Option(help="A different seed makes a different split.")] = 0,
 ) -> None:
     """Split a data set into train, valid and test, reproducibly.
 
@@ -96,11 +96,11 @@ def split(
 
 @data_app.command()
 def convert(
-    name: Annotated[str, typer.Argument(help="A data set at hand.")],
+    name: Annotated[str, typer.Argument(help="An available data set.")],
     out: Annotated[Path, typer.Argument(help="Folder for the PNG files.")],
-    downscale: Annotated[int, typer.Option(min=1, help="Make the images smaller by this factor (bicubic).")] = 1,
+    downscale: Annotated[int, typer.Option(min=1, help="Reduce the images by this factor (bicubic).")] = 1,
 ) -> None:
-    """Write a data set as PNG files, smaller if wanted; an interrupted conversion goes on.
+    """Write a data set as PNG files, reduced if wanted; run again, an interrupted conversion continues.
 
     Example: python -m synthcomp_core data convert kodak artifacts/data/kodak-x2 --downscale 2
     """

@@ -1,4 +1,4 @@
-"""The curves of a training while it runs: its log's points as a plotly figure."""
+"""The curves of a training: the points of its log as a plotly figure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from synthcomp_core.batch.status import LogPoint
+from synthcomp_core.training.folder import LogPoint
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-# What is drawn where there are values for it, in this order: title and unit of its axis.
+# The quantities drawn, as far as there are values, in this order: title and unit of the axis.
 _AXES = {
     "loss": "Loss",
     "bpp": "Rate [bit per pixel]",
@@ -20,14 +20,14 @@ _AXES = {
     "lr": "Learning rate",
 }
 _COLOURS = {"train": "#0072B2", "validation": "#D55E00"}  # Okabe and Ito's blue and vermilion.
-MAX_POINTS = 1000  # More points a curve than this cannot be told apart, and every refresh sends them again.
+MAX_POINTS = 1000  # Per curve. More cannot be distinguished on screen, and every refresh sends them again.
 _ROW_PIXELS = 240
 
 
 def training_chart(points: Sequence[LogPoint], *, name: str) -> go.Figure:
     """Loss, rate, PSNR, distortion and learning rate over steps, each in its own axes, as far as there are values.
 
-    Training as a line, validation with markers; every n-th point where there are more than MAX_POINTS.
+    Training as a line, validation with markers; of more than MAX_POINTS points every n-th is drawn.
     """
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots

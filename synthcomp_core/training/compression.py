@@ -1,4 +1,4 @@
-"""Training of compression models: the task that :mod:`synthcomp_core.training.loop` carries out."""
+"""Training of compression models, as :mod:`synthcomp_core.training.loop` carries it out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from synthcomp_core.runtime import ensure_torchvision
 from synthcomp_core.training.forward import Noise, draw_noise, quantised_forward, train_forward
 from synthcomp_core.training.gain import search_gain
 from synthcomp_core.training.gdn import use_blocked_gdn
-from synthcomp_core.training.grow import grow_latents
 from synthcomp_core.training.klt_start import linear_start
 from synthcomp_core.training.loader import PatchSampler, PixelCache, to_tensor, validation_crops
 from synthcomp_core.training.loop import Validation
@@ -52,7 +51,7 @@ class CompressionStep(nn.Module):
         return torch.stack((bpp + self.loss.lmbda * distortion, bpp, distortion))
 
 
-class CompressionTask:
+class CompressionTraining:
     """One compression model of a plan: how to build it, feed it, and judge it."""
 
     columns = ("loss", "bpp", "distortion")
@@ -79,9 +78,11 @@ class CompressionTask:
         weights = {name: value.float() for name, value in start.items() if name in trained}
         note = f"from {plan.init}"
         channels = weights["g_a.6.weight"].shape[0] if "g_a.6.weight" in weights else plan.M
-        if channels < plan.M:
-            weights = grow_latents(net, weights)
-            note += f", grown from M={channels} to M={plan.M}"
+        if channels != plan.M:
+            raise PlanError(
+                f"model {plan.id}: init {plan.init!r} has M={channels} latent channels, the plan M={plan.M}; set "
+                f"`M = {channels}`, or begin from a model with M={plan.M}."
+            )
         state = net.state_dict()
         kept = {name: weights.get(name, value) for name, value in state.items()}
         try:
@@ -98,7 +99,7 @@ class CompressionTask:
         return CompressionStep(net, self.loss, plan.surrogate), note
 
     def _patches(self) -> Tensor:
-        """What the KLT is worked out from, (KLT_PATCHES, 3, P, P) in [0, 1]."""
+        """The patches from which the KLT is computed, (KLT_PATCHES, 3, P, P) in [0, 1]."""
         steps = range(-(-KLT_PATCHES // self.plan.batch))
         return torch.cat([to_tensor(self.sampler.patches(step)) for step in steps])
 
@@ -129,8 +130,8 @@ class CompressionTask:
         warm = min(1.0, (joined + 1) / plan.warmup) if plan.entropy_steps else 1.0
         return 1.0, plan.transform_rate * warm
 
-    def settle(self, module: nn.Module) -> None:
-        """Put the quantiles where the learnt density has them (CompressAI's bisection; needs no data)."""
+    def before_validation(self, module: nn.Module) -> None:
+        """Set the quantiles to those of the learnt density (CompressAI's bisection; needs no data)."""
         bottleneck: Any = module.net.entropy_bottleneck  # type: ignore[union-attr]
         bottleneck._update_quantiles()
 
@@ -155,13 +156,13 @@ class CompressionTask:
         return Validation(sum(losses) / count, sum(psnrs) / count, sum(rates) / count)
 
     def state_dict(self, module: nn.Module) -> dict[str, Tensor]:
-        """What is saved: CompressAI's state dict, without tables."""
+        """CompressAI's state dict without tables, to be saved."""
         state = module.net.state_dict()  # type: ignore[union-attr]
         return {name: value for name, value in state.items() if name.split(".")[-1] not in TABLES}
 
 
 class _Channels:
-    """Stands for a model where only its channel counts matter."""
+    """Takes a model's place where only its channel counts matter."""
 
     def __init__(self, N: int, M: int) -> None:
         self.N, self.M = N, M

@@ -17,8 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthcomp_core.errors import PlanError
-from synthcomp_core.images import Image, list_images, read_image
+from synthcomp_core.images import Image, read_image
 from synthcomp_core.storage import atomic_path, write_text
 
 
@@ -77,16 +76,6 @@ def open_cache(
     offsets = np.concatenate([[0], np.cumsum([height * width * 3 for height, width in shapes])])
     pixels = np.memmap(pixels_path, dtype=np.uint8, mode="r")
     return PixelCache(pixels, tuple(int(o) for o in offsets[:-1]), tuple(shapes), tuple(path.name for path in files))
-
-
-def image_files(folder: Path, *, key: str) -> list[Path]:
-    """The images in a folder; PlanError naming the plan's ``key`` when there are none."""
-    if not folder.is_dir():
-        raise PlanError(f"{key}: there is no folder {folder}.")
-    files = list_images(folder)
-    if not files:
-        raise PlanError(f"{key}: the folder {folder} holds no images.")
-    return files
 
 
 @dataclass(frozen=True)

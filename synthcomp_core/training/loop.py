@@ -1,15 +1,14 @@
 """The training loop: steps, averaged weights, validation, checkpoints; the same for every kind of model.
 
-Everything random in a step is drawn from (seed, step), so a checkpoint holds no generator state and a training
-that was killed goes on along the trajectory of one that was not (on the same machine with the same threads).
+Everything random in a step is drawn from (seed, step), so a checkpoint holds no generator state and a training that
+was killed and resumed follows the trajectory of one that was not (on the same machine with the same threads).
 """
 
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import math
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,15 +18,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.storage import write_text
-from synthcomp_core.training.checkpointing import load_checkpoint, save_checkpoint
+from synthcomp_core.storage import atomic_path
+from synthcomp_core.training.folder import BEST, LAST, append_log, cut_log
 
 if TYPE_CHECKING:
     from synthcomp_core.training.plan import ModelPlan
 
-LAST, BEST, LOG = "last.pt", "best.pt", "log.csv"
 LOG_EVERY = 50
 HALVINGS = 5  # "halving" cuts the rate in half at each fifth of the steps.
 
@@ -50,8 +48,8 @@ class Trained:
     steps: int
 
 
-class Task(Protocol):
-    """What the loop asks of a kind of model."""
+class Training(Protocol):
+    """What the loop asks of a kind of model: how to build it, feed it, judge it and save it."""
 
     plan: ModelPlan
 
@@ -62,7 +60,7 @@ class Task(Protocol):
     def auxiliary(self, module: nn.Module) -> tuple[list[nn.Parameter], Any] | None: ...
     def groups(self, module: nn.Module) -> list[list[nn.Parameter]]: ...
     def factors(self, step: int) -> tuple[float, ...]: ...
-    def settle(self, module: nn.Module) -> None: ...
+    def before_validation(self, module: nn.Module) -> None: ...
     def validate(self, module: nn.Module) -> Validation: ...
     def state_dict(self, module: nn.Module) -> dict[str, Tensor]: ...
 
@@ -80,38 +78,38 @@ def learning_rate(plan: ModelPlan, step: int) -> float:
 
 
 class Trainer:
-    """One training: its module, averaged copy and optimisers, and where it stands.
+    """One training under way: its module, averaged copy and optimisers, and the step it has reached.
 
-    fabric: a launched lightning_fabric.Fabric. start: weights to begin with, not asked for when a checkpoint is
-    found in ``folder``.
+    fabric: a launched lightning_fabric.Fabric. start: weights to begin with, asked for only if ``folder`` holds no
+    checkpoint.
     """
 
     def __init__(
         self,
-        task: Task,
+        training: Training,
         folder: Path,
         fabric: Any,
         *,
         start: Callable[[], dict[str, Tensor] | None] = lambda: None,
         compile_module: bool = False,
     ) -> None:
-        plan = task.plan
-        self.task, self.folder, self.fabric = task, folder, fabric
+        plan = training.plan
+        self.training, self.folder, self.fabric = training, folder, fabric
         torch.manual_seed(plan.seed)
         checkpoint = load_checkpoint(folder / LAST) if (folder / LAST).is_file() else None
         if checkpoint is None:
-            module, self.origin = task.build(start())
+            module, self.origin = training.build(start())
         else:
-            module, self.origin = task.build(None)[0], checkpoint["origin"]
+            module, self.origin = training.build(None)[0], checkpoint["origin"]
             module.load_state_dict(checkpoint["module"])
         module = module.to(fabric.device, memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(module).requires_grad_(False)
-        auxiliary = task.auxiliary(module)
+        auxiliary = training.auxiliary(module)
         slow = auxiliary[0] if auxiliary else []
         # Outside the wrapper's gradient exchange: every process computes the same step for them, without data.
         for parameter in slow:
             parameter.requires_grad_(False)
-        groups = [{"params": group} for group in task.groups(module)]
+        groups = [{"params": group} for group in training.groups(module)]
         optimizer = torch.optim.Adam(groups, lr=plan.lr, fused=True)
         self.raw = module
         wrapped = torch.compile(module) if compile_module else module
@@ -122,13 +120,23 @@ class Trainer:
         self.auxiliary = torch.optim.Adam(slow, lr=plan.lr_quantiles) if slow else None
         self.step, self.best = 0, Validation(math.inf, 0.0)
         self.cuts, self.waited = 0, 0
-        self.running = torch.zeros(len(task.columns), dtype=torch.float64)
+        self.running = torch.zeros(len(training.columns), dtype=torch.float64)
         if checkpoint is not None:
             self._restore(checkpoint)
 
-    def run(self, on_progress: OnProgress = silent, *, until: Callable[[], bool] = lambda: False) -> Trained:
-        """Train to the plan's last step (or ``until`` says so, checked after each step), then the best weights."""
-        plan = self.task.plan
+    def run(
+        self,
+        on_progress: OnProgress = silent,
+        *,
+        on_step: Callable[[int], None] = lambda step: None,
+        until: Callable[[], bool] = lambda: False,
+    ) -> Trained:
+        """Train to the plan's last step, or until ``until`` says so, and return the best weights.
+
+        on_step: called with the step reached, at the beginning and after each step; then ``until`` is asked.
+        """
+        plan = self.training.plan
+        on_step(self.step)
         if self.step == 0:
             self.validate()  # A short fine-tune may end worse than it began; then the start is kept.
         started, first = time.monotonic(), self.step
@@ -138,7 +146,9 @@ class Trainer:
                 mean = self.running / LOG_EVERY
                 self.running.zero_()
                 seconds = time.monotonic() - started
-                self._log("train", {name: float(value) for name, value in zip(self.task.columns, mean, strict=True)})
+                self._log(
+                    "train", {name: float(value) for name, value in zip(self.training.columns, mean, strict=True)}
+                )
                 rate = (self.step - first) / seconds
                 stage = f"{plan.id}: step {self.step}/{plan.steps}, loss {float(mean[0]):.4f}, {rate:.1f} steps/s"
                 on_progress(self.step / plan.steps, stage)
@@ -147,10 +157,11 @@ class Trainer:
                 self.validate()
             if self.step % plan.checkpoint_every == 0 or last:
                 self.save()
+            on_step(self.step)
             if until():
                 break
         best = self.folder / BEST
-        state = load_checkpoint(best)["state"] if best.is_file() else self.task.state_dict(self.averaged)
+        state = load_checkpoint(best)["state"] if best.is_file() else self.training.state_dict(self.averaged)
         return Trained(state, self.best, self.step)
 
     def advance(self, steps: int) -> None:
@@ -159,11 +170,11 @@ class Trainer:
             self._advance()
 
     def _advance(self) -> Tensor:
-        plan, fabric = self.task.plan, self.fabric
+        plan, fabric = self.training.plan, self.fabric
         rate = learning_rate(plan, self.step) * 0.5**self.cuts
-        for group, factor in zip(self.optimizer.param_groups, self.task.factors(self.step), strict=True):
+        for group, factor in zip(self.optimizer.param_groups, self.training.factors(self.step), strict=True):
             group["lr"] = rate * factor
-        batch = self.task.batch(self.step, rank=fabric.global_rank, world=fabric.world_size)
+        batch = self.training.batch(self.step, rank=fabric.global_rank, world=fabric.world_size)
         parts = self.module(*(tensor.to(fabric.device) for tensor in batch))
         values = parts.detach()
         if fabric.world_size > 1:
@@ -192,13 +203,15 @@ class Trainer:
     def validate(self) -> Validation:
         """Validate the averaged weights, and keep them when they are the best so far."""
         self.averaged.eval()
-        self.task.settle(self.averaged)
-        result = self.task.validate(self.averaged)
-        plan = self.task.plan
+        self.training.before_validation(self.averaged)
+        result = self.training.validate(self.averaged)
+        plan = self.training.plan
         if result.loss < self.best.loss:
             self.best, self.waited = result, 0
             if self.fabric.global_rank == 0:
-                save_checkpoint(self.folder / BEST, {"state": self.task.state_dict(self.averaged), "step": self.step})
+                save_checkpoint(
+                    self.folder / BEST, {"state": self.training.state_dict(self.averaged), "step": self.step}
+                )
         else:
             self.waited += 1
             if plan.schedule == "plateau" and self.waited > plan.patience:
@@ -210,7 +223,7 @@ class Trainer:
         return result
 
     def save(self) -> None:
-        """Write the last checkpoint, from which the same training goes on."""
+        """Write the last checkpoint, from which this training can be resumed."""
         if self.fabric.global_rank:
             return
         best = {"loss": self.best.loss, "psnr": self.best.psnr, "bpp": self.best.bpp}
@@ -236,28 +249,30 @@ class Trainer:
         self.step, self.cuts, self.waited = checkpoint["step"], checkpoint["cuts"], checkpoint["waited"]
         self.best = Validation(**checkpoint["best"])
         self.running = checkpoint["running"].clone()
-        self._forget_after(self.step)
+        if self.fabric.global_rank == 0:
+            cut_log(self.folder, self.step)
 
     def _log(self, phase: str, values: dict[str, float]) -> None:
-        """Append to the CSV of the run (one row a phase and quantity), and to the loggers asked for."""
+        """Append to the training's log, and to the loggers that the plan asks for."""
         if self.fabric.global_rank:
             return
         self.fabric.log_dict({f"{phase}/{name}": value for name, value in values.items()}, step=self.step)
-        path = self.folder / LOG
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if file.tell() == 0:
-                writer.writerow(("step", "phase", "name", "value", "lr"))
-            lr = self.optimizer.param_groups[0]["lr"]
-            writer.writerows((self.step, phase, name, f"{value:.6g}", f"{lr:.3g}") for name, value in values.items())
+        append_log(self.folder, self.step, phase, values, lr=self.optimizer.param_groups[0]["lr"])
 
-    def _forget_after(self, step: int) -> None:
-        """Drop the rows that a killed training wrote after its last checkpoint: they will be written again."""
-        path = self.folder / LOG
-        if self.fabric.global_rank or not path.is_file():
-            return
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
-        kept = [row for row in rows if len(row) == 5 and (row[0] == "step" or int(row[0]) <= step)]
-        buffer = io.StringIO()
-        csv.writer(buffer).writerows(kept)
-        write_text(path, buffer.getvalue())
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write nested dicts of tensors and plain numbers, whole or not at all."""
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What :func:`save_checkpoint` wrote, without unpickling anything but tensors; SnapshotError if unreadable."""
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        raise SnapshotError(
+            f"The checkpoint {path} cannot be read ({type(error).__name__}); delete it to train this model from the "
+            "beginning."
+        ) from error
+    return content

@@ -1,8 +1,8 @@
-"""Training of RCAN upscalers: on uncoded images, or on what codecs leave of them (codec-aware).
+"""Training of RCAN upscalers: on uncoded images, or on decoded ones (codec-aware).
 
 The network is spandrel's RCAN class. The low-resolution input is the image made smaller by the product's own
 bicubic; for codec-aware training whole frames have also gone through the codecs of ``behind``, as bitstreams,
-once, before the first step: the upscaler then learns on exactly what it will be given.
+once, before the first step: the upscaler then learns from exactly what it will be given.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def upscale(net: nn.Module, low: Tensor) -> Tensor:
         return rcan.add_mean(rcan.tail[1](features.float())) / rcan.rgb_range
 
 
-class SuperResolutionTask:
+class SuperResolutionTraining:
     """One upscaler of a plan."""
 
     columns = ("loss", "mse")
@@ -110,8 +110,8 @@ class SuperResolutionTask:
         """The learning rate of each group, relative to the plan's."""
         return (1.0,)
 
-    def settle(self, module: nn.Module) -> None:
-        """Nothing to settle."""
+    def before_validation(self, module: nn.Module) -> None:
+        """Nothing: all of an upscaler's weights are trained."""
 
     def validate(self, module: nn.Module) -> Validation:
         """L1 and mean PSNR of 8-bit results over the held-out crops (behind the codecs, when there are any)."""

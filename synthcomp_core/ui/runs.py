@@ -1,4 +1,4 @@
-"""The parts of the Runs page: list of runs, progress, failures, curves, plan and command of one; read from files."""
+"""The parts of the Runs page: the list of runs, and one run's progress, failures, curves, plan and command."""
 
 from __future__ import annotations
 
@@ -9,14 +9,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from synthcomp_core.batch.journal import RESULTS
 from synthcomp_core.batch.status import (
-    BATCH,
-    FAILED,
-    FINISHED,
-    INTERRUPTED,
-    RESULTS,
-    RUNNING,
-    STOPPED,
     Failure,
     RunSummary,
     list_runs,
@@ -25,42 +19,58 @@ from synthcomp_core.batch.status import (
     run_environment,
     run_failures,
     run_plan,
-    training_log,
+    unrecorded_trainings,
 )
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.figures.training_chart import training_chart
-from synthcomp_core.ui.widgets.image_picker import complain_about_url
+from synthcomp_core.library.run_record import RunKind, Stage
+from synthcomp_core.progress import duration
+from synthcomp_core.training.folder import read_log
+from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.text import plain
 
 LIST_EVERY_S, DETAIL_EVERY_S = 5.0, 2.0
-_FAILURES_SHOWN = 1000
-_STATE_TEXT = {
-    RUNNING: ":blue-badge[:material/play_arrow: running]",
-    FINISHED: ":green-badge[:material/check: finished]",
-    FAILED: ":red-badge[:material/error: finished, with failures]",
-    INTERRUPTED: ":orange-badge[:material/pause: interrupted]",
-    STOPPED: ":orange-badge[:material/pause: stopped]",
+_FAILURES_SHOWN, _UNRECORDED_SHOWN = 1000, 5
+_BADGES = {
+    Stage.RUNNING: ":blue-badge[:material/play_arrow: running]",
+    Stage.FINISHED: ":green-badge[:material/check: finished]",
+    Stage.FAILED: ":red-badge[:material/error: failed]",
+    Stage.INTERRUPTED: ":orange-badge[:material/pause: interrupted]",
 }
 _AGAIN = {
-    INTERRUPTED: "Run the command below again: it does only what is missing.",
-    FAILED: "Run the command below again: it tries the failed tasks once more.",
-    STOPPED: "Nothing was heard of it for a while. The command below goes on from the last checkpoint.",
+    (RunKind.BATCH, Stage.INTERRUPTED): "Run the command below again; it does only what is missing.",
+    (RunKind.BATCH, Stage.FAILED): "Run the command below again; it retries the failed tasks.",
+    (RunKind.TRAINING, Stage.INTERRUPTED): "Run the command below to resume from the last checkpoint.",
+    (
+        RunKind.TRAINING,
+        Stage.FAILED,
+    ): "Once the cause is corrected, the command below resumes from the last checkpoint.",
 }
 
 
 def pick_run() -> str | None:
     """Draw the picker and the list of runs; the name of the run picked, None when there is none."""
     names = [run.name for run in list_runs()]
+    _mention_unrecorded()
     if not names:
         st.info("No run yet. Start one on the command line; it appears here by itself.")
         st.code("python -m synthcomp_core run artifacts/plans/bundled.toml --workers 2", language="bash")
         _watch_for_runs([])
         return None
-    complain_about_url("run", names)
-    name = st.selectbox("Run", names, key="run", bind="query-params", help="The one heard of last comes first.")
+    query.check_choice("run", names)
+    name = st.selectbox("Run", names, key="run", bind="query-params", help="Most recently updated first.")
     _watch_for_runs(names)
     return str(name)
+
+
+def _mention_unrecorded() -> None:
+    if names := unrecorded_trainings():
+        shown = ", ".join(plain(name) for name in names[:_UNRECORDED_SHOWN])
+        more = f" and {len(names) - _UNRECORDED_SHOWN} more" if len(names) > _UNRECORDED_SHOWN else ""
+        st.caption(
+            f"Not listed, because an earlier version of Synthcomp that recorded no state trained them: {shown}{more}."
+        )
 
 
 @st.fragment(run_every=LIST_EVERY_S)
@@ -69,7 +79,7 @@ def _watch_for_runs(names: Sequence[str]) -> None:
     if {run.name for run in runs} != set(names):
         st.rerun(scope="app")
     if runs:
-        with st.expander(f"All {len(runs)} runs" if len(runs) > 1 else "The one run", expanded=len(runs) > 1):
+        with st.expander(f"All {len(runs)} runs" if len(runs) > 1 else "The only run", expanded=len(runs) > 1):
             _show_list(runs)
 
 
@@ -79,13 +89,13 @@ def _show_list(runs: Sequence[RunSummary]) -> None:
             {
                 "run": run.name,
                 "kind": run.kind,
-                "state": run.state,
+                "state": run.stage,
                 "progress": run.done / run.total if run.total else None,
                 "done": f"{run.done}",
                 "of": "" if run.total is None else f"{run.total}",
-                "failed": f"{run.failed}" if run.kind == BATCH else "",
-                "time left": duration(_eta_s(run)) if run.state == RUNNING else "",
-                "last heard of": f"{duration(max(0.0, time.time() - run.updated))} ago",
+                "failed": f"{run.failed}" if run.kind == RunKind.BATCH else "",
+                "time left": _time_left(run),
+                "last update": f"{duration(max(0.0, time.time() - run.updated))} ago",
             }
             for run in runs
         ]
@@ -99,10 +109,10 @@ def _show_list(runs: Sequence[RunSummary]) -> None:
 
 
 def show_run(name: str) -> None:
-    """Draw one run: what changes refreshes by itself, what does not stands below."""
+    """Draw one run: progress, which refreshes by itself, and below it plan, command and environment."""
     run = next((run for run in list_runs() if run.name == name), None)
     if run is None:
-        st.warning(f"The run {plain(name)} is no longer there.")
+        st.warning(f"The run {plain(name)} no longer exists.")
         return
     _show_progress(name)
     _show_settings(run)
@@ -113,22 +123,24 @@ def _show_progress(name: str) -> None:
     found = next((run for run in list_runs() if run.name == name), None)
     run = read_run(found.folder) if found else None
     if run is None:
-        st.warning(f"The run {plain(name)} is no longer there.")
+        st.warning(f"The run {plain(name)} no longer exists.")
         return
-    unit = "tasks" if run.kind == BATCH else "steps"
-    st.markdown(f"{_STATE_TEXT.get(run.state, plain(run.state))} {plain(run.kind)}")
+    unit = "tasks" if run.kind == RunKind.BATCH else "steps"
+    st.markdown(f"{_BADGES[run.stage]} {plain(run.kind)}")
     if run.total:
         st.progress(min(1.0, run.done / run.total), text=f"{run.done:,} of {run.total:,} {unit}")
     columns = st.columns(4)
     columns[0].metric("Done", f"{run.done:,} {unit}")
-    columns[1].metric("Time left", duration(_eta_s(run)) or "not known" if run.state == RUNNING else "none")
-    columns[2].metric("Last heard of", f"{duration(max(0.0, time.time() - run.updated))} ago")
-    if run.kind == BATCH:
+    columns[1].metric("Time left", (_time_left(run) or "unknown") if run.stage == Stage.RUNNING else "none")
+    columns[2].metric("Last update", f"{duration(max(0.0, time.time() - run.updated))} ago")
+    if run.kind == RunKind.BATCH:
         columns[3].metric("Failed", f"{run.failed:,}")
-    if run.state in _AGAIN:
-        st.warning(_AGAIN[run.state])
+    if run.error:
+        st.error(plain(run.error))
+    if (run.kind, run.stage) in _AGAIN:
+        st.warning(_AGAIN[run.kind, run.stage])
     try:
-        if run.kind == BATCH:
+        if run.kind == RunKind.BATCH:
             _show_failures(run)
         else:
             _show_curves(run)
@@ -154,14 +166,14 @@ def _show_failures(run: RunSummary) -> None:
     )
 
 
-# A long table is not read anew at every refresh that found it unchanged.
+# So that a long table is not read again at every refresh that finds it unchanged.
 @st.cache_data(show_spinner=False, max_entries=8)
 def _failures(folder: Path, modified_ns: int, size: int) -> list[Failure]:
     return run_failures(folder)
 
 
 def _show_curves(run: RunSummary) -> None:
-    points = training_log(run.folder)
+    points = read_log(run.folder)
     if not points:
         st.info("The log is empty so far.")
         return
@@ -198,23 +210,6 @@ def _show_settings(run: RunSummary) -> None:
             st.caption("This run recorded no environment.")
 
 
-def _eta_s(run: RunSummary) -> float | None:
-    """Seconds left: as the run says itself, else from what this page has seen of its progress."""
-    if run.eta_s is not None:
-        return max(0.0, run.eta_s - (time.time() - run.updated))
-    seen = st.session_state.setdefault("runs_seen", {})
-    done, since = seen.setdefault(run.name, (run.done, run.updated))
-    if not run.total or run.done <= done or run.updated <= since:
-        return None
-    return (run.total - run.done) * (run.updated - since) / (run.done - done)
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds for people: "40 s", "12 min", "3.5 h"; "" for None."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+def _time_left(run: RunSummary) -> str:
+    """The time left, as the run estimates it; "" while unknown, and for a run that is not running."""
+    return "" if run.eta_s is None else duration(max(0.0, run.eta_s - (time.time() - run.updated)))

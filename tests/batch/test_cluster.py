@@ -20,13 +20,14 @@ import pytest
 from synthcomp_core.batch import runner
 from synthcomp_core.batch.cluster import Workers, local_share, slurm_cluster
 from synthcomp_core.batch.journal import read_journal
-from synthcomp_core.batch.plan import SlurmSettings, read_plan
+from synthcomp_core.batch.plan import SlurmSettings, read_run_plan
 from synthcomp_core.batch.runner import carry_out_plan
-from synthcomp_core.batch.status import INTERRUPTED, RUNNING, read_run, read_state
+from synthcomp_core.batch.status import read_run
 from synthcomp_core.batch.tasks import Task
-from synthcomp_core.batch.worker import TaskOutcome, carry_out
+from synthcomp_core.batch.worker import TaskOutcome, carry_out_task
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import read_image
+from synthcomp_core.library.run_record import Stage, read_state
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import read_results, table_rows
 from tests.conftest import PROJECT_ROOT
@@ -72,7 +73,7 @@ def rows_on_the_spot(plan_path: Path, folder: Path, monkeypatch: pytest.MonkeyPa
 
     with monkeypatch.context() as patch:
         patch.setattr(runner, "connect", connect)
-        plan = dataclasses.replace(read_plan(plan_path), keep="none")
+        plan = dataclasses.replace(read_run_plan(plan_path), keep="none")
         return table_rows(read_results(carry_out_plan(plan, Workers(count=1), folder=folder).results))
 
 
@@ -107,7 +108,7 @@ def test_workers_and_runner_may_be_killed_and_every_row_comes_once(
     output, _ = run.communicate(timeout=DEADLINE_S)
     assert run.returncode == 130, output
     state = read_state(folder)
-    assert state is not None and (state.state, state.failed) == (INTERRUPTED, 0)
+    assert state is not None and (state.state, state.failed) == (Stage.INTERRUPTED, 0)
     first = done()
     assert before + 6 <= first < TASKS
     assert len(table_rows(read_results(folder / "results.csv"))) == first
@@ -125,8 +126,8 @@ def test_workers_and_runner_may_be_killed_and_every_row_comes_once(
     assert first + 8 <= killed_at < TASKS
     assert_whole(folder, allow_leftovers=True)
     state, summary = read_state(folder), read_run(folder)
-    assert state is not None and state.state == RUNNING
-    assert summary is not None and summary.state == INTERRUPTED
+    assert state is not None and state.state == Stage.RUNNING
+    assert summary is not None and summary.stage == Stage.INTERRUPTED
     assert len(table_rows(read_results(folder / "results.csv"))) in (killed_at - 1, killed_at)
 
     # Run again: the rest, every row once, as this process alone gives them.
@@ -182,7 +183,7 @@ def test_workers_of_a_scheduler_over_tcp_give_the_same_rows(
     shutil.copy(source, artifacts / "snapshots" / f"{learned}.safetensors")
     path = tmp_path / "remote.toml"
     path.write_text(f'variants = ["jpeg-q{{20,80}}", "{learned}"]\n[[datasets]]\nfolder = "frames"\n')
-    outcome = carry_out_plan(read_plan(path), Workers(address=scheduler))
+    outcome = carry_out_plan(read_run_plan(path), Workers(address=scheduler))
     assert (outcome.total, outcome.carried_out, outcome.failed) == (9, 9, 0)
     rows = table_rows(read_results(outcome.results))
     assert {row.codec for row in rows} == {"jpeg", "mbt2018"}
@@ -194,7 +195,7 @@ def test_workers_of_a_scheduler_over_tcp_give_the_same_rows(
 def test_no_scheduler_is_one_sentence(plan_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synthcomp_core.batch.cluster._CONNECT_S", 1)
     with pytest.raises(PlanError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9 "):
-        carry_out_plan(read_plan(plan_path), Workers(address="tcp://127.0.0.1:9"))
+        carry_out_plan(read_run_plan(plan_path), Workers(address="tcp://127.0.0.1:9"))
 
 
 def test_workers_that_do_not_say_goodbye_in_time_leave_a_finished_run_finished(
@@ -213,7 +214,7 @@ def test_workers_that_do_not_say_goodbye_in_time_leave_a_finished_run_finished(
         raise TimeoutError
 
     monkeypatch.setattr(Client, "close", closed_too_late)
-    outcome = carry_out_plan(read_plan(path), Workers(count=1))
+    outcome = carry_out_plan(read_run_plan(path), Workers(count=1))
     assert closed
     assert (outcome.carried_out, outcome.failed, outcome.interrupted) == (1, 0, False)
 
@@ -263,9 +264,9 @@ def test_the_slurm_job_script_asks_for_what_the_plan_says(artifacts: Path) -> No
 
 def deadly_for_one(task: Task) -> TaskOutcome:
     """The work of a task, but jpeg-q60 of frame1 takes its worker with it."""
-    if (task.variant, task.image.name) == ("jpeg-q60", "frame1.png"):
+    if (str(task.variant), task.image.name) == ("jpeg-q60", "frame1.png"):
         os._exit(9)
-    return carry_out(task)
+    return carry_out_task(task)
 
 
 def test_a_task_that_kills_its_worker_every_time_is_a_row_with_an_error_and_harms_no_other(
@@ -274,8 +275,8 @@ def test_a_task_that_kills_its_worker_every_time_is_a_row_with_an_error_and_harm
     write_frames(tmp_path / "frames", 3)
     path = tmp_path / "deadly.toml"
     path.write_text('variants = ["jpeg-q{30,60,90}"]\nmetrics = ["psnr_rgb"]\n[[datasets]]\nfolder = "frames"\n')
-    monkeypatch.setattr(runner, "carry_out", deadly_for_one)
-    outcome = carry_out_plan(read_plan(path), Workers(count=2))
+    monkeypatch.setattr(runner, "carry_out_task", deadly_for_one)
+    outcome = carry_out_plan(read_run_plan(path), Workers(count=2))
     assert (outcome.carried_out, outcome.failed) == (9, 1)
     (failed,) = [row for row in table_rows(read_results(outcome.results)) if row.error]
     assert (failed.image, failed.variant) == ("frame1.png", "jpeg-q60")

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from synthcomp_core.batch.braces import expand_braces
-from synthcomp_core.batch.plan import parse_plan, read_plan
+from synthcomp_core.batch.plan import expand_braces, parse_run_plan, read_run_plan
+from synthcomp_core.batch.tasks import dataset_images
 from synthcomp_core.errors import PlanError
+from synthcomp_core.images import write_png
+from synthcomp_core.library import datasets
 from synthcomp_core.metrics import DEFAULT_METRICS
 from synthcomp_core.storage import PROJECT_ROOT
 from synthcomp_core.variants import Variant
+
+from .conftest import frame, write_frames
 
 DATA = '[[datasets]]\nname = "frames"\nfolder = "frames"\n'
 
@@ -25,13 +29,17 @@ DATA = '[[datasets]]\nname = "frames"\nfolder = "frames"\n'
         ("jpeg-q{10..40..10}", ["jpeg-q10", "jpeg-q20", "jpeg-q30", "jpeg-q40"]),
         ("a{3..1}", ["a3", "a2", "a1"]),
         ("{a,b{1,2}}-c", ["a-c", "b1-c", "b2-c"]),
+        ("q{08..10}", ["q08", "q09", "q10"]),
     ],
 )
 def test_braces_expand_as_in_a_shell(pattern: str, texts: list[str]) -> None:
     assert expand_braces(pattern) == texts
 
 
-@pytest.mark.parametrize("pattern", ["a{b", "a}b", "a{b}c", "a{1..9..0}", "{1..99999}", "{1..200}{1..200}", "}{a,b"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["a{b", "a}b", "a{b}c", "a{1..x}", "{1..99999}", "{1..200}{1..200}", "}{a,b}", "{1..9999999999}", "{a," * 3000],
+)
 def test_unusable_braces_are_refused(pattern: str) -> None:
     with pytest.raises(PlanError):
         expand_braces(pattern)
@@ -45,7 +53,7 @@ def plan_in(folder: Path, text: str) -> Path:
 
 
 def test_a_plan_is_read_with_its_defaults(tmp_path: Path) -> None:
-    plan = read_plan(plan_in(tmp_path, f'variants = ["jpeg-q{{30,60}}", "none@x2-fsr1"]\n{DATA}limit = 3\n'))
+    plan = read_run_plan(plan_in(tmp_path, f'variants = ["jpeg-q{{30,60}}", "none@x2-fsr1"]\n{DATA}limit = 3\n'))
     assert plan.name == "try"
     assert plan.variants == (Variant("jpeg-q30"), Variant("jpeg-q60"), Variant("none", 2.0, "fsr1"))
     assert plan.datasets[0].folder == tmp_path / "frames"
@@ -56,7 +64,7 @@ def test_a_plan_is_read_with_its_defaults(tmp_path: Path) -> None:
 
 
 def test_variants_named_twice_are_one(tmp_path: Path) -> None:
-    plan = read_plan(plan_in(tmp_path, f'variants = ["jpeg-q{{30,60}}", "jpeg-q30"]\n{DATA}'))
+    plan = read_run_plan(plan_in(tmp_path, f'variants = ["jpeg-q{{30,60}}", "jpeg-q30"]\n{DATA}'))
     assert [str(variant) for variant in plan.variants] == ["jpeg-q30", "jpeg-q60"]
 
 
@@ -73,19 +81,24 @@ VARIANTS = 'variants = ["jpeg-q30"]\n'
         (f"variants = 3\n{DATA}", ["`variants` is 3 (a whole number)", "expected a list of texts"]),
         (f"variants = []\n{DATA}", ["`variants` is []", "at least one"]),
         (f'variants = ["jpeg-q300"]\n{DATA}', ["`variants`", '"jpeg-q300"', "jpeg-q100"]),
-        (f'variants = ["jpeg-q{{30"]\n{DATA}', ["`variants`", "never closes"]),
+        (f'variants = ["jpeg-q{{30"]\n{DATA}', ["`variants`", "not closed"]),
         (f'variants = ["nosuch-q4-mse"]\n{DATA}', ["`variants`", "nosuch-q4-mse"]),
         (f'variants = ["none@x2-magic"]\n{DATA}', ["`variants`", "magic"]),
         (f'variants = ["none@x9-bicubic"]\n{DATA}', ["`variants`", "scale 9"]),
         (f'{VARIANTS}keep = "all"\n{DATA}', ['`keep` is "all" (text)', "both, renderings, bitstreams, none"]),
         (f'{VARIANTS}metrics = ["vmaf"]\n{DATA}', ["`metrics`", '"vmaf"', "psnr_rgb"]),
         (f"{VARIANTS}max_megapixels = -1\n{DATA}", ["`max_megapixels` is -1", "above 0"]),
-        (f'{VARIANTS}name = "../up"\n{DATA}', ["`name`", '"../up"']),
-        (f"{VARIANTS}{DATA}limit = 0\n", ["`datasets[1].limit` is 0", "from 1"]),
+        (f'{VARIANTS}name = "../up"\n{DATA}', ["`name`", '"../up"', "letters, digits"]),
+        (f'{VARIANTS}name = "x/../../../escaped"\n{DATA}', ["`name`", "escaped", "letters, digits"]),
+        (f"{VARIANTS}{DATA}limit = 0\n", ["`datasets[1].limit` is 0", "at least 1"]),
         (f"{VARIANTS}{DATA}limit = true\n", ["`datasets[1].limit` is true (true or false)"]),
         (f"{VARIANTS}{DATA}fodler = 1\n", ["`datasets[1].fodler` is unknown", "`folder`"]),
         (f'{VARIANTS}[[datasets]]\nfolder = "nowhere"\n', ["`datasets[1].folder`", "no such folder"]),
         (f"{VARIANTS}{DATA}{DATA}", ["`datasets`", '"frames" twice']),
+        (f"{VARIANTS}{DATA}dataset = 'kodak'\n", ["`datasets[1].dataset`", "`data fetch kodak`"]),
+        (f"{VARIANTS}{DATA}split = 'test'\n", ["`datasets`", "`split`", "`dataset`"]),
+        (f"{VARIANTS}{DATA}split = 'dev'\n", ["`datasets[1].split`", "one of train, valid, test"]),
+        (f"{VARIANTS}[[datasets]]\nname = 'frames'\n", ["`datasets`", "either a `folder`"]),
         (f"{VARIANTS}[datasets]\nfolder = 'frames'\n", ["`datasets` is", "[[datasets]]"]),
         (
             f'{VARIANTS}{DATA}[[renderings]]\nfolder = "frames"\ndataset = "frames"\n',
@@ -95,7 +108,17 @@ VARIANTS = 'variants = ["jpeg-q30"]\n'
             f'{VARIANTS}{DATA}[[renderings]]\ndataset = "other"\nvariant = "a-q1"\nfolder = "frames"\n',
             ["`renderings[1].dataset`", '"other"', "frames"],
         ),
-        (f"{VARIANTS}{DATA}[slurm]\ncores = 4\n", ["`slurm.time` is missing"]),
+        (
+            f'{VARIANTS}{DATA}[[renderings]]\ndataset = "frames"\nvariant = "a@2"\nfolder = "frames"\n',
+            ["`renderings[1].variant`", '"a@2"', "CODEC@xSCALE-UPSCALER"],
+        ),
+        (
+            f'{VARIANTS}{DATA}[[renderings]]\ndataset = "frames"\nfolder = "frames"\nlayout = "thesis"\n'
+            'variant = "a"\n',
+            ["`renderings[1].variant`", "thesis layout"],
+        ),
+        (f"{VARIANTS}{DATA}[slurm]\ncores = 4\n", ["`slurm.time` is missing", "08:00:00"]),
+        (f"{VARIANTS}slurm = 3\n{DATA}", ["`slurm` is 3", "[slurm]"]),
         (f'{VARIANTS}{DATA}[slurm]\ncores = 4\nmemory = "much"\ntime = "1:00:00"\n', ["`slurm.memory`", "16GB"]),
         (
             f'{VARIANTS}{DATA}[slurm]\ncores = 2\nprocesses = 3\nmemory = "1GB"\ntime = "1:00:00"\n',
@@ -106,7 +129,7 @@ VARIANTS = 'variants = ["jpeg-q30"]\n'
 def test_every_mistake_names_file_key_and_what_is_expected(tmp_path: Path, text: str, parts: list[str]) -> None:
     path = plan_in(tmp_path, text)
     with pytest.raises(PlanError) as caught:
-        read_plan(path)
+        read_run_plan(path)
     message = str(caught.value)
     assert str(path) in message
     for part in parts:
@@ -116,15 +139,29 @@ def test_every_mistake_names_file_key_and_what_is_expected(tmp_path: Path, text:
 
 def test_files_that_are_no_plan_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="cannot be read"):
-        read_plan(tmp_path / "absent.toml")
+        read_run_plan(tmp_path / "absent.toml")
     with pytest.raises(PlanError, match="cannot be read"):
-        read_plan(tmp_path)
+        read_run_plan(tmp_path)
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\0")
     with pytest.raises(PlanError, match="UTF-8"):
-        read_plan(tmp_path / "binary.toml")
+        read_run_plan(tmp_path / "binary.toml")
 
 
-def test_the_bundled_plan_is_sound() -> None:
-    plan = read_plan(PROJECT_ROOT / "artifacts" / "plans" / "bundled.toml")
+def test_a_data_set_of_the_library_is_taken_whole_or_by_split(tmp_path: Path, artifacts: Path) -> None:
+    write_frames(tmp_path / "mine" / "train", 2)
+    write_png(frame(7), tmp_path / "mine" / "test" / "held.png")
+    datasets.fetch(str(tmp_path / "mine"), name="mine")
+    path = plan_in(tmp_path, f"{VARIANTS}[[datasets]]\ndataset = 'mine'\n")
+    (whole,) = read_run_plan(path).datasets
+    assert whole.name == "mine"
+    assert [image.name for image in dataset_images(whole)] == ["held.png", "frame0.png", "frame1.png"]
+    path.write_text(path.read_text() + "split = 'test'\nname = 'held-out'\n")
+    (held,) = read_run_plan(path).datasets
+    assert held.name == "held-out"
+    assert [image.name for image in dataset_images(held)] == ["held.png"]
+
+
+def test_a_plan_s_text_is_parsed_to_the_plan_that_was_read() -> None:
+    plan = read_run_plan(PROJECT_ROOT / "artifacts" / "plans" / "bundled.toml")
     assert plan.name == "bundled"
-    assert parse_plan(plan.text, plan.path) == plan
+    assert parse_run_plan(plan.text, plan.path) == plan

@@ -1,4 +1,4 @@
-"""Pictures rendered elsewhere: matching, cutting, sizes, rows."""
+"""Images rendered elsewhere: matching, cutting, sizes, rows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from synthcomp_core.batch.plan import RenderedFolder
-from synthcomp_core.batch.rendered_elsewhere import bare_row, cut_to_reference, match_renderings, measured_row
+from synthcomp_core.batch.rendered_elsewhere import cut_to_reference, match_renderings, measured_row
 from synthcomp_core.errors import ImageError, PlanError
 from synthcomp_core.images import write_png
 from synthcomp_core.metrics import measure, psnr
-from synthcomp_core.variants import Variant
+from synthcomp_core.variants import Variant, bare_row
 
 from .conftest import frame
 
@@ -60,7 +60,7 @@ def test_the_thesis_layout_is_matched_by_name(thesis: Path) -> None:
     }
 
 
-def test_a_row_measures_the_cut_picture_and_has_no_rate_without_a_bitstream(thesis: Path) -> None:
+def test_a_row_measures_the_cut_image_and_has_no_rate_without_a_bitstream(thesis: Path) -> None:
     matches = match_renderings(RenderedFolder("test", thesis / "out", "thesis"), references(thesis))
     match = next(m for m in matches if str(m.variant) == "mbt2018-q4-mse@x2-rcan" and m.reference.stem == "c0000")
     reference = frame(ord("0"), 64, 80)
@@ -98,10 +98,10 @@ def test_sizes_come_from_bitstreams_of_the_same_name(thesis: Path) -> None:
 def test_a_folder_that_matches_nothing_says_what_it_expected(thesis: Path) -> None:
     write_png(frame(1), thesis / "other" / "unlike.png")
     with pytest.raises(PlanError, match=r"holds unlike\.png; expected, say, c0000\.png or c0000_x2_SR\.png"):
-        match_renderings(RenderedFolder("test", thesis / "other", variant="mine-q1"), references(thesis))
+        match_renderings(RenderedFolder("test", thesis / "other", variant=Variant.parse("mine-q1")), references(thesis))
 
 
-def test_two_pictures_of_one_reference_are_refused(thesis: Path) -> None:
+def test_two_images_of_one_reference_are_refused(thesis: Path) -> None:
     write_png(frame(1), thesis / "out" / "mbt2018_q4_mse_fullres" / "c0000_x2_SR.png")
     with pytest.raises(PlanError, match=r"are both of c0000\.png"):
         match_renderings(RenderedFolder("test", thesis / "out", "thesis"), references(thesis))

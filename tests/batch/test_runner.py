@@ -12,12 +12,13 @@ import pytest
 from synthcomp_core import codecs, metrics
 from synthcomp_core.batch.cluster import Workers
 from synthcomp_core.batch.journal import read_journal
-from synthcomp_core.batch.plan import Plan, read_plan
+from synthcomp_core.batch.plan import Plan, read_run_plan
 from synthcomp_core.batch.runner import RunOutcome, carry_out_plan, prepare
-from synthcomp_core.batch.status import read_state, run_failures
+from synthcomp_core.batch.status import run_failures
 from synthcomp_core.codecs.classical import rate_bytes
 from synthcomp_core.errors import PlanError, ResultsError
 from synthcomp_core.images import read_image, resize, write_png
+from synthcomp_core.library.run_record import read_state
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import read_results, table_rows
 from synthcomp_core.upscalers import parse_upscaler
@@ -35,7 +36,7 @@ def make_plan(folder: Path, *, keep: str = "both", extra: str = "", names: tuple
         f'variants = ["jpeg-q{{30,60}}", "webp-q50@x2-bicubic"]\nmetrics = {json.dumps(names)}\nkeep = "{keep}"\n'
         f'{extra}\n[[datasets]]\nname = "frames"\nfolder = "frames"\n'
     )
-    return read_plan(path)
+    return read_run_plan(path)
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_only_what_is_missing_is_carried_out(plan: Plan, tmp_path: Path, on_the_
     write_png(frame(9), tmp_path / "frames" / "frame1.png")
     on_the_spot.submitted.clear()
     carry_out_plan(plan, HERE)
-    assert sorted((task.image.name, task.variant) for task in on_the_spot.submitted) == [
+    assert sorted((task.image.name, str(task.variant)) for task in on_the_spot.submitted) == [
         ("frame0.png", "jpeg-q30"),
         ("frame1.png", "jpeg-q30"),
         ("frame1.png", "jpeg-q60"),
@@ -145,10 +146,11 @@ def test_only_what_is_missing_is_carried_out(plan: Plan, tmp_path: Path, on_the_
 def test_a_retrained_snapshot_is_another_key(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     from synthcomp_core.batch import tasks
     from synthcomp_core.library.snapshots import SnapshotCard
+    from synthcomp_core.variants import snapshots_of
 
     def made(sha256: str) -> tuple[str, ...]:
         card = SnapshotCard("s", "codec", "mbt2018", sha256=sha256)
-        monkeypatch.setattr(tasks, "codec_snapshot", lambda variant: card)
+        monkeypatch.setattr(snapshots_of, "codec_snapshot", lambda variant: card)
         return tasks.plan_tasks(plan, Path("run"))[0].made_with
 
     assert made("aa") == ("s:aa",)
@@ -184,10 +186,10 @@ def test_what_a_run_kept_is_measured_alike_as_a_folder_rendered_elsewhere(
         f'folder = "{whole.folder}/renderings/frames/jpeg-q30"\n'
         f'bitstreams = "{whole.folder}/bitstreams/frames/jpeg-q30"\n'
     )
-    measured = carry_out_plan(read_plan(path), HERE)
+    measured = carry_out_plan(read_run_plan(path), HERE)
     expected = [without_times(row) for row in rows_of(whole) if row.variant == "jpeg-q30"]
     assert rows_of(measured) == expected
-    assert carry_out_plan(read_plan(path), HERE).carried_out == 0
+    assert carry_out_plan(read_run_plan(path), HERE).carried_out == 0
 
 
 def test_a_task_that_fails_is_a_row_with_its_error_and_tried_again(
@@ -289,6 +291,7 @@ def test_run_json_tells_what_the_rows_depend_on(plan: Plan, on_the_spot: OnTheSp
     assert content["command"] == "python -m synthcomp_core run small.toml"
     assert {"torch", "numpy", "JPEG", "WebP", "python"} <= set(content["versions"])
     assert set(content["datasets"]["frames"]["images"]) == {"frame0.png", "frame1.png"}
+    assert content["kind"] == "batch run"
     assert content["machine"]["workers"].startswith("1 local")
     assert (outcome.folder / "plan.toml").read_text() == plan.text
 
@@ -301,3 +304,28 @@ def test_empty_data_sets_and_doubled_names_are_refused(tmp_path: Path, artifacts
     (tmp_path / "frames" / "frame0.jpg").write_bytes(b"")
     with pytest.raises(PlanError, match="2 images named frame0"):
         prepare(make_plan(tmp_path))
+
+
+def test_a_run_s_folder_can_be_moved_and_keeps_what_it_kept(plan: Plan, tmp_path: Path, on_the_spot: OnTheSpot) -> None:
+    outcome = carry_out_plan(plan, HERE)
+    moved = tmp_path / "elsewhere" / "moved"
+    moved.parent.mkdir()
+    outcome.folder.rename(moved)
+    assert str(tmp_path) not in (moved / "journal.jsonl").read_text()
+    entries = read_journal(moved / "journal.jsonl")
+    kept = [entry.kept_rendering for entry in entries.values()] + [entry.kept_bitstream for entry in entries.values()]
+    assert all(path is not None and path.is_file() and path.is_relative_to(moved) for path in kept)
+    on_the_spot.submitted.clear()
+    assert carry_out_plan(plan, HERE, folder=moved).carried_out == 0
+    assert on_the_spot.submitted == []
+
+
+def test_a_journal_with_absolute_paths_is_still_read(plan: Plan, on_the_spot: OnTheSpot) -> None:
+    outcome = carry_out_plan(plan, HERE)
+    journal = outcome.folder / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for line in lines:  # As version 0.1 wrote them.
+        for name in ("kept_rendering", "kept_bitstream"):
+            line[name] = str(outcome.folder / line[name])
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert carry_out_plan(plan, HERE).carried_out == 0

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
-import socket
 import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from synthcomp_core.batch.status import RunState, write_state
+from synthcomp_core.library.run_record import RunKind, RunState, Stage, write_state
+from synthcomp_core.training.folder import append_log
 from tests.browser.conftest import StartApp
 from tests.conftest import PROJECT_ROOT
 
 pytestmark = pytest.mark.browser
 
 APP = PROJECT_ROOT / "app.py"
-REFRESH_TIMEOUT_MS = 60_000
 
 
-def write_progress(folder: Path, done: int, state: str = "running") -> None:
-    now = time.time()
+def write_progress(folder: Path, done: int, state: Stage = Stage.RUNNING) -> None:
     write_state(
         folder,
-        RunState(state, 48, done, 1, 2, 2, now - 60, now, 1800.0, os.getpid(), socket.gethostname()),
+        RunState(RunKind.BATCH, state, 48, done, time.time() - 60, failed=1, in_flight=2, workers=2, eta_s=1800.0),
     )
 
 
-def append_log(folder: Path, steps: range) -> None:
-    with (folder / "log.csv").open("a", newline="") as file:
-        writer = csv.writer(file)
-        if file.tell() == 0:
-            writer.writerow(("step", "phase", "name", "value", "lr"))
-        for step in steps:
-            writer.writerow((step, "train", "loss", f"{1 + 100 / step:.6g}", "0.00025"))
-            writer.writerow((step, "train", "bpp", f"{0.4 + 5 / step:.6g}", "0.00025"))
-        writer.writerow((steps[-1], "validation", "psnr", f"{30 + steps[-1] / 200:.6g}", "0.00025"))
+def train(folder: Path, steps: range) -> None:
+    """Leave what a training leaves after these steps."""
+    for step in steps:
+        append_log(folder, step, "train", {"loss": 1 + 100 / step, "bpp": 0.4 + 5 / step}, lr=2.5e-4)
+    append_log(folder, steps[-1], "validation", {"psnr": 30 + steps[-1] / 200}, lr=2.5e-4)
+    write_state(folder, RunState(RunKind.TRAINING, Stage.RUNNING, 1000, steps[-1], time.time() - 60))
 
 
 def last_point(page: Page, title: str) -> float | None:
@@ -64,37 +57,38 @@ def test_progress_failures_and_curves_follow_the_files_by_themselves(
     batch.mkdir(parents=True)
     write_progress(batch, 12)
     (batch / "plan.toml").write_text('variants = ["jpeg-q30"]\n')
-    (batch / "run.json").write_text(json.dumps({"command": "python -m synthcomp_core run small.toml"}))
+    (batch / "run.json").write_text(
+        json.dumps({"kind": RunKind.BATCH, "command": "python -m synthcomp_core run small.toml"})
+    )
     header = "dataset,image,width,height,variant,error"
     (batch / "results.csv").write_text(f"{header}\nd,castle.png,,,jpeg-q30,castle.png is no image\n")
 
     address = start_app(APP, {"SYNTHCOMP_ARTIFACTS": str(artifacts)})
     page.goto(f"{address}/runs?run=small")
-    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible(timeout=REFRESH_TIMEOUT_MS)
-    expect(page.get_by_text("12 of 48 tasks")).to_be_visible(timeout=REFRESH_TIMEOUT_MS)
+    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+    expect(page.get_by_text("12 of 48 tasks")).to_be_visible()
     expect(page.get_by_text("1 task has failed:")).to_be_visible()
     expect(page.get_by_text("python -m synthcomp_core run small.toml")).to_be_visible()
     expect(page.get_by_test_id("stMetricValue").nth(1)).to_have_text("30 min")
 
     # Nobody touches the page: it reads on.
     write_progress(batch, 13)
-    expect(page.get_by_text("13 of 48 tasks")).to_be_visible(timeout=REFRESH_TIMEOUT_MS)
-    write_progress(batch, 48, "failed")
-    expect(page.get_by_text("finished, with failures")).to_be_visible(timeout=REFRESH_TIMEOUT_MS)
+    expect(page.get_by_text("13 of 48 tasks")).to_be_visible()
+    write_progress(batch, 48, Stage.FAILED)
+    expect(page.get_by_text("failed batch run")).to_be_visible()
 
     # A training that begins shows up in the list, and its curves grow.
     training = artifacts / "runs" / "train-tiny" / "model-a"
     training.mkdir(parents=True)
-    append_log(training, range(50, 301, 50))
-    expect(page.get_by_text("All 2 runs")).to_be_visible(timeout=REFRESH_TIMEOUT_MS)
+    (training / "run.json").write_text(json.dumps({"kind": RunKind.TRAINING}))
+    train(training, range(50, 301, 50))
+    expect(page.get_by_text("All 2 runs")).to_be_visible()
     page.goto(f"{address}/runs?run=train-tiny%2Fmodel-a")
-    expect(page.get_by_test_id("stMetricValue").first).to_have_text("300 steps", timeout=REFRESH_TIMEOUT_MS)
-    page.wait_for_selector(".js-plotly-plot .scatterlayer", timeout=REFRESH_TIMEOUT_MS)
+    expect(page.get_by_test_id("stMetricValue").first).to_have_text("300 steps")
+    page.wait_for_selector(".js-plotly-plot .scatterlayer")
     assert last_point(page, "Loss") == 300
-    append_log(training, range(350, 501, 50))
-    expect(page.get_by_test_id("stMetricValue").first).to_have_text("500 steps", timeout=REFRESH_TIMEOUT_MS)
-    page.wait_for_function(
-        "document.querySelector('.js-plotly-plot')._fullData[0].x.at(-1) === 500", timeout=REFRESH_TIMEOUT_MS
-    )
+    train(training, range(350, 501, 50))
+    expect(page.get_by_test_id("stMetricValue").first).to_have_text("500 steps")
+    page.wait_for_function("document.querySelector('.js-plotly-plot')._fullData[0].x.at(-1) === 500")
     assert last_point(page, "Rate [bit per pixel]") == 500
     assert last_point(page, "Learning rate") == 500

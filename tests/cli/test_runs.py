@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcomp_core.batch.plan import read_plan
+from synthcomp_core.batch.plan import read_run_plan
 from synthcomp_core.cli import main
 from synthcomp_core.images import crop, list_images, read_image, write_png
 from synthcomp_core.results.rows import METRIC_COLUMNS
@@ -64,7 +64,7 @@ def test_the_bundled_plan_s_rows_equal_encode_decode_and_measure_one_by_one(
     write_png(crop(read_image(list_images(PROJECT_ROOT / "artifacts" / "samples")[0]).image, 192, 176), frame)
     assert main(["run", str(path), "--workers", "1", "--folder", str(tmp_path / "run")]) == 0
     rows = table_rows(read_results(tmp_path / "run" / "results.csv"))
-    assert [row.variant for row in rows] == [str(variant) for variant in read_plan(path).variants]
+    assert [row.variant for row in rows] == [str(variant) for variant in read_run_plan(path).variants]
     assert len(rows) == 12
     for row in rows:
         kept = tmp_path / "run" / "renderings" / "samples" / row.variant / "middle.png"

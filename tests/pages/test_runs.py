@@ -3,48 +3,45 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import time
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.batch.status import LogPoint, RunState, write_state
 from synthcomp_core.figures.training_chart import MAX_POINTS, training_chart
+from synthcomp_core.library.run_record import RunKind, RunState, write_state
 from synthcomp_core.results.rows import ResultRow, write_rows
+from synthcomp_core.training.folder import LogPoint, append_log
 from tests.conftest import PROJECT_ROOT
 
 COMMAND = "python -m synthcomp_core run small.toml --workers 2"
+RESUME = "python -m synthcomp_core train artifacts/plans/tiny.toml --only model-a"
+
+
+def write_run(folder: Path, kind: RunKind, command: str, **changes: object) -> None:
+    values: dict[str, object] = {
+        "state": "running", "total": 48, "done": 12, "workers": 2, "started": time.time() - 30, "eta_s": 600.0,
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    write_state(folder, RunState(kind=kind, **{**values, **changes}))  # type: ignore[arg-type]
+    (folder / "plan.toml").write_text('variants = ["jpeg-q30"]\n')
+    record = {"kind": kind, "command": command, "machine": {"cores": 2}, "versions": {"torch": "2.13.0"}}
+    (folder / "run.json").write_text(json.dumps(record))
 
 
 def write_batch(artifacts: Path, **changes: object) -> Path:
     folder = artifacts / "runs" / "small"
-    folder.mkdir(parents=True, exist_ok=True)
-    now = time.time()
-    values = {
-        "state": "running", "total": 48, "done": 12, "failed": 0, "in_flight": 4, "workers": 2, "started": now - 30,
-        "updated": now, "eta_s": 600.0, "pid": os.getpid(), "host": socket.gethostname(),
-    }  # fmt: skip
-    write_state(folder, RunState(**{**values, **changes}))  # type: ignore[arg-type]
-    (folder / "plan.toml").write_text('variants = ["jpeg-q30"]\n')
-    (folder / "run.json").write_text(
-        json.dumps({"command": COMMAND, "machine": {"cores": 2}, "versions": {"torch": "2.13.0"}})
-    )
+    write_run(folder, RunKind.BATCH, COMMAND, **changes)
     return folder
 
 
-def write_training(artifacts: Path) -> Path:
+def write_training(artifacts: Path, **changes: object) -> Path:
     folder = artifacts / "runs" / "train-tiny" / "model-a"
-    folder.mkdir(parents=True)
-    lines = ["step,phase,name,value,lr"]
+    write_run(folder, RunKind.TRAINING, RESUME, **{"total": 1200, "done": 300, **changes})
     for step in range(50, 301, 50):
-        lines += [f"{step},train,loss,{300 / step},0.00025", f"{step},train,bpp,0.4,0.00025"]
-    lines.append("300,validation,psnr,34.5,0.00025")
-    (folder / "log.csv").write_text("\n".join(lines) + "\n")
-    (artifacts / "plans").mkdir(parents=True)
-    (artifacts / "plans" / "tiny.toml").write_text('name = "tiny"\n[[model]]\nid = "model-a"\nsteps = 1200\n')
+        append_log(folder, step, "train", {"loss": 300 / step, "bpp": 0.4}, lr=2.5e-4)
+    append_log(folder, 300, "validation", {"psnr": 34.5}, lr=2.5e-4)
     return folder
 
 
@@ -89,7 +86,7 @@ def test_failures_are_listed_with_their_errors(artifacts: Path) -> None:
     table = next(frame.value for frame in app.dataframe if "error" in frame.value)
     assert list(table["error"]) == ["a.png is no image", "b.png is no image"]
     assert metrics(app)["Failed"] == "2"
-    assert "tries the failed tasks once more" in app.warning[0].value
+    assert "retries the failed tasks" in app.warning[0].value
 
 
 def test_a_killed_run_is_shown_as_interrupted(artifacts: Path) -> None:
@@ -100,12 +97,13 @@ def test_a_killed_run_is_shown_as_interrupted(artifacts: Path) -> None:
     assert "does only what is missing" in app.warning[0].value
 
 
-def test_a_training_shows_its_curves_and_goes_on_when_the_log_does(artifacts: Path) -> None:
+def test_a_training_shows_its_curves_and_follows_the_log(artifacts: Path) -> None:
     write_batch(artifacts)
     folder = write_training(artifacts)
     app = open_page(run="train-tiny/model-a")
     assert app.selectbox(key="run").value == "train-tiny/model-a"
     assert metrics(app)["Done"] == "300 steps"
+    assert metrics(app)["Time left"] in ("10 min", "590 s")
     spec = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert {axis["title"]["text"] for name, axis in spec["layout"].items() if name.startswith("yaxis")} == {
         "Loss",
@@ -113,15 +111,44 @@ def test_a_training_shows_its_curves_and_goes_on_when_the_log_does(artifacts: Pa
         "PSNR [dB]",
         "Learning rate",
     }
-    assert app.code[0].value == "python -m synthcomp_core train artifacts/plans/tiny.toml --only model-a"
+    assert [code.value for code in app.code] == [RESUME, 'variants = ["jpeg-q30"]']
+    environment = next(frame.value for frame in app.dataframe if "which" in frame.value)
+    assert dict(environment.itertuples(index=False)) == {"cores": "2", "torch": "2.13.0"}
 
-    with (folder / "log.csv").open("a") as file:
-        file.write("350,train,loss,0.75,0.0002\n")
-    os.utime(folder / "log.csv", (time.time() + 10, time.time() + 10))
+    append_log(folder, 350, "train", {"loss": 0.75}, lr=2e-4)
+    write_run(folder, RunKind.TRAINING, RESUME, total=1200, done=350, eta_s=30.0)
     app.run()
     shown = metrics(app)
     assert shown["Done"] == "350 steps"
-    assert shown["Time left"] not in ("", "none", "not known")
+    assert shown["Time left"] in ("30 s", "29 s", "28 s")
+
+
+@pytest.mark.parametrize(
+    ("changes", "badge", "advice"),
+    [
+        ({"state": "failed", "error": "model-a: the loss is nan at step 301"}, "failed", "Once the cause is corrected"),
+        ({"host": "elsewhere", "updated": 0.0}, "interrupted", "resume from the last checkpoint"),
+    ],
+)
+def test_a_training_that_stopped_says_why_and_how_to_resume(
+    artifacts: Path, changes: dict[str, object], badge: str, advice: str
+) -> None:
+    write_training(artifacts, **changes)
+    app = open_page()
+    assert badge in app.markdown[0].value
+    assert advice in app.warning[0].value
+    assert ["loss is nan" in error.value for error in app.error] == ([True] if "error" in changes else [])
+
+
+def test_trainings_of_an_earlier_version_are_named_in_a_sentence(artifacts: Path) -> None:
+    write_batch(artifacts)
+    old = artifacts / "runs" / "train-old" / "b"
+    old.mkdir(parents=True)
+    append_log(old, 50, "train", {"loss": 1.0}, lr=1e-4)
+    app = open_page()
+    assert app.selectbox(key="run").options == ["small"]
+    (sentence,) = [caption.value for caption in app.caption if "earlier version" in caption.value]
+    assert "train\\-old\\/b" in sentence
 
 
 def test_all_runs_are_listed_with_their_share_done(artifacts: Path) -> None:

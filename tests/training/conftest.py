@@ -38,11 +38,11 @@ validation_crops = 1
 SCRIPT = """
 import sys
 from pathlib import Path
-from synthcomp_core.training.plan import read_plan
-from synthcomp_core.training.runner import carry_out
+from synthcomp_core.training.plan import read_training_plan
+from synthcomp_core.training.runner import train_models
 
 if __name__ == "__main__":
-    carry_out(read_plan(Path(sys.argv[1])))
+    train_models(read_training_plan(Path(sys.argv[1])))
 """
 
 

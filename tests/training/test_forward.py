@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from synthcomp_core.training.compression import new_model
+from synthcomp_core.errors import PlanError
+from synthcomp_core.images import write_png
+from synthcomp_core.training.compression import CompressionTraining, new_model
 from synthcomp_core.training.forward import Noise, draw_noise, quantised_forward, train_forward
 from synthcomp_core.training.gain import apply_gain, search_gain
-from synthcomp_core.training.grow import grow_latents
+from synthcomp_core.training.generated_images import generated_image
+from synthcomp_core.training.loader import open_cache
 from synthcomp_core.training.losses import RateDistortionLoss
+from synthcomp_core.training.plan import ModelPlan
 
 
 def lively_model(N: int = 8, M: int = 12) -> Any:
@@ -112,12 +117,13 @@ def test_finer_steps_cost_more_bits_and_a_larger_lambda_finds_a_larger_gain() ->
     assert gains[0] <= gains[1]
 
 
-def test_grown_model_computes_what_the_smaller_one_does() -> None:
-    small, large = lively_model(8, 12), new_model("mbt2018", 8, 16).eval()
-    weights = {name: value for name, value in small.state_dict().items() if name in dict(small.named_parameters())}
-    large.load_state_dict(grow_latents(large, weights))
-    x = picture()
-    one, two = quantised_forward(small, x), quantised_forward(large, x)
-    torch.testing.assert_close(two.x_hat, one.x_hat, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(two.bits_z, one.bits_z, rtol=1e-4, atol=1e-2)
-    assert float(two.bits_y) >= float(one.bits_y)
+def test_a_start_with_other_latent_channels_is_refused_with_what_to_change(tmp_path: Path) -> None:
+    write_png(generated_image(1), tmp_path / "a.png")
+    cache = open_cache([tmp_path / "a.png"], tmp_path)
+    plan = ModelPlan(id="larger", data="d", steps=1, quality=4, N=8, M=16, patch=64, init="smaller")
+    training = CompressionTraining(plan, cache, cache)
+    with pytest.raises(PlanError, match=r"model larger: init 'smaller' has M=12 latent channels, the plan M=16"):
+        training.build(new_model("mbt2018", 8, 12).state_dict())
+    module, note = training.build(new_model("mbt2018", 8, 16).state_dict())
+    assert note == "from smaller"
+    assert module.net.M == 16

@@ -14,15 +14,15 @@ from synthcomp_core.training.compression import new_model
 from synthcomp_core.training.forward import draw_noise, train_forward
 from synthcomp_core.training.klt_start import STEP, linear_start
 from synthcomp_core.training.loop import Trainer
-from synthcomp_core.training.plan import read_plan
-from synthcomp_core.training.runner import carry_out, launch, make_task
+from synthcomp_core.training.plan import read_training_plan
+from synthcomp_core.training.runner import launch, make_training, train_models
 from tests.training.conftest import write_plan
 
 LAMBDA = 0.0483
 
 
-def smooth_pictures(count: int = 12, side: int = 64) -> torch.Tensor:
-    """Random pictures in [0, 1] that have most of their energy at low frequencies, as photographs do."""
+def smooth_images(count: int = 12, side: int = 64) -> torch.Tensor:
+    """Random images in [0, 1] that have most of their energy at low frequencies, as photographs do."""
     generator = torch.Generator().manual_seed(2)
     small = torch.rand((count, 3, side // 8, side // 8), generator=generator)
     return torch.nn.functional.interpolate(small, size=(side, side), mode="bicubic").clamp(0, 1)
@@ -37,7 +37,7 @@ def started(N: int, M: int, x: torch.Tensor) -> Any:
 
 @torch.no_grad()
 def test_with_all_channels_the_cascade_gives_the_picture_back() -> None:
-    x = smooth_pictures()
+    x = smooth_images()
     net = started(192, 768, x)
     error = (net.g_s(net.g_a(x)) - x).abs()
     assert float(error.max()) < 0.02  # GDN is next to the identity, not the identity.
@@ -45,7 +45,7 @@ def test_with_all_channels_the_cascade_gives_the_picture_back() -> None:
 
 @torch.no_grad()
 def test_latents_hold_the_energy_of_the_picture_in_steps_and_most_of_it_first() -> None:
-    x = smooth_pictures()
+    x = smooth_images()
     net = started(64, 96, x)
     y = net.g_a(x)
     step = STEP / math.sqrt(LAMBDA)
@@ -57,7 +57,7 @@ def test_latents_hold_the_energy_of_the_picture_in_steps_and_most_of_it_first() 
 
 @torch.no_grad()
 def test_the_entropy_model_begins_at_each_channel_s_deviation() -> None:
-    x = smooth_pictures()
+    x = smooth_images()
     net = started(64, 96, x)
     y = net.g_a(x)
     scales = net.entropy_parameters[-1].bias[:96]
@@ -84,12 +84,12 @@ def test_a_plan_trains_the_entropy_model_first_then_all_at_its_own_rate(tmp_path
     path = write_plan(tmp_path, steps=6, checkpoint_every=100)
     text = path.read_text().replace("warmup = 4", "warmup = 1\nentropy_steps = 3\ntransform_rate = 0.1\ninit = 'klt'")
     path.write_text(text)
-    plan = read_plan(path)
-    task = make_task(plan, plan.models[0])
-    assert task.factors(2)[0] == 1.0
-    assert task.factors(4) == (1.0, pytest.approx(0.1))
+    plan = read_training_plan(path)
+    training = make_training(plan, plan.models[0])
+    assert training.factors(2)[0] == 1.0
+    assert training.factors(4) == (1.0, pytest.approx(0.1))
     (tmp_path / "run").mkdir()
-    trainer = Trainer(task, tmp_path / "run", launch(plan.device))
+    trainer = Trainer(training, tmp_path / "run", launch(plan.device))
     assert "KLT" in trainer.origin
     net: Any = trainer.raw.net
     before = net.g_a[0].weight.clone()
@@ -107,7 +107,7 @@ def test_a_model_that_only_others_begin_with_writes_no_snapshot(tmp_path: Path, 
         path.read_text().split("[[model]]")[1].replace('id = "tiny-codec"', 'id = "tiny-second"\ninit = "tiny-codec"')
     )
     path.write_text(path.read_text().replace("warmup = 4", "warmup = 4\nship = false") + "\n[[model]]" + second)
-    outcomes = carry_out(read_plan(path))
+    outcomes = train_models(read_training_plan(path))
     assert [outcome.status for outcome in outcomes] == ["trained", "trained"]
     assert outcomes[0].card is None
     assert not snapshot_path("tiny-codec").is_file()

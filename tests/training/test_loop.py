@@ -16,10 +16,9 @@ import torch
 
 from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.library.snapshots import read_card, read_checkpoint
-from synthcomp_core.training.checkpointing import load_checkpoint, save_checkpoint
-from synthcomp_core.training.loop import Trainer, learning_rate
-from synthcomp_core.training.plan import ModelPlan, read_plan
-from synthcomp_core.training.runner import carry_out, launch, make_task
+from synthcomp_core.training.loop import Trainer, learning_rate, load_checkpoint, save_checkpoint
+from synthcomp_core.training.plan import ModelPlan, read_training_plan
+from synthcomp_core.training.runner import launch, make_training, train_models
 from tests.conftest import PROJECT_ROOT
 from tests.training.conftest import write_plan
 
@@ -38,12 +37,12 @@ def final_weights(artifacts: Path) -> dict[str, torch.Tensor]:
 
 
 def test_stopped_and_resumed_gives_the_weights_of_an_uninterrupted_training(tmp_path: Path, artifacts: Path) -> None:
-    plan = read_plan(write_plan(tmp_path, steps=15, checkpoint_every=4))
+    plan = read_training_plan(write_plan(tmp_path, steps=15, checkpoint_every=4))
     fabric = launch(plan.device)
 
     def trainer(folder: str) -> Trainer:
         (tmp_path / folder).mkdir(exist_ok=True)
-        return Trainer(make_task(plan, plan.models[0]), tmp_path / folder, fabric)
+        return Trainer(make_training(plan, plan.models[0]), tmp_path / folder, fabric)
 
     whole = trainer("whole")
     whole.run()
@@ -104,8 +103,8 @@ def test_two_processes_train_what_one_does_with_the_whole_batch(tmp_path: Path, 
 
 
 def test_finished_models_are_skipped_and_the_snapshot_says_how_it_was_trained(tmp_path: Path, artifacts: Path) -> None:
-    plan = read_plan(write_plan(tmp_path, steps=12))
-    assert [outcome.status for outcome in carry_out(plan)] == ["trained"]
+    plan = read_training_plan(write_plan(tmp_path, steps=12))
+    assert [outcome.status for outcome in train_models(plan)] == ["trained"]
     card = read_card(artifacts / "snapshots" / "tiny-codec.safetensors")
     assert (card.N, card.M, card.steps, card.lmbda, card.distortion) == (8, 12, 12, 0.013, "mse")
     assert card.trained_on == "generated"
@@ -114,14 +113,14 @@ def test_finished_models_are_skipped_and_the_snapshot_says_how_it_was_trained(tm
         rows = list(csv.DictReader(file))
     last = {row["name"]: float(row["value"]) for row in rows if row["phase"] == "validation" and row["step"] == "12"}
     assert last["loss"] == pytest.approx(last["bpp"] + 0.013 * 65025 * 10 ** (-last["psnr"] / 10), rel=0.25)
-    assert [outcome.status for outcome in carry_out(plan)] == ["skipped"]
+    assert [outcome.status for outcome in train_models(plan)] == ["skipped"]
     with pytest.raises(SynthcompError, match="no model nothing"):
-        carry_out(plan, only=("nothing",))
+        train_models(plan, only=("nothing",))
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_step(tmp_path: Path, artifacts: Path) -> None:
-    plan = read_plan(write_plan(tmp_path, steps=10, checkpoint_every=2))
-    trainer = Trainer(make_task(plan, plan.models[0]), tmp_path, launch(plan.device))
+    plan = read_training_plan(write_plan(tmp_path, steps=10, checkpoint_every=2))
+    trainer = Trainer(make_training(plan, plan.models[0]), tmp_path, launch(plan.device))
     trainer.advance(3)
     with torch.no_grad():
         trainer.raw.net.g_s[0].weight.fill_(float("nan"))  # type: ignore[union-attr,index]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from synthcomp_core.training.losses import LAMBDAS, RateDistortionLoss, lambda_of
+from synthcomp_core.library.snapshots import Distortion
+from synthcomp_core.training.lambdas import LAMBDAS, lambda_of
+from synthcomp_core.training.losses import RateDistortionLoss
 
 
 def test_mse_loss_is_lambda_times_255_squared_mse_plus_rate() -> None:
@@ -17,20 +19,24 @@ def test_mse_loss_is_lambda_times_255_squared_mse_plus_rate() -> None:
 
 def test_msssim_loss_of_equal_images_is_the_rate_alone() -> None:
     x = torch.rand(1, 3, 192, 192, generator=torch.Generator().manual_seed(0))
-    assert float(RateDistortionLoss(60.5, "ms-ssim")(x, x, torch.tensor(0.25))) == pytest.approx(0.25, abs=1e-4)
+    assert float(RateDistortionLoss(60.5, Distortion.MS_SSIM)(x, x, torch.tensor(0.25))) == pytest.approx(
+        0.25, abs=1e-4
+    )
 
 
 def test_msssim_loss_grows_with_the_error() -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(1, 3, 192, 192, generator=generator)
     noise = torch.rand(1, 3, 192, 192, generator=generator) - 0.5
-    loss = RateDistortionLoss(8.73, "ms-ssim")
+    loss = RateDistortionLoss(8.73, Distortion.MS_SSIM)
     rate = torch.tensor(0.0)
     assert float(loss(x + 0.4 * noise, x, rate)) > float(loss(x + 0.1 * noise, x, rate)) > 0
 
 
-@pytest.mark.parametrize(("distortion", "first", "last"), [("mse", 0.0018, 0.18), ("ms-ssim", 2.4, 220.0)])
-def test_lambda_rises_with_quality(distortion: str, first: float, last: float) -> None:
+@pytest.mark.parametrize(
+    ("distortion", "first", "last"), [(Distortion.MSE, 0.0018, 0.18), (Distortion.MS_SSIM, 2.4, 220.0)]
+)
+def test_lambda_rises_with_quality(distortion: Distortion, first: float, last: float) -> None:
     assert lambda_of(1, distortion) == first
     assert lambda_of(8, distortion) == last
     assert list(LAMBDAS[distortion]) == sorted(LAMBDAS[distortion])
@@ -40,7 +46,7 @@ def test_msssim_loss_is_computed_in_float32_under_autocast() -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(1, 3, 192, 192, generator=generator)
     x_hat = (x + 0.1 * torch.rand(1, 3, 192, 192, generator=generator)).clamp(0, 1)
-    loss = RateDistortionLoss(8.73, "ms-ssim")
+    loss = RateDistortionLoss(8.73, Distortion.MS_SSIM)
     expected = float(loss(x_hat, x, torch.tensor(0.0)))
     with torch.autocast("cpu", torch.bfloat16):
         assert float(loss(x_hat, x, torch.tensor(0.0))) == pytest.approx(expected, rel=1e-5)

@@ -15,7 +15,7 @@ from synthcomp_core.training.loop import Trainer
 from synthcomp_core.training.plan import DevicePlan, ModelPlan
 from synthcomp_core.training.runner import launch
 from synthcomp_core.training.super_resolution import (
-    SuperResolutionTask,
+    SuperResolutionTraining,
     begin_as_interpolation,
     new_rcan,
     upscale,
@@ -53,12 +53,12 @@ def test_training_improves_on_its_start_and_sees_coded_input(tmp_path: Path) -> 
         reduction=4, patch=48, batch=4, lr=2e-3, warmup=2, validation_crops=1, behind=("jpeg-q30",), clean=0.5,
         validate_every=1000, checkpoint_every=1000, ema=0.9,
     )  # fmt: skip
-    task = SuperResolutionTask(plan, files[:3], files[3:], tmp_path / "cache")
-    clean, coded = task.sources
+    training = SuperResolutionTraining(plan, files[:3], files[3:], tmp_path / "cache")
+    clean, coded = training.sources
     low = resize(generated_image(0, width=128, height=96), (64, 48))
     assert np.array_equal(clean.image(0), low)
     assert 20 < psnr(low, np.asarray(coded.image(0))) < 45
-    trainer = Trainer(task, tmp_path, launch(DevicePlan(accelerator="cpu", threads=1, precision="32-true")))
+    trainer = Trainer(training, tmp_path, launch(DevicePlan(accelerator="cpu", threads=1, precision="32-true")))
     before = trainer.validate().loss
     trainer.advance(30)
     assert trainer.validate().loss < before
