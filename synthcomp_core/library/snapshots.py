@@ -162,7 +162,8 @@ def find_by_fingerprint(fingerprint: bytes) -> SnapshotCard:
         if card.fingerprint == fingerprint:
             return card
     raise SnapshotError(
-        f"No installed snapshot has the fingerprint {fingerprint.hex()}; import the one the bitstream was made with."
+        f"No snapshot in {snapshots_dir()} has the fingerprint {fingerprint.hex()}; "
+        "import the one the bitstream was made with."
     )
 
 
