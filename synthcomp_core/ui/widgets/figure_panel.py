@@ -192,13 +192,13 @@ def _parsed(crops: str) -> tuple[Crop, ...]:
 
 
 def _pick_style(key: str) -> FigureStyle:
-    at_width, at_font, at_size, at_dpi, at_maps = st.columns([2, 2, 2, 2, 4], gap="medium", vertical_alignment="bottom")
     default = FigureStyle()
     query.check_choice(f"{key}_width", list(WIDTHS_IN), what="the columns of the figure")
     query.check_choice(f"{key}_font", list(FONTS), what="the font")
     query.check_number(f"{key}_pt", *_SIZES_PT, what="the font size")
     query.check_number(f"{key}_dpi", *_DPI, what="the resolution")
     query.check_choices(f"{key}_maps", _MAPS, what="the map")
+    at_width, at_font, at_size, at_dpi, at_maps = st.columns([2, 2, 2, 2, 4], gap="medium", vertical_alignment="bottom")
     width = at_width.selectbox("Columns", list(WIDTHS_IN), index=1, key=f"{key}_width", bind="query-params")
     font = at_font.selectbox("Font", list(FONTS), key=f"{key}_font", bind="query-params")
     size = at_size.number_input("Size [pt]", *_SIZES_PT, default.font_pt, 0.5, key=f"{key}_pt", bind="query-params")
