@@ -12,11 +12,8 @@ from synthcomp_core.images import Image, LoadedImage, list_images, png_bytes, re
 from synthcomp_core.storage import artifacts_dir
 from synthcomp_core.ui import query
 from synthcomp_core.ui.gallery import GalleryItem, show_gallery
-from synthcomp_core.ui.query import check_choice as complain_about_url
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
-
-__all__ = ["SAMPLES", "UPLOAD", "UPLOAD_TYPES", "PickedImage", "complain_about_url", "pick_image", "sources"]
 
 SAMPLES = "samples"
 UPLOAD = "upload"
