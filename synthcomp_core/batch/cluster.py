@@ -17,7 +17,7 @@ from synthcomp_core.runtime import usable_cores
 from synthcomp_core.storage import PROJECT_ROOT, artifacts_dir
 
 if TYPE_CHECKING:
-    from dask_jobqueue import SLURMCluster
+    from dask_jobqueue.slurm import SLURMCluster
     from distributed import Client, LocalCluster
 
 _CONNECT_S = 15
@@ -92,7 +92,7 @@ def _local_cluster(share: LocalShare) -> Iterator[Any]:
     # Saturation 1: a worker holds only the task at work, so that its death is blamed on no other.
     settings = {"distributed.nanny.pre-spawn-environ": variables, "distributed.scheduler.worker-saturation": 1.0}
     with dask.config.set(settings):
-        cluster = LocalCluster(
+        cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=share.processes,
             threads_per_worker=1,
             processes=True,
@@ -115,7 +115,7 @@ def _local_cluster(share: LocalShare) -> Iterator[Any]:
 
 def slurm_cluster(settings: SlurmSettings) -> SLURMCluster:
     """A cluster that submits these Slurm jobs once it is scaled; each process carries out one task at a time."""
-    from dask_jobqueue import SLURMCluster
+    from dask_jobqueue.slurm import SLURMCluster
 
     threads = settings.cores // settings.processes
     prologue = [
@@ -146,7 +146,7 @@ def _connected(target: Any) -> Iterator[Client]:
     from distributed import Client
 
     try:
-        client = Client(target, timeout=_CONNECT_S, set_as_default=False)
+        client = Client(target, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise PlanError(
             f"No Dask scheduler answers at {target} ({error}); start one with "
@@ -197,7 +197,8 @@ def _has_core() -> bool:
 
 def worker_count(client: Client) -> int:
     """Tasks that the workers present carry out at a time."""
-    return sum(client.nthreads().values())
+    threads: dict[str, int] = client.nthreads()  # type: ignore[no-untyped-call]
+    return sum(threads.values())
 
 
 def task_error(error: BaseException) -> str:

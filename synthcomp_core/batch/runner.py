@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,9 +143,9 @@ def _work(
     client: Client, prepared: PreparedRun, writer: Writer, progress: _Progress, should_stop: Callable[[], bool]
 ) -> None:
     """Keep the workers busy until nothing is left, or until those in flight are done after a request to stop."""
-    finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
-    in_flight: dict[str, Task] = {}
-    futures: dict[str, Future] = {}  # A future that nobody holds is cancelled.
+    finished: queue.SimpleQueue[Future[TaskOutcome]] = queue.SimpleQueue()
+    # With their futures, since a future that nobody holds is cancelled.
+    in_flight: dict[Hashable, tuple[Task, Future[TaskOutcome]]] = {}
     waiting = iter(prepared.todo)
     stopping = False
     while True:
@@ -156,8 +156,8 @@ def _work(
             if task is None:
                 break
             future = client.submit(carry_out_task, task, pure=False)
-            in_flight[future.key], futures[future.key] = task, future
-            future.add_done_callback(finished.put)
+            in_flight[future.key] = task, future
+            future.add_done_callback(finished.put)  # type: ignore[no-untyped-call]
         progress.report(len(in_flight), capacity)
         if not in_flight:
             return
@@ -165,23 +165,24 @@ def _work(
             future = finished.get(timeout=_WAIT_S)
         except queue.Empty:
             continue
-        task = in_flight[future.key]
+        task, _ = in_flight[future.key]
         entry = _entry(task, future)
         if entry is None:
-            future.add_done_callback(finished.put)
+            future.add_done_callback(finished.put)  # type: ignore[no-untyped-call]
             continue
-        del in_flight[future.key], futures[future.key]
+        del in_flight[future.key]
         writer.add(entry)
         progress.advance(task, failed=entry.row.error is not None)
 
 
-def _entry(task: Task, future: Future) -> Entry | None:
+def _entry(task: Task, future: Future[TaskOutcome]) -> Entry | None:
     """The entry of a finished future; None when its worker died with the result and Dask carries it out once more.
 
     SynthcompError when the scheduler dropped it.
     """
     if future.status == "error":
-        row = bare_row(task.dataset, task.image.name, task.variant, error=task_error(future.exception()))
+        reason = task_error(future.exception())  # type: ignore[no-untyped-call]
+        row = bare_row(task.dataset, task.image.name, task.variant, error=reason)
         return finished_entry(task, row, 0.0)
     if future.status == "cancelled":
         raise SynthcompError("The Dask scheduler is gone; run the plan again to resume from here.")

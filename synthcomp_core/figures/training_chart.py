@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from synthcomp_core.figures.palette import BLUE, VERMILION
 from synthcomp_core.training.folder import LogPoint
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _AXES = {
     "distortion": "Distortion",
     "lr": "Learning rate",
 }
-_COLOURS = {"train": "#0072B2", "validation": "#D55E00"}  # Okabe and Ito's blue and vermilion.
+_COLOURS = {"train": BLUE, "validation": VERMILION}
 MAX_POINTS = 1000  # Per curve. More cannot be distinguished on screen, and every refresh sends them again.
 _ROW_PIXELS = 240
 
@@ -35,6 +36,7 @@ def training_chart(points: Sequence[LogPoint], *, name: str) -> go.Figure:
     shown = [quantity for quantity in _AXES if any(point.name == quantity for point in points)]
     rows = max(1, (len(shown) + 1) // 2)
     figure = make_subplots(rows=rows, cols=2, shared_xaxes=True, vertical_spacing=0.35 / (rows + 1))
+    drawn: set[str] = set()  # Phases that are in the legend.
     for number, quantity in enumerate(shown):
         row, column = number // 2 + 1, number % 2 + 1
         for phase, colour in _COLOURS.items():
@@ -49,12 +51,13 @@ def training_chart(points: Sequence[LogPoint], *, name: str) -> go.Figure:
                     line={"color": colour, "width": 1.5},
                     name=phase,
                     legendgroup=phase,
-                    showlegend=not any(trace.name == phase for trace in figure.data),
+                    showlegend=phase not in drawn,
                     hovertemplate=f"step %{{x}}<br>{quantity} %{{y:.5g}}<extra>{phase}</extra>",
                 ),
                 row=row,
                 col=column,
             )
+            drawn.add(phase)
         figure.update_yaxes(title_text=_AXES[quantity], row=row, col=column)
         figure.update_xaxes(title_text="Step", rangemode="tozero", showticklabels=True, row=row, col=column)
         if quantity == "lr":

@@ -175,4 +175,5 @@ def new_model(architecture: str, N: int, M: int) -> nn.Module:
 
     if architecture != "mbt2018":
         raise PlanError(f"architecture {architecture!r} cannot be trained here; use 'mbt2018'.")
-    return JointAutoregressiveHierarchicalPriors(N, M)
+    model: nn.Module = JointAutoregressiveHierarchicalPriors(N, M)
+    return model

@@ -1,7 +1,7 @@
 """The forward passes of a compression model: with training surrogates, and with the latents a decoder will have.
 
 The weights and layers are CompressAI's; only the order in which they are called is ours. CompressAI's own
-``forward`` gives the context model and the decoder ``round(y)`` (in training: y + noise), while a bitstream holds
+``forward`` feeds the context model and the decoder ``round(y)`` (in training: y + noise), while a bitstream holds
 ``round(y - means)`` and the decoder rebuilds ``round(y - means) + means``. Training therefore takes
 * the rate from y + uniform noise (Balle 2017): its density is a differentiable stand-in for the probabilities;
 * the reconstruction, with ``surrogate="mixed"`` (Minnen and Singh 2020, section 3.3), from the rounded latents
@@ -21,11 +21,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from synthcomp_core.training.plan import HYPER_STRIDE
+
 if TYPE_CHECKING:
     from torch import nn
-
-LIKELIHOOD_FLOOR = 1e-9  # As CompressAI's EntropyModel.
-STRIDE = 64  # Pixels a side of one hyper-latent: images are padded to a multiple of it.
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Forward:
     bits_z: Tensor
 
     def bits_per_pixel(self) -> Tensor:
-        """Mean bits a pixel over the batch (scalar)."""
+        """Mean bits per pixel over the batch (scalar)."""
         pixels = self.x_hat.shape[-1] * self.x_hat.shape[-2]
         return (self.bits_y + self.bits_z).mean() / pixels
 
@@ -54,7 +53,10 @@ def draw_noise(model: Any, batch: int, height: int, width: int, generator: torch
     """Noise for a batch of (height, width) patches; made on the CPU so that every device draws the same."""
     channels_y, channels_z = int(model.M), int(model.N)
     y = torch.rand((batch, channels_y, height // 16, width // 16), generator=generator) - 0.5
-    z = torch.rand((batch, channels_z, -(-height // STRIDE), -(-width // STRIDE)), generator=generator) - 0.5
+    z = (
+        torch.rand((batch, channels_z, -(-height // HYPER_STRIDE), -(-width // HYPER_STRIDE)), generator=generator)
+        - 0.5
+    )
     return Noise(y, z)
 
 
@@ -143,15 +145,15 @@ def _entropy_parameters(net: Any, params: Tensor, ctx: Tensor) -> tuple[Tensor, 
 
 def _gaussian_likelihood(conditional: Any, values: Tensor, scales: Tensor, means: Tensor) -> Tensor:
     with float32_region(values.device.type):
-        return conditional.likelihood_lower_bound(conditional._likelihood(values, scales, means))
+        likelihood: Tensor = conditional.likelihood_lower_bound(conditional._likelihood(values, scales, means))
+        return likelihood
 
 
 def _factorised_likelihood(bottleneck: Any, z: Tensor) -> Tensor:
     batch, channels, height, width = z.shape
     values = z.permute(1, 0, 2, 3).reshape(channels, 1, -1)
     with float32_region(z.device.type):
-        likelihood, _, _ = bottleneck._likelihood(values)
-        likelihood = bottleneck.likelihood_lower_bound(likelihood)
+        likelihood: Tensor = bottleneck.likelihood_lower_bound(bottleneck._likelihood(values)[0])
     return likelihood.reshape(channels, batch, height, width).permute(1, 0, 2, 3)
 
 

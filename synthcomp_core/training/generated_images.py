@@ -1,4 +1,4 @@
-"""Pictures made from numbers, for trainings that must run without any data: smoke tests and benchmarks."""
+"""Images generated from numbers, for trainings that must run without any data: smoke tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ def generated_image(seed: int, *, width: int = 256, height: int = 192) -> Image:
         inside = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < radius**2
         image[inside] = generator.uniform(0, 255, 3)
     image += 6 * np.sin(rows / generator.uniform(1, 4) + columns / generator.uniform(1, 4))[..., None]
-    return np.clip(np.round(image), 0, 255).astype(np.uint8)
+    rounded: Image = np.clip(np.round(image), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def write_images(folder: Path, count: int) -> None:
-    """``count`` pictures as PNG files in ``folder``; those already there are kept."""
+    """``count`` images as PNG files in ``folder``; those already there are kept."""
     for seed in range(count):
         path = folder / f"{seed:04d}.png"
         if not path.is_file():

@@ -4,7 +4,7 @@ A convolution with stride 2 can hold any linear map of 2x2 blocks in four of its
 the map back. Four of them make a transform of 16x16 blocks, here the principal components of the blocks of each stage's
 output: an orthonormal, energy-compacting transform, the best linear one for Gaussian sources at high rate (Goyal 2001,
 "Theoretical foundations of transform coding"). GDN starts next to the identity. A training that begins here first fits
-the entropy model, which costs a fraction of a full step, and then has to learn what a linear block transform lacks.
+the entropy model, at a fraction of the cost of full steps, and then has to learn what a linear block transform lacks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUIET = 0.1  # Weights of what the cascade does not use, relative to the usual i
 SMALLEST_SCALE = 0.2
 CHUNK = 64  # Images at a time through a transform.
 # The best uniform step D of orthonormal coefficients of [0, 1] pixels for lambda 255^2 MSE + bpp, at high rate: the
-# distortion a coefficient adds is D^2 / 12 over three samples a pixel, its rate falls by log2 D.
+# distortion a coefficient adds is D^2 / 12 over three samples per pixel, its rate falls by log2 D.
 STEP = math.sqrt(18 / (math.log(2) * 255**2))
 
 
@@ -49,7 +49,7 @@ def linear_start(net: nn.Module, x: Tensor, lmbda: float) -> None:
 
 
 def _used(model: Any) -> list[int]:
-    """How many channels the cascade uses, from the picture's 3 to those of the latents."""
+    """How many channels the cascade uses, from the image's 3 to those of the latents."""
     used = [3]
     for index in (0, 2, 4, 6):
         used.append(min(4 * used[-1], model.g_a[index].out_channels))
@@ -61,7 +61,7 @@ def _set_block_transform(forward: Any, backward: Any, signal: Tensor, scale: flo
     channels = signal.shape[1]
     mean = signal.double().mean(dim=(0, 2, 3)).float()
     covariance = torch.zeros(4 * channels, 4 * channels, dtype=torch.float64)
-    for part in signal.split(CHUNK):
+    for part in torch.split(signal, CHUNK):
         flat = functional.pixel_unshuffle(part - mean[:, None, None], 2).permute(1, 0, 2, 3).flatten(1)
         covariance += (flat @ flat.T).double()
     basis = torch.linalg.eigh(covariance).eigenvectors.flip(1).T  # Rows by falling variance.
@@ -80,4 +80,4 @@ def _set_block_transform(forward: Any, backward: Any, signal: Tensor, scale: flo
 
 
 def _apply(layers: nn.Module, signal: Tensor) -> Tensor:
-    return torch.cat([layers(part) for part in signal.split(CHUNK)])
+    return torch.cat([layers(part) for part in torch.split(signal, CHUNK)])

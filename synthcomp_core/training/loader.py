@@ -15,17 +15,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from synthcomp_core.images import Image, read_image
 from synthcomp_core.storage import atomic_path, write_text
+
+Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class PixelCache:
     """Decoded images in one memory-mapped file: pixels (flat uint8), and of each image offset, height, width."""
 
-    pixels: np.ndarray
+    pixels: Bytes
     offsets: tuple[int, ...]
     shapes: tuple[tuple[int, int], ...]
     names: tuple[str, ...]
@@ -33,7 +36,7 @@ class PixelCache:
     def __len__(self) -> int:
         return len(self.names)
 
-    def image(self, index: int) -> np.ndarray:
+    def image(self, index: int) -> Bytes:
         """View of image ``index`` as (H, W, 3) uint8."""
         height, width = self.shapes[index]
         start = self.offsets[index]
@@ -88,13 +91,13 @@ class PatchSampler:
     seed: int
     rotate: bool = False
 
-    def patches(self, step: int, *, rank: int = 0, world: int = 1) -> np.ndarray:
+    def patches(self, step: int, *, rank: int = 0, world: int = 1) -> Bytes:
         """The part of process ``rank`` of ``world`` of the step's batch, (B / world, patch, patch, 3) uint8."""
         return self.paired(step, [self.cache], scale=1, rank=rank, world=world)[0]
 
     def paired(
         self, step: int, inputs: list[PixelCache], *, scale: int, rank: int = 0, world: int = 1, first: float = 0.0
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[Bytes, Bytes]:
         """Patches of the cache and the same places of one of ``inputs`` (smaller by ``scale``), drawn for each sample.
 
         first: the share of samples that take ``inputs[0]``; the others take one of the rest, each as often.
@@ -127,7 +130,7 @@ def _choose(value: float, count: int, first: float) -> int:
     return 1 + min(count - 2, int((value - first) / (1 - first) * (count - 1)))
 
 
-def _turned(image: np.ndarray, row: int, column: int, side: int, turn: np.ndarray) -> np.ndarray:
+def _turned(image: Bytes, row: int, column: int, side: int, turn: NDArray[np.int64]) -> Bytes:
     piece = image[row : row + side, column : column + side]
     if turn[0]:
         piece = piece[:, ::-1]
@@ -136,7 +139,7 @@ def _turned(image: np.ndarray, row: int, column: int, side: int, turn: np.ndarra
     return piece.transpose(1, 0, 2) if turn[2] else piece
 
 
-def validation_crops(cache: PixelCache, *, side: int, per_image: int, seed: int = 0) -> np.ndarray:
+def validation_crops(cache: PixelCache, *, side: int, per_image: int, seed: int = 0) -> Bytes:
     """Fixed crops spread over the images, (images * per_image, side, side, 3) uint8."""
     generator = np.random.default_rng(seed)
     crops = []
@@ -149,6 +152,6 @@ def validation_crops(cache: PixelCache, *, side: int, per_image: int, seed: int 
     return np.stack(crops)
 
 
-def to_tensor(patches: np.ndarray) -> Tensor:
+def to_tensor(patches: Bytes) -> Tensor:
     """(B, H, W, 3) uint8 to (B, 3, H, W) float32 in [0, 1], channels last in memory."""
     return torch.from_numpy(patches).permute(0, 3, 1, 2).to(torch.float32).div_(255)

@@ -102,7 +102,7 @@ class Trainer:
         else:
             module, self.origin = training.build(None)[0], checkpoint["origin"]
             module.load_state_dict(checkpoint["module"])
-        module = module.to(fabric.device, memory_format=torch.channels_last)
+        module = module.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(module).requires_grad_(False)
         auxiliary = training.auxiliary(module)
         slow = auxiliary[0] if auxiliary else []
@@ -169,13 +169,13 @@ class Trainer:
         for _ in range(steps):
             self._advance()
 
-    def _advance(self) -> Tensor:
+    def _advance(self) -> None:
         plan, fabric = self.training.plan, self.fabric
         rate = learning_rate(plan, self.step) * 0.5**self.cuts
         for group, factor in zip(self.optimizer.param_groups, self.training.factors(self.step), strict=True):
             group["lr"] = rate * factor
         batch = self.training.batch(self.step, rank=fabric.global_rank, world=fabric.world_size)
-        parts = self.module(*(tensor.to(fabric.device) for tensor in batch))
+        parts: Tensor = self.module(*(tensor.to(fabric.device) for tensor in batch))
         values = parts.detach()
         if fabric.world_size > 1:
             values = fabric.all_reduce(values, reduce_op="mean")
@@ -198,7 +198,6 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.raw.parameters()), 1 - decay)
         self.running += values
-        return values
 
     def validate(self) -> Validation:
         """Validate the averaged weights, and keep them when they are the best so far."""

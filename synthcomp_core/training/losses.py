@@ -34,4 +34,5 @@ class RateDistortionLoss:
 
         # Its filters are convolutions, which autocast would run in bfloat16: variances E[x^2] - E[x]^2 are lost there.
         with torch.autocast(x.device.type, enabled=False):
-            return 1 - ms_ssim(x_hat.float(), x.float(), data_range=1.0, win_size=SSIM_WINDOW)
+            similarity: Tensor = ms_ssim(x_hat.float(), x.float(), data_range=1.0, win_size=SSIM_WINDOW)
+            return 1 - similarity

@@ -32,7 +32,7 @@ from synthcomp_core.training.generated_images import write_images
 from synthcomp_core.training.lambdas import QUALITIES, lambda_of
 
 KLT_START = "klt"
-PATCH_UNIT = 64  # Pixels that one hyper-latent covers a side.
+HYPER_STRIDE = 64  # Pixels per side that one hyper-latent stands for; patches are multiples of it.
 
 
 @dataclass(frozen=True)
@@ -224,10 +224,10 @@ def _problem(plan: TrainingPlan, model: ModelPlan) -> tuple[str, str] | None:
 def _compression_problem(plan: TrainingPlan, model: ModelPlan) -> tuple[str, str] | None:
     if model.quality is None and model.lmbda is None:
         return "quality", "is missing; expected a quality from 1 to 8 (or `lmbda`)."
-    if model.patch % PATCH_UNIT:
-        return "patch", f"is {model.patch}; expected a multiple of {PATCH_UNIT}."
+    if model.patch % HYPER_STRIDE:
+        return "patch", f"is {model.patch}; expected a multiple of {HYPER_STRIDE}."
     if model.distortion == Distortion.MS_SSIM and model.patch < MSSSIM_MIN_SIDE:
-        smallest = -(-MSSSIM_MIN_SIDE // PATCH_UNIT) * PATCH_UNIT
+        smallest = -(-MSSSIM_MIN_SIDE // HYPER_STRIDE) * HYPER_STRIDE
         return "patch", f"is {model.patch}; MS-SSIM needs at least {smallest}."
     if model.init == KLT_START and model.distortion != Distortion.MSE:
         return "init", f'is "{KLT_START}", whose step size is known for `distortion` mse only.'

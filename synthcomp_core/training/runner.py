@@ -126,14 +126,15 @@ def precision_of(device: DevicePlan, accelerator: str) -> str:
         return device.precision
     if accelerator == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    has_bf16 = accelerator == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
+    has_mkldnn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    has_bf16 = accelerator == "cpu" and has_mkldnn and torch.cpu._is_avx512_bf16_supported()
     return "bf16-mixed" if has_bf16 else "32-true"
 
 
 def _loggers(device: DevicePlan) -> list[Any]:
     """The loggers beside the CSV log that the loop always writes."""
     if device.logger == "tensorboard":
-        from lightning_fabric.loggers import TensorBoardLogger
+        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
         return [TensorBoardLogger(runs_dir(), name="tensorboard")]
     if device.logger == "wandb":

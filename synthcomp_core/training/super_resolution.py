@@ -53,7 +53,8 @@ def upscale(net: nn.Module, low: Tensor) -> Tensor:
     features = rcan.body(head) + head
     features = rcan.tail[0](features)
     with float32_region(device):
-        return rcan.add_mean(rcan.tail[1](features.float())) / rcan.rgb_range
+        result: Tensor = rcan.add_mean(rcan.tail[1](features.float())) / rcan.rgb_range
+        return result
 
 
 class SuperResolutionTraining:
@@ -137,16 +138,17 @@ def new_rcan(scale: int, channels: int, groups: int, blocks: int, reduction: int
     ensure_torchvision()
     # The name begins with two underscores: an import statement inside a class would mangle it.
     arch = importlib.import_module("spandrel.architectures.RCAN.__arch.rcan_arch")
-    return arch.RCAN(
+    network: nn.Module = arch.RCAN(
         scale=scale, n_resgroups=groups, n_resblocks=blocks, n_feats=channels, reduction=reduction, norm=False
     )
+    return network
 
 
 @torch.no_grad()
 def begin_as_interpolation(net: nn.Module, *, quiet: float = 0.0) -> None:
     """Set the outer layers so that the untrained network interpolates, and learns the difference.
 
-    Features 0..2 carry the image; the upsampling layers give each sub-pixel by the quadratic through three
+    Features 0..2 carry the image; the upsampling layers compute each sub-pixel by the quadratic through three
     neighbours (Lagrange weights); what the body and the other features add is multiplied by ``quiet``.
     """
     rcan: Any = net
