@@ -35,7 +35,7 @@ def mode_bars(table: FsrTable, metric: str) -> go.Figure:
         values = [getattr(mean.metrics, metric) for mean in own]
         figure.add_bar(
             name=html.escape(label),
-            x=[scale_label(mean.treatment) for mean in own],
+            x=[mean.treatment.mode_label for mean in own],
             y=values,
             text=[f"{value:.3g}" for value in values],
             marker_color=_colour(own[0].treatment),
@@ -95,12 +95,6 @@ def sharpness_chart(curve: SharpnessCurve, metric: str, image_name: str) -> go.F
         height=420,
     )
     return figure
-
-
-def scale_label(treatment: Treatment) -> str:
-    """The mode's name with its scale, as in "performance (x2)"."""
-    name = (treatment.mode or "scale").replace("-", " ")
-    return f"{name} (x{treatment.scale:g})"
 
 
 def _images(number: int) -> str:

@@ -11,10 +11,11 @@ import numpy as np
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.curves import MIN_POINTS, FloatArray, RDCurve, find_curve, lint_curve, of_images
+from synthcomp_core.results.text_tables import TableColumn, csv_table
 
 METHODS = ("akima", "pchip", "cubic")
 _FEWEST = {"akima": 2, "pchip": 2, "cubic": MIN_POINTS}
-LITTLE_OVERLAP = 0.5
+_LITTLE_OVERLAP = 0.5
 _CONFIDENCE = 0.95
 
 
@@ -43,6 +44,35 @@ class BDResult:
     rate_high: float | None
     num_images: int
     warnings: tuple[str, ...]
+
+
+WARNINGS = "warnings"
+
+
+def bd_columns(results: Sequence[BDResult]) -> list[TableColumn[BDResult]]:
+    """The columns of a BD table: curve, data set, BD-rate with its interval, BD-metric, overlap, images, warnings."""
+    decimals = max((METRICS[result.metric].decimals for result in results), default=2)
+    return [
+        TableColumn("curve", lambda result: result.name),
+        TableColumn("data set", lambda result: result.dataset),
+        TableColumn("BD-rate [%]", lambda result: result.rate_percent, 2, signed=True),
+        TableColumn("95 % low [%]", lambda result: result.rate_low, 2, signed=True),
+        TableColumn("95 % high [%]", lambda result: result.rate_high, 2, signed=True),
+        TableColumn("BD-metric", lambda result: result.metric_delta, decimals, signed=True),
+        TableColumn("overlap [%]", lambda result: 100 * result.overlap, 1),
+        TableColumn("images", lambda result: result.num_images or None, 0),
+        TableColumn(WARNINGS, lambda result: "; ".join(result.warnings)),
+    ]
+
+
+def bd_csv(results: Sequence[BDResult]) -> str:
+    """The table as CSV, with the anchor, metric and interpolation in every row."""
+    context: list[TableColumn[BDResult]] = [
+        TableColumn("anchor", lambda result: result.anchor),
+        TableColumn("metric", lambda result: result.metric),
+        TableColumn("method", lambda result: result.method),
+    ]
+    return csv_table([*context, *bd_columns(results)], results)
 
 
 def bd_rate(anchor: RDCurve, test: RDCurve, *, method: str = "akima") -> float | None:
@@ -141,7 +171,7 @@ def bd(anchor: RDCurve, test: RDCurve, *, method: str = "akima", bootstrap: int 
     overlap, low, high = _overlap(base[1], other[1])
     if overlap == 0:
         warnings.append("no overlap: the curves reach no common quality")
-    elif overlap < LITTLE_OVERLAP:
+    elif overlap < _LITTLE_OVERLAP:
         warnings.append(f"little overlap, {overlap:.0%} of the range of {METRICS[test.metric].label}")
     if min(len(base[0]), len(other[0])) < _fewest(method) and overlap > 0:
         warnings.append(f"too few points for {method} interpolation")

@@ -5,14 +5,13 @@ CSV in UTF-8: comma, decimal point, an empty cell for what was not measured, ``i
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthcomp_core.results.text_tables import csv_text
 from synthcomp_core.storage import write_text
 
 
@@ -75,22 +74,7 @@ MEAN_IMAGE = "(mean)"  # Stands for the image in a row of published means over a
 
 def rows_to_csv(rows: Iterable[ResultRow], *, header: bool = True) -> str:
     """The rows as CSV, one line each, below a line of column names unless ``header`` is off."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if header:
-        writer.writerow(COLUMNS)
-    writer.writerows([_cell(getattr(row, name)) for name in COLUMNS] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: str | float | None) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return " ".join(value.split())  # A row is one line, so that a torn row can be recognised.
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return repr(float(value)) if isinstance(value, float) else str(int(value))
+    return csv_text(COLUMNS if header else (), ([getattr(row, name) for name in COLUMNS] for row in rows))
 
 
 def write_rows(path: Path, rows: Iterable[ResultRow]) -> None:

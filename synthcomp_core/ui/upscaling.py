@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,39 +12,41 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.figures.fsr_chart import mode_bars, scale_label, sharpness_chart
+from synthcomp_core.figures.fsr_chart import mode_bars, sharpness_chart
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.images import png_bytes
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.progress import span
+from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown, mean_columns, row_columns
+from synthcomp_core.results.text_tables import TableColumn
+from synthcomp_core.ui import query
 from synthcomp_core.ui.viewer import MAX_PICTURES, Picture, show_viewer
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, show_figure_panel, take_crops
-from synthcomp_core.ui.widgets.image_picker import PickedImage, complain_about_url
+from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.stages import stages
+from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.upscalers import FSR_MODES, list_upscalers
 from synthcomp_core.upscalers.fsr_benchmark import (
-    DEFAULT_METRICS,
-    FsrTable,
     SharpnessCurve,
     benchmark_upscalers,
     evaluate_image,
     evaluate_samples,
     sharpness_curve,
-    table_csv,
-    table_markdown,
     upscaled,
 )
+from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, FsrMean, FsrTable
 from synthcomp_core.variants import Variant
 
 ANY_IMAGE, SAMPLES_FOLDER = "any image", "FSR samples"
 SOURCES = [ANY_IMAGE, SAMPLES_FOLDER]
-_RESULT = "fsr_result"
+_MAX_STOPS = 2.0
+_BEST = "◀"
 
 
 @dataclass(frozen=True)
 class FsrSettings:
-    """What to compare on an image: upscaler ids, scales a side, metrics; whether to draw a sharpness curve."""
+    """What to compare on an image: upscaler ids, scales per side, metrics; whether to draw a sharpness curve."""
 
     upscaler_ids: tuple[str, ...]
     scales: tuple[float, ...]
@@ -53,7 +56,7 @@ class FsrSettings:
 
 @dataclass(frozen=True)
 class FsrResult:
-    """What the session shows: the table; for an image also the image and its sharpness curve at the largest scale."""
+    """The table of a benchmark; of an image also the image, and its sharpness curve at the largest scale if wanted."""
 
     table: FsrTable
     settings: FsrSettings | None = None
@@ -61,14 +64,21 @@ class FsrResult:
     curve: SharpnessCurve | None = None
 
 
+@dataclass(frozen=True)
+class UpscalingState:
+    """What the page remembers: the result that it shows until the next one is ready."""
+
+    result: FsrResult | None = None
+
+
 def last_result() -> FsrResult | None:
-    """The result that this session shows, until the next one is ready."""
-    return st.session_state.get(_RESULT)
+    """The result to show; None before the first."""
+    return load_state(UpscalingState).result
 
 
 def pick_source() -> str:
     """Draw the choice between the two sources."""
-    complain_about_url("fsr_source", SOURCES)
+    query.check_choice("fsr_source", SOURCES, what="the source")
     return str(
         st.segmented_control(
             "Compare on", SOURCES, default=ANY_IMAGE, required=True, key="fsr_source", bind="query-params"
@@ -77,9 +87,14 @@ def pick_source() -> str:
 
 
 def pick_settings() -> tuple[FsrSettings, bool]:
-    """Draw the form of source (b); the settings and whether its button was pressed."""
+    """Draw the form for an image; the settings and whether its button was pressed."""
     available = [info.id for info in list_upscalers() if info.available and not info.id.startswith("fsr1")]
     defaults = [name for name in benchmark_upscalers() if not name.startswith("fsr1")]
+    query.check_choices("fsr_against", available, what="the upscaler")
+    query.check_choices("fsr_modes", list(FSR_MODES), what="the mode")
+    query.check_number("fsr_stops", 0.0, _MAX_STOPS, what="the sharpness")
+    query.check_switch("fsr_curve", what="the sharpness curve")
+    query.check_switch("fsr_ssimulacra2", what="SSIMULACRA2")
     with st.form("fsr"):
         left, middle, right = st.columns([3, 3, 2], gap="medium")
         others = left.multiselect("Against FSR 1", available, default=defaults, key="fsr_against", bind="query-params")
@@ -87,19 +102,19 @@ def pick_settings() -> tuple[FsrSettings, bool]:
             "Modes", list(FSR_MODES), default=list(FSR_MODES), key="fsr_modes", bind="query-params"
         )
         stops = right.slider(
-            "Sharpness [stops]", 0.0, 2.0, 0.2, 0.05, key="fsr_stops", bind="query-params",
-            help="RCAS: 0 is sharpest; AMD recommends 0.2. FSR without sharpening is always compared too.",
+            "Sharpness [stops]", 0.0, _MAX_STOPS, 0.2, 0.05, key="fsr_stops", bind="query-params",
+            help="RCAS: 0 is the sharpest; AMD recommends 0.2. FSR without sharpening is always included.",
         )  # fmt: skip
         curve = left.toggle("Sharpness curve", key="fsr_curve", bind="query-params")
         slow = middle.toggle("SSIMULACRA2 (slow)", key="fsr_ssimulacra2", bind="query-params")
         pressed = right.form_submit_button("Run the benchmark", type="primary", icon=":material/play_arrow:")
-    metrics = (*DEFAULT_METRICS, *(["ssimulacra2"] if slow and "ssimulacra2" not in DEFAULT_METRICS else []))
+    metrics = (*DEFAULT_METRICS, "ssimulacra2") if slow else DEFAULT_METRICS
     upscalers = ("fsr1_off", f"fsr1_s{stops:g}", *others)
     return FsrSettings(upscalers, tuple(FSR_MODES[mode] for mode in modes), metrics, curve), pressed
 
 
 def run_image(picked: PickedImage, settings: FsrSettings, place: DeltaGenerator) -> str | None:
-    """Evaluate source (b) with its stages shown at ``place``; a sentence when it cannot be done."""
+    """Run the benchmark on an image, its stages shown at ``place``; a sentence if that fails, else None."""
     if not settings.scales:
         return "Pick at least one mode."
     try:
@@ -123,12 +138,12 @@ def run_image(picked: PickedImage, settings: FsrSettings, place: DeltaGenerator)
                 )
     except SynthcompError as failure:
         return str(failure)
-    st.session_state[_RESULT] = FsrResult(table, settings, picked, curve)
+    store_state(UpscalingState(FsrResult(table, settings, picked, curve)))
     return None
 
 
 def pick_samples() -> tuple[Path | bytes | None, bool]:
-    """Draw source (a): a folder on this machine or a zip; what was given and whether the button was pressed."""
+    """Draw the fields for samples, a folder on this machine or a zip; what was given and whether to evaluate it."""
     st.caption(
         "A folder in the thesis's layout: 1-native.png, 1-q2.png to 1-q5.png, the same with -sharpened, and optionally "
         "1-native_x2_SR.png."
@@ -143,9 +158,9 @@ def pick_samples() -> tuple[Path | bytes | None, bool]:
 
 
 def run_samples(source: Path | bytes | None, place: DeltaGenerator) -> str | None:
-    """Evaluate source (a); a sentence when it cannot be done."""
+    """Evaluate samples, the stages shown at ``place``; a sentence if that fails, else None."""
     if source is None:
-        return "Name a folder, or add a zip."
+        return "Enter a folder, or add a zip."
     try:
         with place.container(), stages("Samples") as on_progress, tempfile.TemporaryDirectory() as scratch:
             if isinstance(source, bytes):
@@ -156,42 +171,51 @@ def run_samples(source: Path | bytes | None, place: DeltaGenerator) -> str | Non
             table = evaluate_samples(path, on_progress=on_progress)
     except SynthcompError as failure:
         return str(failure)
-    st.session_state[_RESULT] = FsrResult(table)
+    store_state(UpscalingState(FsrResult(table)))
     return None
 
 
 def show_table(table: FsrTable) -> None:
     """The verdict, the table of means with the best of each mode marked, the rows, what failed, and the exports."""
     st.markdown(plain(table.verdict()))
-    headings = [plain(METRICS[name].heading) for name in table.measured]
-    rows = []
-    for mean in table.means():
-        cells = []
-        for name in table.measured:
-            value = getattr(mean.metrics, name)
-            text = "–" if value is None else f"{value:.{METRICS[name].decimals}f}"
-            cells.append(f"**{text}** ◀" if name in mean.best and value is not None else text)
-        seconds = "–" if mean.upscale_s is None else f"{mean.upscale_s:.2f}"
-        rows.append([scale_label(mean.treatment), plain(mean.treatment.label), *cells, seconds])
-    st.table(pd.DataFrame(rows, columns=["mode", "method", *headings, "time [s]"]).set_index("mode"))
+    means = table.means()
+    mode, *columns = mean_columns(table.measured)
+    cells = {plain(column.heading): _marked(column, means) for column in columns}
+    st.table(pd.DataFrame(cells, index=pd.Index([mode.text(mean) for mean in means], name=mode.heading)))
     if table.num_images > 1 or table.errors:
-        with st.expander("Every image"):
-            st.dataframe(_row_frame(table), hide_index=True)
+        with st.expander("All images"):
+            values = {
+                column.heading: [column.value(row) for row in table.rows] for column in row_columns(table.measured)
+            }
+            st.dataframe(pd.DataFrame(values), hide_index=True)
     for row in table.errors:
         st.error(plain(row.error or ""))
     csv, markdown = st.columns([1, 5])
     csv.download_button(
-        "CSV", table_csv(table), "fsr.csv", "text/csv", on_click="ignore", icon=":material/download:", key="fsr_csv"
+        "CSV", fsr_csv(table), "fsr.csv", "text/csv", on_click="ignore", icon=":material/download:", key="fsr_csv"
     )
     markdown.download_button(
-        "Markdown", table_markdown(table), "fsr.md", "text/markdown", on_click="ignore", icon=":material/download:"
+        "Markdown", fsr_markdown(table), "fsr.md", "text/markdown", on_click="ignore", icon=":material/download:"
     )
+
+
+def _marked(column: TableColumn[FsrMean], means: Sequence[FsrMean]) -> list[str]:
+    """A column's cells in Markdown, the best at each scale in bold and marked."""
+    best = column.best(means)
+    texts = [column.text(mean) for mean in means]
+    if column.decimals is None:
+        texts = [plain(text) for text in texts]
+    return [f"**{text}** {_BEST}" if number in best else text for number, text in enumerate(texts)]
 
 
 def show_charts(result: FsrResult) -> None:
-    """Bars per mode and, where there is one, the sharpness curve, for a chosen metric."""
-    names = list(result.table.measured)
-    complain_about_url("fsr_metric", names)
+    """Bars per mode and the sharpness curve, if any, for a chosen metric."""
+    means = result.table.means()
+    names = [name for name in result.table.measured if any(getattr(mean.metrics, name) is not None for mean in means)]
+    if not names:
+        return
+    query.check_choice("fsr_metric", names, what="the metric")
+    query.keep_among("fsr_metric", names)
     metric = str(st.selectbox("Metric of the charts", names, key="fsr_metric", bind="query-params"))
     st.plotly_chart(mode_bars(result.table, metric), key="fsr_bars", config=mode_bar("fsr-modes"))
     if result.curve is not None and result.picked is not None:
@@ -206,11 +230,12 @@ def show_charts(result: FsrResult) -> None:
 
 
 def show_pictures(result: FsrResult) -> None:
-    """The viewer, native and every method at a chosen mode, and the figure of the same."""
+    """The viewer with native and every method at a chosen mode, and the figure panel for the same images."""
     if result.picked is None or result.settings is None:
         return
     scales = [f"{scale:g}" for scale in result.settings.scales]
-    complain_about_url("fsr_view_scale", scales)
+    query.check_choice("fsr_view_scale", scales, what="the scale in the viewer")
+    query.keep_among("fsr_view_scale", scales)
     scale = float(
         str(
             st.selectbox(
@@ -251,15 +276,3 @@ def show_pictures(result: FsrResult) -> None:
 def _upscaled_png(png: bytes, upscaler_id: str, scale: float, _picked: PickedImage) -> bytes:
     enlarged, _ = upscaled(_picked.image, upscaler_id, scale)
     return png_bytes(enlarged)
-
-
-def _row_frame(table: FsrTable) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            [row.image, scale_label(row.treatment), row.treatment.label]
-            + [getattr(row.metrics, name) for name in table.measured]
-            + [row.error or ""]
-            for row in table.rows
-        ],
-        columns=["image", "mode", "method", *(METRICS[name].heading for name in table.measured), "error"],
-    )

@@ -98,7 +98,7 @@ def test_bdrate_between_data_sets_says_so() -> None:
 
 
 def test_bdrate_names_what_is_missing(own_file: Path) -> None:
-    assert "no curve 'gif'; at hand: jpeg, webp" in error("bdrate", own_file, "--anchor", "gif")
+    assert "no curve 'gif'; available: jpeg, webp" in error("bdrate", own_file, "--anchor", "gif")
     assert "no row has a rate and flip" in error("bdrate", own_file, "--anchor", "jpeg", "--metric", "flip")
     assert "Unknown metric 'vmaf'" in error("bdrate", own_file, "--anchor", "jpeg", "--metric", "vmaf")
     assert "'linear'" in error("bdrate", own_file, "--anchor", "jpeg", "--method", "linear")

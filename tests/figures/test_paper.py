@@ -33,7 +33,6 @@ from synthcomp_core.figures.paper.request import (
     figure_caption,
     figure_command,
     figure_content,
-    latex_escape,
     latex_figure,
     requested_variants,
 )
@@ -315,7 +314,6 @@ def test_latex_includes_the_file_and_escapes_the_caption() -> None:
     assert r"50\%\_\&.png" in text
     assert text.startswith("% python -m synthcomp_core figure 'frame & co.png'")
     assert r"\begin{figure*}" in text and r"\end{figure*}" in text
-    assert latex_escape("a\\b{c}~^×λ") == r"a\textbackslash{}b\{c\}\textasciitilde{}\textasciicircum{}$\times$$\lambda$"
 
 
 def test_variants_without_a_matrix_stand_in_rows_with_their_ids(artifacts: object) -> None:

@@ -13,6 +13,10 @@ from tests.conftest import PROJECT_ROOT
 
 REFERENCES = PROJECT_ROOT / "artifacts" / "results"
 KODAK = REFERENCES / "compressai-kodak"
+TWO_ROWS = [
+    ResultRow("samples", "a.png", 200, 176, "webp-q40", num_bytes=12345, bpp=2.80568, psnr_rgb=31.236, flip=0.08125),
+    ResultRow("samples", "a.png", 200, 176, "m_1@x2-rcan", num_bytes=9999, bpp=2.2725, psnr_rgb=float("inf")),
+]
 
 
 def row(image: str = "a.png", variant: str = "jpeg-q75", **values: object) -> ResultRow:

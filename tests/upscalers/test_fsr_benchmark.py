@@ -15,19 +15,16 @@ from pytorch_msssim import ms_ssim
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, read_image, resize, write_png
 from synthcomp_core.metrics import Metrics
+from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.upscalers.fsr_benchmark import (
-    FsrRow,
-    FsrTable,
-    Treatment,
     evaluate_image,
     evaluate_samples,
     find_samples,
     sharpness_curve,
-    table_csv,
-    table_markdown,
     upscaled,
 )
+from synthcomp_core.upscalers.fsr_table import FsrRow, FsrTable, Treatment
 from tests.pages.conftest import frame
 
 QUICK = ("psnr_rgb",)
@@ -148,7 +145,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_csv_holds_every_row_and_error(samples: Path) -> None:
     (samples / "1-q5.png").unlink()
     table = evaluate_samples(samples, metrics=("psnr_rgb", "flip"))
-    rows = list(csv.DictReader(io.StringIO(table_csv(table))))
+    rows = list(csv.DictReader(io.StringIO(fsr_csv(table))))
     assert len(rows) == 16
     by_file = {row["file"]: row for row in rows}
     assert by_file["1-q5.png"]["error"] == "1-q5.png is missing." and by_file["1-q5.png"]["psnr_rgb"] == ""
@@ -181,16 +178,16 @@ def test_the_best_is_judged_on_the_images_that_all_have() -> None:
     assert sharp.best == ("flip",)  # lower is better
 
 
-def test_the_verdict_says_what_won_by_which_metric_and_what_such_metrics_punish() -> None:
+def test_the_verdict_says_what_won_by_which_metric_and_what_such_metrics_penalise() -> None:
     verdict = made_up_table().verdict()
     assert "PSNR RGB: FSR 1, not sharpened at 2x" in verdict
     assert "FLIP: FSR 1, sharpened by 0.2 stops at 2x" in verdict
-    assert "punish sharpening" in verdict
+    assert "penalise sharpening" in verdict
 
 
 def test_markdown_marks_the_best_and_lists_errors() -> None:
-    text = table_markdown(made_up_table())
-    assert "| 2x performance | FSR 1, not sharpened | **25.00** | 0.1500 | 2 |  |" in text
+    text = fsr_markdown(made_up_table())
+    assert "| performance (x2) | FSR 1, not sharpened | **25.00** | 0.1500 | 2 | – |" in text
     assert "- b is missing." in text
 
 
@@ -217,7 +214,7 @@ def test_an_image_is_scaled_down_and_brought_back_in_every_mode() -> None:
     assert {row.treatment.stops for row in table.rows if row.treatment.sharpened} == {0.2}
 
 
-def test_an_upscaler_that_is_not_at_hand_is_a_row_with_an_error(artifacts: Path) -> None:
+def test_an_upscaler_that_is_not_installed_is_a_row_with_an_error(artifacts: Path) -> None:
     table = evaluate_image(frame(4), "castle", upscaler_ids=["rcan", "bicubic"], scales=[2.0], metrics=QUICK)
     assert [row.treatment.method for row in table.errors] == ["rcan"]
     assert "snapshot import" in (table.errors[0].error or "")

@@ -10,6 +10,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.drawing import Crop, FigureBlock, FigureCell, FigureContent
 from synthcomp_core.figures.paper.layout import FigureStyle
 from synthcomp_core.images import Image
+from synthcomp_core.results.text_tables import latex_escape
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.snapshot_matrix import (
     DISTORTION_LABELS,
@@ -20,21 +21,6 @@ from synthcomp_core.variants.snapshot_matrix import (
     quality_label,
     scaling_label,
 )
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "%": r"\%",
-    "&": r"\&",
-    "#": r"\#",
-    "_": r"\_",
-    "$": r"\$",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "×": r"$\times$",
-    "λ": r"$\lambda$",
-}
 
 
 @dataclass(frozen=True)
@@ -148,11 +134,6 @@ def figure_caption(content: FigureContent, request: FigureRequest) -> str:
     if request.style.bit_maps:
         parts.append("Bits spent per latent position: dark is none, yellow the most of each image.")
     return " ".join(parts)
-
-
-def latex_escape(text: str) -> str:
-    """``text`` with LaTeX's special characters written out, on one line."""
-    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
 
 
 def latex_figure(content: FigureContent, request: FigureRequest, file_name: str) -> str:

@@ -12,6 +12,7 @@ from synthcomp_core.library.snapshots import Distortion
 from synthcomp_core.results.formats.loaded import LoadedResults, parsed_number
 from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
 from synthcomp_core.results.table import rows_table
+from synthcomp_core.results.text_tables import Cell, csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,9 +105,7 @@ def table_to_thesis_csv(table: pd.DataFrame) -> str:
             f"The thesis format holds one data set, but the table has {', '.join(datasets)}; choose one."
         )
     rate = table["bpp"].fillna(table["bpp_estimated"])
-    output = io.StringIO()
-    writer = csv.writer(output, delimiter=";", lineterminator="\n")
-    writer.writerow(THESIS_COLUMNS)
+    lines: list[list[Cell]] = []
     for _, group in table.assign(bpp=rate).groupby("variant", sort=False, observed=True):
         first = group.iloc[0]
         codec = str(first["codec"]) if first["codec"] == first["codec"] else str(first["variant"])
@@ -114,20 +113,18 @@ def table_to_thesis_csv(table: pd.DataFrame) -> str:
         bare = codec == "none" and supersampled
         distortion = str(first["distortion"])  # "nan" when the codec is not trained.
         metric = Distortion(distortion).short if distortion in tuple(Distortion) else _NOT_TRAINED
-        quality = "0" if math.isnan(first["quality"]) else f"{first['quality']:g}"
+        quality = 0.0 if math.isnan(first["quality"]) else float(first["quality"])
         model = "bicubic" if bare else codec
         columns = ("bpp", "psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "msssim_rgb")
         means = [_mean(group[column]) for column in columns]
-        writer.writerow([model, quality, metric, str(supersampled).upper(), *means])
-    return output.getvalue()
+        lines.append([model, quality, metric, str(supersampled).upper(), *means])
+    return csv_text(THESIS_COLUMNS, lines, delimiter=";")
 
 
-def _mean(values: pd.Series) -> str:
+def _mean(values: pd.Series) -> float | None:
+    """The mean of the finite values, inf if all are infinite, None if there is none."""
     values = values.dropna()
     finite = values[values != math.inf]
     if values.empty:
-        return ""
-    if finite.empty:
-        return "inf"
-    mean = float(finite.mean())
-    return str(int(mean)) if mean.is_integer() else repr(mean)
+        return None
+    return math.inf if finite.empty else float(finite.mean())

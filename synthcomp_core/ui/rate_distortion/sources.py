@@ -1,4 +1,4 @@
-"""Pick results files for the rate-distortion page: bundled ones, runs, uploads; each is read once."""
+"""Pick results for the rate-distortion page: bundled files, runs, uploads. Each file is read once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.results.formats import LoadedResults, load_results, reference_files
-from synthcomp_core.storage import artifacts_dir
+from synthcomp_core.storage import artifacts_dir, runs_dir
+from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.text import plain
 
 THESIS = "thesis_compression_sr_results.csv"
@@ -19,21 +20,19 @@ _UPLOAD_MB = 400  # A table of a million rows is some 300 MB.
 
 
 def result_files() -> dict[str, Path]:
-    """The results at hand by the name that links use: bundled files by their path, then runs."""
+    """The available results by the name that links use: bundled files by their path, then runs."""
     results = artifacts_dir() / "results"
     files = {path.relative_to(results).as_posix(): path for path in reference_files()}
-    runs = artifacts_dir() / "runs"
-    for path in sorted(runs.rglob("results.csv")) if runs.is_dir() else []:
-        files[f"runs/{path.parent.relative_to(runs).as_posix()}"] = path
+    for path in sorted(runs_dir().rglob("results.csv")):
+        files[f"runs/{path.parent.relative_to(runs_dir()).as_posix()}"] = path
     return files
 
 
 def pick_results() -> list[LoadedResults]:
-    """Draw the picker; what could be read, one sentence for what could not."""
+    """Draw the picker and read what is picked; files that cannot be read get a sentence each."""
     files = result_files()
-    for asked in st.query_params.get_all("results"):
-        if asked not in files:
-            st.warning(f"The link asks for results “{plain(asked[:80])}”, which are not there.")
+    query.check_choices("results", files, what="the results")
+    query.keep_among("results", files)
     default = [name for name in ("compact.csv", THESIS) if name in files][:1]
     left, right = st.columns([3, 2], gap="medium")
     chosen = left.multiselect(
@@ -60,7 +59,7 @@ def pick_results() -> list[LoadedResults]:
 
 
 def _show_notes(loaded: Sequence[LoadedResults]) -> None:
-    """What reading changed, each note once with the files it is about."""
+    """Say what reading changed: each note once, with the files it is about."""
     files: dict[str, list[str]] = {}
     for results in loaded:
         for note in results.notes:
@@ -69,7 +68,7 @@ def _show_notes(loaded: Sequence[LoadedResults]) -> None:
         st.caption("  \n".join(plain(f"{', '.join(names)}: {note}") for note, names in files.items()))
 
 
-# A table of a million rows is shared, not copied at every rerun: the page only reads it.
+# A table of a million rows is shared, not copied on every rerun: the page only reads it.
 @st.cache_resource(show_spinner="Reading results", max_entries=_MAX_KEPT)
 def _load_file(path: str, modified_ns: int, size: int) -> LoadedResults:
     return load_results(Path(path))

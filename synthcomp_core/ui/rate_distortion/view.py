@@ -1,13 +1,15 @@
-"""The parts of the rate-distortion page: curves, chart, BD table, crossover, domain gap; picks live in the URL."""
+"""The parts of the rate-distortion page: curves, chart, BD table, crossover, domain gap. Every choice is in the URL."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
 
+from synthcomp_core.figures.palette import FEWER_BITS, MORE_BITS, see_through
 from synthcomp_core.figures.rd_chart import (
     domain_gap_chart,
     image_curves_chart,
@@ -16,13 +18,13 @@ from synthcomp_core.figures.rd_chart import (
     scatter_chart,
 )
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.bd import METHODS, BDResult, bd_per_image, bd_table
+from synthcomp_core.results.bd import METHODS, WARNINGS, BDResult, bd_columns, bd_csv, bd_per_image, bd_table
 from synthcomp_core.results.crossover import crossover
 from synthcomp_core.results.curves import DECIBEL_METRICS, RDCurve, curves_of, find_curve, lint_curve
 from synthcomp_core.results.domain_gap import domain_gap
 from synthcomp_core.results.formats import LoadedResults
-from synthcomp_core.results.text_tables import HEADINGS, bd_csv, bd_latex, bd_markdown, bd_rows
-from synthcomp_core.ui.widgets.image_picker import complain_about_url
+from synthcomp_core.results.text_tables import latex_table, markdown_table
+from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.text import plain
 
 MEANS, PER_IMAGE, SCATTER = "means", "per image", "scatter"
@@ -30,12 +32,14 @@ VIEWS = [MEANS, PER_IMAGE, SCATTER]
 CAMERA = ["SVG", "PNG"]
 _MAX_KEPT = 16
 _FEWEST_DRAWS, _MOST_DRAWS = 100, 500
-_ALL_DRAWS = 4000  # Over all curves together: each takes most of a millisecond.
+_ALL_DRAWS = 4000  # Over all curves together: each draw takes most of a millisecond.
+_BD_RATE = "BD-rate [%]"
+_FULL_COLOUR, _MOST_OPAQUE = 100.0, 0.45  # The BD-rate in % from which a cell has its full colour, and its opacity.
 
 
 @dataclass(frozen=True)
 class RDChoice:
-    """What the page shows: the metric, whether in dB, the kind of chart, its axis and bands."""
+    """What the page shows: the metric, whether in dB, the kind of chart, a logarithmic rate, confidence bands."""
 
     metric: str
     decibels: bool
@@ -46,8 +50,10 @@ class RDChoice:
 
 def pick_view() -> RDChoice:
     """Draw the row of controls."""
-    complain_about_url("metric", list(METRICS))
-    complain_about_url("chart", VIEWS)
+    query.check_choice("metric", METRICS)
+    query.check_choice("chart", VIEWS)
+    for switch in ("log_rate", "bands", "in_db"):
+        query.check_switch(switch)
     at_metric, at_view, at_switches = st.columns([2, 2, 3], gap="medium", vertical_alignment="bottom")
     metric = str(at_metric.selectbox("Metric", list(METRICS), key="metric", bind="query-params"))
     view = str(
@@ -63,12 +69,14 @@ def pick_view() -> RDChoice:
 
 
 def pick_curves(loaded: Sequence[LoadedResults], choice: RDChoice) -> list[RDCurve]:
-    """The curves to show; all of them unless some are taken away."""
+    """The curves to show: all of them, except those that are hidden."""
     _, curves = _curves(tuple(loaded), choice.metric, choice.decibels)
     if not curves:
         st.info(f"No row of these results has {plain(METRICS[choice.metric].label)} and a rate; pick another metric.")
         return []
     names = list(dict.fromkeys(curve.name for curve in curves))
+    query.check_choices("hide", names, what="the curve")
+    query.keep_among("hide", names)
     hidden = st.multiselect("Hide curves", names, key="hide", bind="query-params")
     return [curve for curve in curves if curve.name not in hidden]
 
@@ -86,9 +94,9 @@ def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str] |
     figure.update_layout(height=560)
     chart = st.container()
     at_html, at_camera = st.columns([1, 3], vertical_alignment="bottom")
-    complain_about_url("camera", CAMERA)
+    query.check_choice("camera", CAMERA)
     camera = at_camera.segmented_control(
-        "The camera in the chart's mode bar saves", CAMERA, default=CAMERA[0], required=True, key="camera",
+        "The chart's camera button saves as", CAMERA, default=CAMERA[0], required=True, key="camera",
         bind="query-params",
     )  # fmt: skip
     config = mode_bar("rate-distortion", str(camera).lower())
@@ -100,7 +108,7 @@ def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str] |
         "text/html",
         on_click="ignore",
         icon=":material/download:",
-        help="Stands alone and works offline.",
+        help="One file that works offline.",
     )
     points = clicked.selection.points if clicked else []
     if points and points[0].get("customdata"):
@@ -117,14 +125,14 @@ def show_clicked(variant: str, image: str) -> None:
 
 
 def show_warnings(curves: Sequence[RDCurve]) -> None:
-    """List what is doubtful about the curves."""
+    """List what makes curves doubtful."""
     about: dict[str, list[str]] = {}
     several = len({curve.dataset for curve in curves}) > 1
     for curve in curves:
         for warning in lint_curve(curve):
             about.setdefault(warning, []).append(f"{curve.name} on {curve.dataset}" if several else curve.name)
     if about:
-        # A curve that is not monotone is the gravest: first.
+        # Curves that are not monotone come first: that is the gravest.
         ordered = sorted(about, key=lambda warning: "not monotone" not in warning)
         with st.expander(f"{len(about)} warning{'s' * (len(about) != 1)} about these curves", expanded=True):
             lines = [f"{', '.join(about[warning])}: {warning}" for warning in ordered]
@@ -137,46 +145,67 @@ def show_bd_table(curves: Sequence[RDCurve]) -> None:
     if len(names) < 2:
         return
     st.subheader("BD-rate", anchor=False)
-    complain_about_url("anchor", names)
-    complain_about_url("method", list(METHODS))
+    query.check_choice("anchor", names)
+    query.check_choice("method", METHODS, what="the interpolation")
+    query.keep_among("anchor", names)
     left, right = st.columns([3, 1])
     preferred = next((name for name in ("jpeg", "JPEG") if name in names), names[0])
     anchor = left.selectbox("Anchor", names, index=names.index(preferred), key="anchor", bind="query-params")
     method = right.selectbox("Interpolation", list(METHODS), key="method", bind="query-params")
     draws = max(_FEWEST_DRAWS, min(_MOST_DRAWS, _ALL_DRAWS // len(curves)))
     _, results = _bd_table(tuple(curves), str(anchor), str(method), draws)
-    frame = pd.DataFrame(bd_rows(results), columns=list(HEADINGS)).sort_values("BD-rate [%]", na_position="last")
-    frame["images"] = frame["images"].replace(0, None)  # Published means are over images that nobody lists.
-    empty = [name for name in (*HEADINGS[3:5], "images") if frame[name].isna().all()]
-    frame = frame.drop(columns=empty)
-    numbers = {heading: st.column_config.NumberColumn(format="%.2f") for heading in HEADINGS[2:7]}
+    _show_bd_frame(results)
+    has_interval = any(result.rate_low is not None for result in results)
+    interval = f" Interval: 95 % of {draws} resamplings of the images." if has_interval else ""
+    label = plain(METRICS[curves[0].metric].label)
+    st.caption(f"Negative: fewer bits than {plain(str(anchor))} for the same {label}.{interval}")
+    _offer_bd_table(results)
+    _show_bd_of_images(curves, str(anchor), str(method))
+
+
+def _show_bd_frame(results: Sequence[BDResult]) -> None:
+    columns = bd_columns(results)
+    # Published means have neither a number of images nor an interval: columns without any value are not shown.
+    known = [column for column in columns if any(column.value(result) is not None for result in results)]
+    shown = [column for column in columns if column in known or column.heading == _BD_RATE]
+    decimals = {column.heading: column.decimals for column in shown if column.decimals is not None}
+    frame = pd.DataFrame({column.heading: [column.value(result) for result in results] for column in shown})
+    frame = frame.astype(dict.fromkeys(decimals, "float64"))
     st.dataframe(
-        frame.style.map(_coloured, subset=["BD-rate [%]"]),
-        column_config={**numbers, "warnings": st.column_config.TextColumn(width="large")},
+        frame.sort_values(_BD_RATE, na_position="last").style.map(_coloured, subset=[_BD_RATE]),
+        column_config={
+            **{heading: st.column_config.NumberColumn(format=f"%.{digits}f") for heading, digits in decimals.items()},
+            WARNINGS: st.column_config.TextColumn(width="large"),
+        },
         hide_index=True,
         key="bd_table",
     )
-    interval = "" if HEADINGS[3] in empty else f" Interval: 95 % of {draws} resamplings of the images."
-    label = plain(METRICS[curves[0].metric].label)
-    st.caption(f"Negative: fewer bits than {plain(str(anchor))} for the same {label}.{interval}")
-    csv, markdown, latex = st.columns(3)
-    for place, kind, text, suffix in (
-        (csv, "CSV", bd_csv(results), "csv"),
-        (markdown, "Markdown", bd_markdown(results), "md"),
-        (latex, "LaTeX", bd_latex(results), "tex"),
+
+
+def _offer_bd_table(results: Sequence[BDResult]) -> None:
+    columns = bd_columns(results)
+    without_warnings = [column for column in columns if column.heading != WARNINGS]
+    for place, (kind, text, suffix) in zip(
+        st.columns(3),
+        (
+            ("CSV", bd_csv(results), "csv"),
+            ("Markdown", markdown_table(columns, results), "md"),
+            ("LaTeX", latex_table(without_warnings, results), "tex"),
+        ),
+        strict=True,
     ):
         place.download_button(
             f"Table as {kind}", text, f"bd-rate.{suffix}", "text/plain", on_click="ignore", icon=":material/download:"
         )
-    _show_bd_of_images(curves, str(anchor), str(method))
 
 
 def _show_bd_of_images(curves: Sequence[RDCurve], anchor: str, method: str) -> None:
-    """BD-rate of one curve on every single image, where images are known."""
+    """BD-rate of one curve on each single image, if the images are known."""
     names = list(dict.fromkeys(curve.name for curve in curves if curve.name != anchor and not curve.published))
     if not names or find_curve(curves, anchor).published:
         return
-    complain_about_url("single", names)
+    query.check_choice("single", names, what="the curve")
+    query.keep_among("single", names)
     chosen = st.selectbox(
         "BD-rate on single images", names, index=None, key="single", bind="query-params", placeholder="Pick a curve"
     )
@@ -188,14 +217,14 @@ def _show_bd_of_images(curves: Sequence[RDCurve], anchor: str, method: str) -> N
         if base is not None and test is not None:
             _, percents = _bd_per_image(base, test, method)
             rows += [(image, dataset, percent) for image, percent in percents.items()]
-    frame = pd.DataFrame(rows, columns=["image", "data set", "BD-rate [%]"]).astype({"BD-rate [%]": "float64"})
+    frame = pd.DataFrame(rows, columns=["image", "data set", _BD_RATE]).astype({_BD_RATE: "float64"})
     st.dataframe(
-        frame.sort_values("BD-rate [%]", na_position="last").style.map(_coloured, subset=["BD-rate [%]"]),
-        column_config={"BD-rate [%]": st.column_config.NumberColumn(format="%.2f")},
+        frame.sort_values(_BD_RATE, na_position="last").style.map(_coloured, subset=[_BD_RATE]),
+        column_config={_BD_RATE: st.column_config.NumberColumn(format="%.2f")},
         hide_index=True,
         key="bd_images",
     )
-    known = frame["BD-rate [%]"].dropna()
+    known = frame[_BD_RATE].dropna()
     if len(known):
         st.caption(
             f"{plain(chosen)} against {plain(anchor)}: {known.median():+.1f} % in the median of {len(known)} images, "
@@ -204,14 +233,15 @@ def _show_bd_of_images(curves: Sequence[RDCurve], anchor: str, method: str) -> N
 
 
 def show_crossover(curves: Sequence[RDCurve]) -> None:
-    """At which rate two curves change places, in a sentence."""
+    """In a sentence, the rate at which two curves change places."""
     names = list(dict.fromkeys(curve.name for curve in curves))
     if len(names) < 2:
         return
     st.subheader("Crossover", anchor=False)
-    complain_about_url("first", names)
-    complain_about_url("second", names)
-    # By default the question of the house: what is scaled, against the same codec at full resolution.
+    for key in ("first", "second"):
+        query.check_choice(key, names, what="the curve")
+        query.keep_among(key, names)
+    # By default: a curve at lower resolution against the same codec at full resolution.
     upscaled = [curve.name for curve in curves if curve.scale is not None] or names[:1]
     scaled = next((name for name in upscaled if name.partition("@")[0] in names), upscaled[0])
     partner = scaled.partition("@")[0]
@@ -226,7 +256,7 @@ def show_crossover(curves: Sequence[RDCurve]) -> None:
 
 
 def show_domain_gap(curves: Sequence[RDCurve]) -> None:
-    """What training on another domain costs, where models of two training sets are shown."""
+    """What training on another domain costs, if models of two training sets are shown."""
     gaps = domain_gap(curves)
     if not gaps:
         return
@@ -242,15 +272,15 @@ def _find(curves: Sequence[RDCurve], name: str, dataset: str) -> RDCurve | None:
 
 
 def _coloured(rate_percent: float) -> str:
-    # Blue: fewer bits, orange: more; the same two colours as the domain gap's, told apart by everybody.
-    if rate_percent != rate_percent:
+    # The same two colours as in the chart of the domain gap.
+    if math.isnan(rate_percent):
         return ""
-    colour = "0,114,178" if rate_percent < 0 else "213,94,0"
-    return f"background-color: rgba({colour},{min(abs(rate_percent) / 100, 1) * 0.45:.2f})"
+    opacity = min(abs(rate_percent) / _FULL_COLOUR, 1) * _MOST_OPAQUE
+    return f"background-color: {see_through(FEWER_BITS if rate_percent < 0 else MORE_BITS, opacity)}"
 
 
-# Tables and curves are told apart by identity: hashing a million rows costs more than the curves. An entry holds what
-# it was made of, so that no other object can take over an identity while it lives.
+# Tables and curves are compared by identity: hashing a million rows costs more than computing the curves. An entry
+# holds what it was made of, so that no other object can take over an identity while the entry exists.
 @st.cache_resource(show_spinner="Drawing curves", max_entries=_MAX_KEPT, hash_funcs={LoadedResults: id})
 def _curves(
     loaded: tuple[LoadedResults, ...], metric: str, decibels: bool

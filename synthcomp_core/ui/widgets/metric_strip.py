@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
-from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.bundle import TableColumn, best_rows, cell_text
+from synthcomp_core.results.columns import BPP, BYTES, metric_column
 from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.results.text_tables import TableColumn
 from synthcomp_core.ui.widgets.text import plain
 
 RAW_BYTES_PER_PIXEL = 3
@@ -17,16 +17,13 @@ BETTER = "◀"
 _METRICS = ("psnr_rgb", "psnr_y", "ssim_rgb", "msssim_rgb", "flip")
 
 
-def strip_columns() -> list[TableColumn]:
+def strip_columns() -> list[TableColumn[ResultRow]]:
     """The columns in the order in which they are shown."""
     return [
-        TableColumn("bytes", lambda row: row.num_bytes, 0, False),
-        TableColumn("bpp", lambda row: row.bpp, 4, False),
+        BYTES,
+        BPP,
         TableColumn("raw : coded", _ratio_to_raw, 1, True),
-        *(
-            TableColumn(METRICS[name].heading, _metric(name), METRICS[name].decimals, METRICS[name].higher_is_better)
-            for name in _METRICS
-        ),
+        *(metric_column(name) for name in _METRICS),
         TableColumn("encode [s]", lambda row: row.encode_s, 2, False),
         TableColumn("decode [s]", lambda row: row.decode_s, 2, False),
         TableColumn("upscale [s]", lambda row: row.upscale_s, 2, False),
@@ -37,9 +34,9 @@ def strip_cells(rows: Sequence[ResultRow]) -> list[list[str]]:
     """The texts of the strip, one list per row; the best of at least two differing values carries the mark."""
     cells: list[list[str]] = [[] for _ in rows]
     for column in strip_columns():
-        best = best_rows(rows, column)
+        best = column.best(rows)
         for number, row in enumerate(rows):
-            text = cell_text(column.value(row), column.decimals)
+            text = column.text(row)
             cells[number].append(f"**{text}** {BETTER}" if number in best else text)
     return cells
 
@@ -59,11 +56,3 @@ def _ratio_to_raw(row: ResultRow) -> float | None:
     if row.width is None or row.height is None or not row.num_bytes:
         return None
     return row.width * row.height * RAW_BYTES_PER_PIXEL / row.num_bytes
-
-
-def _metric(name: str) -> Callable[[ResultRow], float | None]:
-    def value(row: ResultRow) -> float | None:
-        number = getattr(row, name)
-        return None if number is None else float(number)
-
-    return value
