@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.running import CHROMIUM_FLAGS, CHROMIUM_NAMES, chromium_path, running_app
 from tests.browser.viewing import Viewer
+from tests.browser.waiting import LIMIT_MS
 
 VIEWER_HARNESS = Path(__file__).parent / "viewer_harness.py"
 
@@ -35,25 +36,53 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+class Contexts:
+    """Browser contexts, each with its own storage and cache; 1280 x 800 CSS pixels unless asked otherwise."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.shared: dict[str, BrowserContext] = {}
+
+    def new(self, **options: Any) -> BrowserContext:
+        """A context of its own."""
+        context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context.set_default_timeout(LIMIT_MS)
+        return context
+
+    def of(self, **options: Any) -> BrowserContext:
+        """The context that all tests with these options share: its cache holds Streamlit's scripts."""
+        name = repr(sorted(options.items()))
+        if name not in self.shared:
+            self.shared[name] = self.new(**options)
+        return self.shared[name]
+
+
+@pytest.fixture(scope="session")
+def contexts(browser: Browser) -> Contexts:
+    expect.set_options(timeout=LIMIT_MS)
+    return Contexts(browser)
+
+
 @pytest.fixture
-def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages, each in a browser context of its own (own storage, own cache), of 1280 x 800 unless told."""
-    contexts: list[BrowserContext] = []
+def new_page(contexts: Contexts) -> Iterator[Callable[..., Page]]:
+    """Opens pages that share nothing: each in a browser context of its own."""
+    opened: list[BrowserContext] = []
 
     def open_page(**options: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        contexts.append(context)
-        return context.new_page()
+        opened.append(contexts.new(**options))
+        return opened[-1].new_page()
 
     yield open_page
-    for context in contexts:
+    for context in opened:
         context.close()
 
 
 @pytest.fixture
-def browser_page(new_page: Callable[..., Page]) -> Page:
-    """A fresh page of 1280 x 800 CSS pixels."""
-    return new_page()
+def browser_page(contexts: Contexts) -> Iterator[Page]:
+    """A fresh page in the context that the tests share."""
+    page = contexts.of().new_page()
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="session")
@@ -72,17 +101,26 @@ def start_app() -> Iterator[StartApp]:
 
 
 @pytest.fixture
-def open_viewer(start_app: StartApp, new_page: Callable[..., Page]) -> Callable[..., Viewer]:
-    """Opens the harness with a query and page options, and waits for its pictures."""
-    address = start_app(VIEWER_HARNESS)
+def open_viewer(
+    start_app: StartApp, contexts: Contexts, new_page: Callable[..., Page]
+) -> Iterator[Callable[..., Viewer]]:
+    """Opens the harness with a query and options of the context, and waits until its images are drawn.
 
-    def open_page(query: str = "what=known", **options: object) -> Viewer:
-        page = new_page(**options)
+    With `elsewhere`, in a context that shares nothing with the others.
+    """
+    address = start_app(VIEWER_HARNESS)
+    opened: list[Page] = []
+
+    def open_page(query: str = "what=known", *, elsewhere: bool = False, **options: Any) -> Viewer:
+        page = new_page(**options) if elsewhere else contexts.of(**options).new_page()
+        opened.append(page)
         page.goto(f"{address}/?{query}")
-        page.locator(".viewer[data-ready]").wait_for(timeout=30_000)
+        page.locator(".viewer[data-ready]").wait_for()
         viewer = Viewer(page)
         page.evaluate("document.fonts.ready")
         viewer.settle()
         return viewer
 
-    return open_page
+    yield open_page
+    for page in opened:
+        page.close()

@@ -6,13 +6,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from synthcomp_core.storage import PROJECT_ROOT
+from tests.browser.waiting import LIMIT_S
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = [
@@ -22,7 +24,6 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-START_TIMEOUT_S = 60
 
 
 def chromium_path() -> str | None:
@@ -37,15 +38,15 @@ def free_port() -> int:
 
 
 def _wait_until_healthy(address: str, server: "subprocess.Popen[bytes]") -> bool:
-    for _ in range(START_TIMEOUT_S * 10):
-        if server.poll() is not None:
-            return False
+    for _ in range(LIMIT_S * 10):
         try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5) as answer:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=LIMIT_S) as answer:
                 if answer.status == 200:
                     return True
         except OSError:
-            time.sleep(0.1)
+            with suppress(subprocess.TimeoutExpired):  # A server that has ended will answer no more.
+                server.wait(timeout=0.1)
+                return False
     return False
 
 
@@ -78,3 +79,16 @@ def running_app(script: Path, env: Mapping[str, str] | None = None) -> Iterator[
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
+
+
+def server_process(address: str) -> psutil.Process:
+    """The Streamlit server that listens at the address."""
+    port = address.rpartition(":")[2]
+    (server,) = [child for child in psutil.Process().children(recursive=True) if port in child.cmdline()]
+    return server
+
+
+def used_cpu_s(server: psutil.Process) -> float:
+    """Seconds of the processor that a server has used, in all threads; under load, little more than else."""
+    times = server.cpu_times()
+    return times.user + times.system

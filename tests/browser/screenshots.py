@@ -8,17 +8,11 @@ from playwright.sync_api import Page, sync_playwright
 
 from synthcomp_core.storage import PROJECT_ROOT
 from tests.browser.running import CHROMIUM_FLAGS, chromium_path, running_app
+from tests.browser.waiting import rest
 
 FOLDER = PROJECT_ROOT / "artifacts" / "screenshots"
 RENDER_TIMEOUT_MS = 180_000
 MATRIX_TIMEOUT_MS = 900_000  # four learned variants of a frame and a matched one
-
-
-def settled(page: Page) -> None:
-    """Wait until Streamlit has nothing running."""
-    page.wait_for_timeout(700)
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=RENDER_TIMEOUT_MS)
-    page.wait_for_timeout(700)
 
 
 def photograph_live(page: Page, url: str) -> None:
@@ -26,7 +20,7 @@ def photograph_live(page: Page, url: str) -> None:
     page.goto(f"{url}/?image=supertuxkart_minigolf_0002.webp&b_codec=webp&b_quality=24")
     page.get_by_role("button", name="Render both").click(timeout=RENDER_TIMEOUT_MS)
     page.get_by_text("marks the better one").wait_for(timeout=RENDER_TIMEOUT_MS)
-    settled(page)
+    rest(page)
     page.screenshot(path=str(FOLDER / "live.png"))
 
 
@@ -38,7 +32,7 @@ def photograph_compare(page: Page, url: str) -> None:
     page.get_by_role("button", name="Compute 5 missing").click(timeout=RENDER_TIMEOUT_MS)
     page.get_by_text("marks the better one").wait_for(timeout=MATRIX_TIMEOUT_MS)
     page.get_by_role("button", name="Everything is computed").wait_for(timeout=MATRIX_TIMEOUT_MS)
-    settled(page)
+    rest(page)
     page.locator(".viewer").scroll_into_view_if_needed()
     page.screenshot(path=str(FOLDER / "compare.png"))
 
@@ -49,8 +43,8 @@ def photograph_upscaling(page: Page, url: str) -> None:
         f"{url}/upscaling?image=supertuxkart_lighthouse_0003.webp&fsr_modes=performance&fsr_against=rcan&fsr_against=bicubic"
     )
     page.get_by_role("button", name="Run the benchmark").click(timeout=RENDER_TIMEOUT_MS)
-    page.get_by_text("punish sharpening").wait_for(timeout=RENDER_TIMEOUT_MS)
-    settled(page)
+    page.get_by_text("penalise sharpening").wait_for(timeout=RENDER_TIMEOUT_MS)
+    rest(page)
     page.screenshot(path=str(FOLDER / "upscaling.png"), full_page=True)
 
 
@@ -60,7 +54,7 @@ def photograph_rate_distortion(page: Page, url: str) -> None:
     query = "&".join(f"results=compressai-kodak%2F{name}" for name in names)
     page.goto(f"{url}/rate_distortion?{query}")
     page.get_by_role("heading", name="Crossover").wait_for(timeout=RENDER_TIMEOUT_MS)
-    settled(page)
+    rest(page)
     page.screenshot(path=str(FOLDER / "rate_distortion.png"))
 
 

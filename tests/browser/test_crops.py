@@ -31,7 +31,7 @@ def pixel(viewer: Viewer, x: int, y: int) -> tuple[float, float]:
 
 
 def expect_crops(viewer: Viewer, text: str) -> None:
-    expect(viewer.page.get_by_text(f"Crops: {text}".strip(), exact=True)).to_be_visible(timeout=15_000)
+    expect(viewer.page.get_by_text(f"Crops: {text}".strip(), exact=True)).to_be_visible()
     viewer.wait_for(crops=text)
 
 
@@ -74,7 +74,7 @@ def test_crops_are_outlined_around_their_pixels_which_stay_exact(open_viewer: Ca
 
 def test_picking_a_crop_decodes_and_fetches_no_picture_again(open_viewer: Callable[..., Viewer]) -> None:
     viewer = open_viewer(OPENED)
-    viewer.page.wait_for_timeout(1500)
+    viewer.rest()
     fetched: list[str] = []
     viewer.page.on("request", lambda request: fetched.append(request.url))
     viewer.press("c")
@@ -82,8 +82,8 @@ def test_picking_a_crop_decodes_and_fetches_no_picture_again(open_viewer: Callab
     viewer.page.mouse.move(x, y)
     viewer.page.mouse.down()
     viewer.page.mouse.move(x + 90, y + 90, steps=10)
-    viewer.page.wait_for_timeout(500)
     expect(viewer.page.locator(".where")).to_have_text("Crop: 12 × 12 at x 3 y 3")
+    viewer.rest()
     expect(viewer.page.get_by_text("Runs: 1", exact=True)).to_be_visible()  # Nothing is told before the drag ends.
     viewer.page.mouse.up()
     expect_crops(viewer, "3,3,12,12")

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from synthcomp_core.results.rows import ResultRow, rows_to_csv
 from tests.browser.conftest import StartApp
+from tests.browser.waiting import rest
 from tests.conftest import PROJECT_ROOT
 
 pytestmark = pytest.mark.browser
@@ -19,9 +20,9 @@ def test_the_thesis_table_opens_in_one_step_with_its_warning(browser_page: Page,
     page = browser_page
     page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion?results={THESIS}")
     warning = page.get_by_text("jpeg-q75").filter(has_text="not monotone").first
-    expect(warning).to_be_visible(timeout=90_000)
+    expect(warning).to_be_visible()
     chart = page.locator(".js-plotly-plot").first
-    expect(chart).to_be_visible(timeout=90_000)
+    expect(chart).to_be_visible()
     # Every one of the thesis's 25 points is drawn.
     markers = "plot.calcdata.filter(points => (points[0].trace.mode || '').includes('markers'))"
     count = f"plot => {markers}.reduce((sum, points) => sum + points.length, 0)"
@@ -38,10 +39,10 @@ def test_a_link_reopens_metric_anchor_and_axis(browser_page: Page, start_app: St
     )
     page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion{link}")
     chart = page.locator(".js-plotly-plot").first
-    expect(chart).to_be_visible(timeout=90_000)
+    expect(chart).to_be_visible()
     assert chart.evaluate("plot => plot.layout.xaxis.type") == "log"
     assert chart.evaluate("plot => plot.layout.yaxis.title.text") == "MS-SSIM RGB"
-    expect(page.get_by_text("fewer bits than mbt2018-mse")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("fewer bits than mbt2018-mse")).to_be_visible()
 
 
 def test_a_click_on_a_point_offers_that_variant_on_that_image_in_compare(
@@ -54,7 +55,7 @@ def test_a_click_on_a_point_offers_that_variant_on_that_image_in_compare(
     ]
     page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion?chart=scatter&results={THESIS}")
     upload = {"name": "mine.csv", "mimeType": "text/csv", "buffer": rows_to_csv(rows).encode()}
-    page.locator("input[type=file]").set_input_files(upload, timeout=90_000)
+    page.locator("input[type=file]").set_input_files(upload)
     # Where the point of webp-q60 on that image is on screen.
     where = """() => {
         const plot = document.querySelector('.js-plotly-plot');
@@ -68,14 +69,14 @@ def test_a_click_on_a_point_offers_that_variant_on_that_image_in_compare(
         }
         return null;
     }"""
-    page.wait_for_function(where, timeout=90_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=90_000)
+    page.wait_for_function(where)
+    rest(page)
     x, y = page.evaluate(where)
     page.mouse.move(x, y)
     page.mouse.click(x, y)
-    expect(page.get_by_text(f"webp-q60 on {image}")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text(f"webp-q60 on {image}")).to_be_visible()
     page.get_by_role("link", name="Open in Compare").click()
-    expect(page.get_by_role("heading", name="Compare", exact=True)).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("heading", name="Compare", exact=True)).to_be_visible()
     asked = parse_qs(urlsplit(page.url).query)
     assert asked["variant"] == ["webp-q60"]
     assert asked["image"] == [image]

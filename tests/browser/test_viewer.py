@@ -193,7 +193,7 @@ def test_zoom_and_position_survive_other_pictures_of_another_size(open_viewer: C
     ready = viewer.fact("ready")
     viewer.page.get_by_label("Variant").fill("1")
     viewer.page.get_by_label("Variant").press("Enter")
-    expect(viewer.page.locator(".viewer")).not_to_have_attribute("data-ready", ready, timeout=30_000)
+    expect(viewer.page.locator(".viewer")).not_to_have_attribute("data-ready", ready)
     assert viewer.facts() == before
     expect(viewer.page.locator(".size")).to_have_text("1280 × 720")
 
@@ -202,7 +202,7 @@ def test_panning_and_zooming_large_pictures_asks_nothing_of_the_server(open_view
     viewer = open_viewer("what=large&view=grid~p0~p1~2~0.5~0.5")
     traffic: list[str] = []
     page = viewer.page
-    viewer.page.wait_for_timeout(1500)  # what Streamlit itself still has to say after its start
+    viewer.rest()  # Streamlit itself has something to say after its start.
     # Chromium asks for the page's icon whenever the address changes, whoever changes it.
     page.context.on("request", lambda request: None if "favicon" in request.url else traffic.append(request.url))
     session = page.context.new_cdp_session(page)
@@ -216,7 +216,8 @@ def test_panning_and_zooming_large_pictures_asks_nothing_of_the_server(open_view
     viewer.press("+", "+", "-", "-", "-", "-", "s", "k", "d", "l", "g", "f", "1", "ArrowLeft", "z", "ArrowRight")
     viewer.page.mouse.move(*viewer.point(0.2, 0.2))
     viewer.page.mouse.wheel(0, -240)
-    viewer.page.wait_for_timeout(1500)  # longer than every delay of the viewer
+    viewer.rest()
+    assert "view=" in page.url
     assert traffic == []
     assert viewer.fact("decodes") == decodes == "6"
     expect(page.get_by_text("Runs: 1", exact=True)).to_be_visible()
@@ -228,7 +229,7 @@ def test_rerun_with_the_same_pictures_decodes_nothing_again(open_viewer: Callabl
     viewer.page.on("request", lambda request: fetched.append(request.url))
     viewer.page.get_by_role("button", name="Set a parameter").click()
     expect(viewer.page.get_by_text("Runs: 2", exact=True)).to_be_visible()
-    viewer.settle()
+    viewer.rest()
     assert [url for url in fetched if "/media/" in url] == []
     assert viewer.fact("decodes") == "3"
 
@@ -320,7 +321,7 @@ def test_overlay_is_drawn_over_its_own_picture_with_opacity(open_viewer: Callabl
     plain = open_viewer("what=frame&view=single~a~b~1~0.5~0.5").pixels().astype(float)
     half = open_viewer("what=frame&view=single~a~b~1~0.5~0.5~overlay-Bit+map~opacity-0.5")
     expect(half.page.get_by_label("Opacity of the overlay")).to_have_value("50")
-    half.page.wait_for_timeout(300)
+    half.rest()
     ramp = np.linspace(0, 255, 1920).astype(np.uint8)[::-1].astype(float)
     shot = half.pixels().astype(float)
     height, width = shot.shape[:2]
@@ -342,9 +343,9 @@ def test_link_opened_in_another_browser_gives_the_same_view(open_viewer: Callabl
         viewer.settle()
     viewer.press("ArrowRight", ".", ".", "B")
     viewer.page.mouse.move(5, 5)
-    viewer.page.wait_for_function("location.search.includes('view=')")
-    viewer.page.wait_for_timeout(400)
-    again = open_viewer(viewer.page.url.split("?")[1])
+    viewer.rest()
+    assert "view=" in viewer.page.url
+    again = open_viewer(viewer.page.url.split("?")[1], elsewhere=True)
     assert again.facts() == viewer.facts()
     assert again.divider_position() == viewer.divider_position() == 54
     again.press("v", "v")  # the same focus as in the first
@@ -375,7 +376,7 @@ def test_view_stays_in_the_link_when_streamlit_rewrites_it(open_viewer: Callable
     page.get_by_label("Bound").fill("other")
     page.get_by_label("Bound").press("Enter")
     page.wait_for_function("location.search.includes('bound=other')")
-    page.wait_for_timeout(1500)
+    viewer.rest()
     assert "view=flicker~~~1~0.5~0.5" in page.url
     viewer.wait_for(mode="flicker")
 
@@ -387,7 +388,7 @@ def test_python_moves_the_viewer_and_learns_where_it_is(open_viewer: Callable[..
     viewer.press("ArrowRight")
     x = viewer.fact("x")
     assert float(x) > 0
-    expect(viewer.page.get_by_text(f"Known view: single~original~~16~{x}~0", exact=True)).to_be_visible(timeout=10_000)
+    expect(viewer.page.get_by_text(f"Known view: single~original~~16~{x}~0", exact=True)).to_be_visible()
     viewer.wait_for(x=x)
     viewer.page.get_by_role("button", name="Jump again").click()
     viewer.wait_for(mode="single", left="original", zoom="16", x="0", y="0")

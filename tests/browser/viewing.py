@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.browser.waiting import rest
+
 
 @dataclass
 class Viewer:
@@ -33,6 +35,12 @@ class Viewer:
     def settle(self) -> None:
         """Two frames: the one that a change asked for has been drawn."""
         self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def rest(self) -> None:
+        """What the viewer has to do by itself is done (decode, compute, write the link, report), and Streamlit too."""
+        self.settle()
+        self.wait_for(pending="")
+        rest(self.page)
 
     def box(self) -> dict[str, float]:
         box = self.page.locator(".stage canvas").bounding_box()
