@@ -60,17 +60,30 @@ def shown(app: AppTest) -> list[object]:
 DEFAULTS = ["red", [], 8.0, 300.0, 0.2, False]
 
 
-@pytest.mark.parametrize("key", ["colour", "tags", "size_pt", "dpi", "stops", "log", "zoom"])
+NAMES = {
+    "colour": "the colour",
+    "tags": "tags",
+    "size_pt": "size pt",
+    "dpi": "dpi",
+    "stops": "stops",
+    "log": "log",
+    "zoom": "zoom",
+}
+
+
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: value[:12])
-def test_a_hostile_value_is_one_sentence_and_leaves_the_default(key: str, value: str) -> None:
-    app = run(**{key: value})
+def test_each_hostile_value_is_one_sentence_and_leaves_the_default(value: str) -> None:
+    app = run(**dict.fromkeys(NAMES, value))
     assert shown(app) == DEFAULTS
     assert app.text[0].value == "1"
-    assert len(app.warning) == 1
-    sentence = app.warning[0].value
-    assert sentence.startswith("This link ") and sentence.endswith("; it was ignored.")
-    assert "<script>" not in sentence
-    assert len(sentence) < 400
+    sentences = [warning.value for warning in app.warning]
+    assert len(sentences) == len(NAMES)
+    for name in NAMES.values():
+        assert sum(f" {name} " in sentence.partition("“")[0] for sentence in sentences) == 1, name
+    for sentence in sentences:
+        assert sentence.startswith("This link ") and sentence.endswith("; it was ignored.")
+        assert "<script>" not in sentence
+        assert len(sentence) < 400
 
 
 def test_values_that_fit_are_taken_without_a_word() -> None:
