@@ -42,15 +42,6 @@ class PixelCache:
         start = self.offsets[index]
         return self.pixels[start : start + height * width * 3].reshape(height, width, 3)
 
-    def part(self, indices: list[int]) -> PixelCache:
-        """The cache restricted to some images; the pixels stay shared."""
-        return PixelCache(
-            self.pixels,
-            tuple(self.offsets[index] for index in indices),
-            tuple(self.shapes[index] for index in indices),
-            tuple(self.names[index] for index in indices),
-        )
-
 
 def open_cache(
     files: list[Path], folder: Path, *, transform: Callable[[Image], Image] | None = None, tag: str = ""
