@@ -1,7 +1,9 @@
-"""The figure verb: crops of an image and of its variants as a publication figure."""
+"""The figure verb: crops of an image and of its variants as a figure for a publication."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,8 @@ import typer
 from synthcomp_core import storage
 from synthcomp_core.cli.console import errors, output, progress_bar
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.figures.paper.drawing import FORMATS, Crop, FigureCell, content_layout, draw_figure
+from synthcomp_core.figures.paper.cells import default_crop, figure_cell
+from synthcomp_core.figures.paper.drawing import FORMATS, Crop, FigureContent, content_layout, draw_figure
 from synthcomp_core.figures.paper.layout import FONTS, WIDTHS_IN, FigureStyle
 from synthcomp_core.figures.paper.request import (
     FigureRequest,
@@ -21,7 +24,7 @@ from synthcomp_core.figures.paper.request import (
 )
 from synthcomp_core.images import Image, read_image
 from synthcomp_core.results.rows import rows_to_csv
-from synthcomp_core.variants import Variant
+from synthcomp_core.variants import Evaluation, Variant, evaluate
 from synthcomp_core.variants.snapshot_matrix import FULL, MatrixAxes, all_axes
 
 _CROP_SIDE = 160
@@ -38,30 +41,36 @@ def figure(
     model: Annotated[
         str | None, typer.Option(help="Model of the matrix (default: the one with most snapshots).")
     ] = None,
-    qualities: Annotated[str | None, typer.Option(help="Rows, as in 4,6,8 (default: all at hand).")] = None,
-    distortions: Annotated[str | None, typer.Option(help="Columns: mse,msssim (default: all at hand).")] = None,
-    trained_on: Annotated[str | None, typer.Option(help="Columns too: games,photos (default: the first).")] = None,
+    qualities: Annotated[str | None, typer.Option(help="Rows, as in 4,6,8 (default: all installed).")] = None,
+    distortions: Annotated[str | None, typer.Option(help="Columns: mse,msssim (default: all installed).")] = None,
+    trained_on: Annotated[
+        str | None, typer.Option(help="More columns: training sets, as in games,photos (default: the first).")
+    ] = None,
     scalings: Annotated[str | None, typer.Option(help="Blocks, as in full,x2-rcan (default: full).")] = None,
-    variant: Annotated[list[str] | None, typer.Option(help="A variant beside the matrix, or instead of it.")] = None,
-    crop: Annotated[list[str] | None, typer.Option(help="X,Y,WIDTH,HEIGHT; default: where FLIP is worst.")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="A variant beside the matrix, or instead of it; repeatable.")
+    ] = None,
+    crop: Annotated[
+        list[str] | None, typer.Option(help="X,Y,WIDTH,HEIGHT; repeatable (default: where FLIP is worst).")
+    ] = None,
     crop_side: Annotated[int, typer.Option(help="Side of the default crop in pixels.")] = _CROP_SIDE,
     width: Annotated[str, typer.Option(help=f"{', '.join(WIDTHS_IN)}: columns of a paper, or a slide.")] = "two",
     font: Annotated[str, typer.Option(help=f"{' or '.join(FONTS)}.")] = "sans",
     font_size: Annotated[float, typer.Option(help="In points.")] = 7.0,
     dpi: Annotated[int, typer.Option(help="Of the PNG.")] = 300,
-    error_maps: Annotated[bool, typer.Option("--error-maps", help="A row of FLIP error maps below each.")] = False,
-    bit_maps: Annotated[bool, typer.Option("--bit-maps", help="A row of bit maps below each.")] = False,
-    csv: Annotated[Path | None, typer.Option(help="Also write the rows of the results table here.")] = None,
+    error_maps: Annotated[bool, typer.Option("--error-maps", help="Add a row of FLIP error maps to each row.")] = False,
+    bit_maps: Annotated[bool, typer.Option("--bit-maps", help="Add a row of bit maps to each row.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Also write the rows of the results table to this file.")] = None,
 ) -> None:
     """Draw crops of an image and of its variants in a grid: rows λ, columns distortion, blocks without and with SR.
 
-    Without --variant, the matrix of the snapshots at hand; with --variant alone, those variants.
+    Without --variant, the figure shows the matrix of the installed snapshots; with --variant alone, only those.
 
     Example: python -m synthcomp_core figure frame.png figure.pdf figure.tex --scalings full,x2-rcan --qualities 4,6,8
     """
     for path in out:
         if path.suffix.lower() not in {".tex", *(f".{name}" for name in FORMATS)}:
-            raise SynthcompError(f"{path.name} is of no kind that a figure can be: use .png, .svg, .pdf or .tex.")
+            raise SynthcompError(f"{path.name}: a figure is written as .png, .svg, .pdf or .tex.")
     style = FigureStyle(
         width=width, font=font, font_pt=font_size, dpi=dpi, error_maps=error_maps, bit_maps=bit_maps
     )  # fmt: skip
@@ -69,36 +78,58 @@ def figure(
     axes = None
     if not extra or any(given is not None for given in (model, qualities, distortions, trained_on, scalings)):
         axes = _axes(model, qualities, distortions, trained_on, scalings or FULL)
-    crops = tuple(Crop.parse(text) for text in crop or ())
-    request = FigureRequest(image.as_posix(), axes, extra, crops, style)
-    variants = requested_variants(request)
-    reference = read_image(image)
-    for wanted in crops:
-        wanted.of(reference.image)
-    cells = _cells(reference.image, variants, request, dataset=image.resolve().parent.name, name=image.name)
-    if not crops:
-        request = _with_worst_crop(request, reference.image, cells, crop_side)
-    content = figure_content(reference.image, image.name, request, cells)
+    request = FigureRequest(image.as_posix(), axes, extra, tuple(Crop.parse(text) for text in crop or ()), style)
+    reference = read_image(image).image
+    for wanted in request.crops:
+        wanted.of(reference)
+    evaluations = _evaluations(reference, requested_variants(request), dataset=image.parent.name, name=image.name)
+    content = _content(reference, image.name, request, evaluations, crop_side)
     for note in content_layout(content, style).notes:
         errors.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    _write_figure(out, content, dataclasses.replace(request, crops=content.crops))
+    if csv is not None:
+        storage.write_text(csv, rows_to_csv([evaluation.row for evaluation in evaluations]))
+
+
+def _content(
+    reference: Image, name: str, request: FigureRequest, evaluations: Sequence[Evaluation], crop_side: int
+) -> FigureContent:
+    """The figure's content; without crops in the request, with one where the error is highest."""
+    if not request.crops:
+        maps = [evaluation.error_map for evaluation in evaluations if evaluation.error_map is not None]
+        request = dataclasses.replace(request, crops=(default_crop(maps, crop_side),))
+    return figure_content(
+        reference, name, request, [figure_cell(evaluation, request.style) for evaluation in evaluations]
+    )
+
+
+def _evaluations(reference: Image, variants: Sequence[Variant], *, dataset: str, name: str) -> list[Evaluation]:
+    evaluations = []
+    for number, wanted in enumerate(variants, start=1):
+        with progress_bar(f"{number} of {len(variants)}: {wanted}") as on_progress:
+            evaluations.append(evaluate(reference, wanted, dataset=dataset, image_name=name, on_progress=on_progress))
+    return evaluations
+
+
+def _write_figure(out: Sequence[Path], content: FigureContent, request: FigureRequest) -> None:
+    """Write the files, and print their names and the command that makes them again."""
     command = figure_command(request, [path.as_posix() for path in out])
-    drawn = next((path.name for path in out if path.suffix.lower() != ".tex"), f"{image.stem}-figure.pdf")
+    stem = Path(content.name).stem
+    drawn = next((path.name for path in out if path.suffix.lower() != ".tex"), f"{stem}-figure.pdf")
     for path in out:
         suffix = path.suffix.lower().removeprefix(".")
         if suffix == "tex":
             storage.write_text(path, latex_figure(content, request, drawn))
         else:
-            storage.write_bytes(path, draw_figure(content, style, file_format=suffix, command=command))
+            storage.write_bytes(path, draw_figure(content, request.style, file_format=suffix, command=command))
         output.print(str(path), markup=False, highlight=False, soft_wrap=True)
-    if csv is not None:
-        storage.write_text(csv, rows_to_csv([cell.row for cell in cells]))
     output.print(command, markup=False, highlight=False, soft_wrap=True)
 
 
 def _axes(
     model: str | None, qualities: str | None, distortions: str | None, trained_on: str | None, scalings: str
 ) -> MatrixAxes:
-    """The axes asked for; what is not given is all that the snapshots have, of the training sets the first."""
+    """The axes asked for; by default all values that the snapshots have, but only the first training set."""
     found = all_axes(model)
     chosen = MatrixAxes(
         found.model,
@@ -114,9 +145,9 @@ def _axes(
     ):
         strays = [str(value) for value in asked if value not in known]
         if strays or not asked:
-            at_hand = ", ".join(map(str, known))
+            installed = ", ".join(map(str, known))
             raise SynthcompError(
-                f"No snapshot of {found.model} has the {name} {', '.join(strays)}; at hand: {at_hand}."
+                f"No snapshot of {found.model} has the {name} {', '.join(strays)}; installed: {installed}."
             )
     return chosen
 
@@ -130,27 +161,3 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
         return tuple(int(word) for word in _words(text))
     except ValueError:
         raise SynthcompError(f"--qualities takes whole numbers such as 4,6,8, not {text!r}.") from None
-
-
-def _cells(
-    reference: Image, variants: list[Variant], request: FigureRequest, *, dataset: str, name: str
-) -> list[FigureCell]:
-    from synthcomp_core.figures.paper.cells import render_cell
-
-    cells = []
-    for number, wanted in enumerate(variants, start=1):
-        with progress_bar(f"{number} of {len(variants)}: {wanted}") as on_progress:
-            cells.append(
-                render_cell(reference, wanted, request.style, dataset=dataset, image_name=name, on_progress=on_progress)
-            )
-    return cells
-
-
-def _with_worst_crop(
-    request: FigureRequest, reference: Image, cells: list[FigureCell], crop_side: int
-) -> FigureRequest:
-    import dataclasses
-
-    from synthcomp_core.figures.paper.cells import worst_crop
-
-    return dataclasses.replace(request, crops=(worst_crop(reference, cells, crop_side),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from synthcomp_core.cli import main
-from synthcomp_core.images import write_png
-from synthcomp_core.metrics import measure
+from synthcomp_core.images import Image, write_png
+from synthcomp_core.metrics import ErrorMap, measure
 from synthcomp_core.results.table import read_results
 from synthcomp_core.variants import Variant, render
 from tests.pages.conftest import frame
@@ -74,13 +75,32 @@ def test_variants_alone_need_no_snapshot_and_the_printed_command_remakes_the_fil
     assert out.read_bytes() == first
 
 
+def test_a_variant_of_the_matrix_named_again_is_evaluated_and_written_once(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip = importlib.import_module("synthcomp_core.metrics.flip")  # The package has a function of this name.
+    original = flip._evaluated
+    computed = []
+
+    def counted(reference: Image, rendered: Image) -> ErrorMap:
+        computed.append(rendered.shape)
+        return original(reference, rendered)
+
+    monkeypatch.setattr(flip, "_evaluated", counted)
+    make_codecs(IDS[:1])
+    call = ["figure", str(image), str(tmp_path / "f.png"), "--scalings", "full", "--variant", IDS[0]]
+    assert main([*call, "--variant", "webp-q10", "--error-maps", "--csv", str(tmp_path / "f.csv")]) == 0
+    assert read_results(tmp_path / "f.csv")["variant"].tolist() == [IDS[0], "webp-q10"]
+    assert len(computed) == 2  # FLIP is computed once per rendering: for the mean, the map, and where to crop.
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["f.gif"], "f.gif is of no kind"),
+        (["f.gif"], "f.gif: a figure is written as .png, .svg, .pdf or .tex"),
         (["f.png"], "There is no codec snapshot"),
         (["f.png", "--variant", "webp-q10", "--crop", "1,2,3"], "X,Y,WIDTH,HEIGHT"),
-        (["f.png", "--variant", "webp-q10", "--crop", "190,0,20,20"], "does not lie in the image"),
+        (["f.png", "--variant", "webp-q10", "--crop", "190,0,20,20"], "does not lie within the image"),
         (["f.png", "--variant", "nothing-q10"], "Unknown codec"),
         (["f.png", "--variant", "webp-q10", "--width", "three"], "Unknown figure width"),
     ],
@@ -101,6 +121,6 @@ def test_points_that_no_snapshot_has_are_named(image: Path, tmp_path: Path, caps
     for option, value in (("--qualities", "4,7"), ("--distortions", "l1"), ("--trained-on", "cats"), ("--model", "x")):
         assert main(["figure", str(image), str(tmp_path / "f.png"), option, value]) == 1
         message = capsys.readouterr().err
-        assert "at hand" in message and value.split(",")[-1] in message
+        assert "installed" in message and value.split(",")[-1] in message
     assert main(["figure", str(image), str(tmp_path / "f.png"), "--qualities", "four"]) == 1
     assert "whole numbers" in capsys.readouterr().err

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.figures.paper.cells import worst_crop
+from synthcomp_core.figures.paper.cells import default_crop
 from synthcomp_core.figures.paper.drawing import (
     Crop,
     FigureBlock,
@@ -75,7 +75,7 @@ def structure() -> dict[str, Any]:
 
 
 def test_structure_is_the_golden_one() -> None:
-    # After a wanted change: python -m tests.test_figures
+    # After a wanted change: python -m tests.figures.test_paper
     assert structure() == json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
@@ -200,11 +200,11 @@ def test_captions_leave_out_what_was_not_measured() -> None:
     assert cell_caption(dataclasses.replace(cell(1, msssim_rgb=None), label="webp-q5"))[0] == "webp-q5"
 
 
-def test_a_variant_that_is_not_at_hand_stays_an_empty_place() -> None:
+def test_a_variant_that_is_not_installed_stays_an_empty_place() -> None:
     shown = content(rows=1)
     block = FigureBlock("full resolution", ("MSE", "MS-SSIM"), ((cell(2), None),))
     layout = content_layout(dataclasses.replace(shown, blocks=(block,)), FigureStyle())
-    assert "not at hand" in [text.text for text in layout.texts]
+    assert "not installed" in [text.text for text in layout.texts]
     assert len(layout.tiles) == 2
 
 
@@ -254,7 +254,7 @@ def test_malformed_crops_are_refused(crop: str, message: str) -> None:
 
 def test_crops_outside_of_the_image_none_and_too_many_are_refused() -> None:
     for crops, message in (
-        ((Crop(190, 0, 20, 20),), "does not lie in the image of 200x176"),
+        ((Crop(190, 0, 20, 20),), "does not lie within the image of 200x176"),
         ((Crop(0, 0, 0, 5),), "does not lie"),
         ((), "1 to 4 crops"),
         ((CROP,) * 5, "1 to 4 crops"),
@@ -282,12 +282,21 @@ def test_captions_break_only_between_phrases() -> None:
     assert "…" in short and text_width(short, 7, style) <= 150
 
 
-def test_the_default_crop_lies_where_the_error_is() -> None:
-    spoilt = frame(1).copy()
-    spoilt[100:140, 120:160] = 255 - spoilt[100:140, 120:160]
-    crop = worst_crop(frame(1), [dataclasses.replace(cell(1), image=spoilt)], 40)
-    assert (crop.x, crop.y, crop.width, crop.height) == (120, 100, 40, 40)
-    assert worst_crop(frame(1), [cell(2)], 1000) == Crop(0, 0, 200, 176)
+def test_the_default_crop_is_the_worst_tile_of_any_error_map() -> None:
+    errors = np.full((176, 200), 0.1, np.float32)
+    worse = errors.copy()
+    worse[80:120, 120:160] = 0.3
+    assert default_crop([errors, worse], 40) == Crop(120, 80, 40, 40)
+    # A tile at the edge is smaller; the crop around it has the full side and stays inside.
+    worse[160:, 160:] = 0.9
+    assert default_crop([errors, worse], 40) == Crop(160, 136, 40, 40)
+    assert default_crop([errors], 1000) == Crop(0, 0, 200, 176)
+
+
+def test_the_default_crop_of_images_without_any_error_is_the_middle() -> None:
+    assert default_crop([np.zeros((176, 200), np.float32)], 40) == Crop(80, 68, 40, 40)
+    with pytest.raises(SynthcompError, match="at least 1 pixel per side, not 0"):
+        default_crop([np.zeros((176, 200), np.float32)], 0)
 
 
 def request(**changes: object) -> FigureRequest:
@@ -329,7 +338,7 @@ def test_variants_without_a_matrix_stand_in_rows_with_their_ids(artifacts: objec
 
 
 def test_a_matrix_without_snapshots_is_refused(artifacts: object) -> None:
-    with pytest.raises(SynthcompError, match="No snapshot at hand"):
+    with pytest.raises(SynthcompError, match="No installed snapshot"):
         requested_variants(request())
 
 

@@ -1,8 +1,8 @@
 """Publication figures: crops of an original and of its variants in a labelled grid, as PNG, SVG or PDF.
 
-The same content gives the same bytes: no dates, no random ids, fonts that come with matplotlib. Crops are drawn
-nearest-neighbour at whole multiples and embedded as lossless images; texts carry bpp, PSNR and MS-SSIM of the whole
-image, as the results table does.
+The same content always makes the same bytes: no dates, no random ids, fonts that come with matplotlib. Crops are drawn
+nearest-neighbour at whole multiples and embedded as lossless images; the numbers, bpp, PSNR and MS-SSIM, are of the
+whole image, as in the results table.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures import palette
 from synthcomp_core.figures.paper.layout import (
     FONTS,
+    NOT_INSTALLED,
     POINTS_PER_INCH,
     Box,
     FigureStyle,
@@ -40,12 +41,16 @@ CROP_COLOURS = (palette.ORANGE, palette.SKY_BLUE, palette.GREEN, palette.PURPLE)
 MAX_CROPS = len(CROP_COLOURS)
 _FRAME_PT = 1.2
 _GREY = "#555555"
-_ONE_AT_A_TIME = threading.Lock()  # matplotlib's settings are the process's; pages run in threads.
+_ONE_AT_A_TIME = threading.Lock()  # matplotlib's settings are global, and pages run in threads.
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of the image in pixels; x and y of its top left corner."""
+    """A part of the image, in pixels; x and y are its top left corner.
+
+    >>> str(Crop.parse("800, 400, 160, 160"))
+    '800,400,160,160'
+    """
 
     x: int
     y: int
@@ -64,19 +69,27 @@ class Crop:
         return cls(*(int(number) for number in match.groups()))
 
     def of(self, image: Image) -> Image:
-        """The pixels of the crop; SynthcompError when it is empty or reaches out of the image."""
+        """The pixels of the crop; SynthcompError if it is empty or extends beyond the image."""
         height, width = image.shape[:2]
         if min(self.width, self.height) < 1 or self.x + self.width > width or self.y + self.height > height:
-            raise SynthcompError(f"The crop {self} does not lie in the image of {width}x{height} pixels.")
+            raise SynthcompError(f"The crop {self} does not lie within the image of {width}x{height} pixels.")
         return image[self.y : self.y + self.height, self.x : self.x + self.width]
+
+
+def crop_around(centre: tuple[float, float], side: int, size: tuple[int, int]) -> Crop:
+    """The square crop around a point, moved and shrunk as far as needed to lie in an image of ``size``."""
+    width, height = min(side, size[0]), min(side, size[1])
+    x = min(max(round(centre[0] - width / 2), 0), size[0] - width)
+    y = min(max(round(centre[1] - height / 2), 0), size[1] - height)
+    return Crop(x, y, width, height)
 
 
 @dataclass(frozen=True)
 class FigureCell:
-    """One variant in the grid: its whole final image, its row of the results table, and the maps where there are any.
+    """One variant in the grid: its whole final image, its row of the results table, and its maps, if any.
 
-    label: stands before the numbers under the tile, where headings do not say which variant it is. error_map, bit_map:
-    pictures of the image's size.
+    label: written before the numbers under the tile if no heading says which variant it is. error_map, bit_map: images
+    of the same size.
     """
 
     image: Image
@@ -88,7 +101,7 @@ class FigureCell:
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """Columns under one title. cells: rows x columns; None where there is no such variant."""
+    """Columns under one title. cells: rows x columns; None for a variant that does not exist."""
 
     title: str
     columns: tuple[str, ...]
@@ -97,7 +110,7 @@ class FigureBlock:
 
 @dataclass(frozen=True)
 class FigureContent:
-    """What a figure shows. rows: a label each, with at most one line break; blocks: left to right."""
+    """What a figure shows. rows: their labels, each with at most one line break; blocks: from left to right."""
 
     reference: Image
     name: str
@@ -109,7 +122,7 @@ class FigureContent:
 def content_layout(content: FigureContent, style: FigureStyle) -> Layout:
     """The layout of a figure; SynthcompError for wrong crops, unequal sizes, or too many columns.
 
-    A row of maps that the style asks for and no cell has is left out.
+    Rows of maps are left out if no cell has such a map.
     """
     if not 1 <= len(content.crops) <= MAX_CROPS:
         raise SynthcompError(f"A figure has 1 to {MAX_CROPS} crops, not {len(content.crops)}.")
@@ -122,7 +135,9 @@ def content_layout(content: FigureContent, style: FigureStyle) -> Layout:
             raise ValueError(f"block {block.title!r} does not have {len(content.rows)} x {len(block.columns)} cells")
         for cell in (cell for row in block.cells for cell in row if cell is not None):
             if cell.image.shape != content.reference.shape:
-                raise SynthcompError(f"{cell.row.variant} is not of the reference's size and cannot stand beside it.")
+                raise SynthcompError(
+                    f"{cell.row.variant} is not of the reference's size, so it cannot be shown beside it."
+                )
     cells = [cell for block in content.blocks for row in block.cells for cell in row if cell is not None]
     style = dataclasses.replace(
         style,
@@ -148,7 +163,7 @@ def content_layout(content: FigureContent, style: FigureStyle) -> Layout:
 
 
 def cell_caption(cell: FigureCell) -> tuple[str, ...]:
-    """The phrases under a tile: its label, bpp, PSNR RGB, MS-SSIM RGB; what was not measured is left out."""
+    """The phrases under a tile: its label, bpp, PSNR RGB and MS-SSIM RGB, without those not measured."""
     row = cell.row
     phrases = [cell.label] if cell.label else []
     if row.bpp is not None:
@@ -161,9 +176,9 @@ def cell_caption(cell: FigureCell) -> tuple[str, ...]:
 
 
 def draw_figure(content: FigureContent, style: FigureStyle, *, file_format: str = "png", command: str = "") -> bytes:
-    """The file of a figure ("png", "svg" or "pdf"); ``command``, which remakes it, is kept in its metadata.
+    """The file of a figure ("png", "svg" or "pdf"), with the ``command`` that makes it again in its metadata.
 
-    In the PNG a crop's pixel is a square of device pixels of exactly its colour; SVG and PDF hold the same squares.
+    In the PNG, every pixel of a crop is a square of device pixels of exactly its colour; so it is in SVG and PDF.
     """
     if file_format not in FORMATS:
         raise SynthcompError(f"Unknown figure format {file_format!r}: use {', '.join(FORMATS)}.")
@@ -173,7 +188,7 @@ def draw_figure(content: FigureContent, style: FigureStyle, *, file_format: str 
 
 
 def tile_pixels(content: FigureContent, tile: Tile) -> Image | None:
-    """The crop that stands in a tile, at its size there; None for a map that there is not."""
+    """The crop shown in a tile, at its size there; None for a map that does not exist."""
     source: Image | None = content.reference
     if tile.block >= 0:
         cell = content.blocks[tile.block].cells[tile.row][tile.column]
@@ -207,11 +222,11 @@ def _draw(content: FigureContent, style: FigureStyle, layout: Layout, file_forma
         canvas = FigureCanvasAgg(figure)
         overview = resize(content.reference, (layout.overview.width, layout.overview.height), method="lanczos")
         _place(figure, layout, layout.overview, overview)
-        pictures = []
+        placed = []
         for tile in layout.tiles:
             pixels = tile_pixels(content, tile)
             if pixels is not None:
-                pictures.append((tile, pixels))
+                placed.append((tile, pixels))
                 _place(figure, layout, tile.box, pixels)
         _mark_crops(figure, content, style, layout)
         for text in layout.texts:
@@ -219,8 +234,8 @@ def _draw(content: FigureContent, style: FigureStyle, layout: Layout, file_forma
         if file_format == "png":
             canvas.draw()
             page = np.array(canvas.buffer_rgba())[:, :, :3]
-            for tile, pixels in pictures:
-                # The renderer's own placing is exact up to rounding only.
+            for tile, pixels in placed:
+                # The renderer places it only up to rounding.
                 box = tile.box
                 page[box.y : box.y + box.height, box.x : box.x + box.width] = pixels
             return _png(page, style.dpi, command)
@@ -252,11 +267,11 @@ def _fractions(layout: Layout, box: Box) -> tuple[float, float, float, float]:
     return box.x / layout.width, bottom / layout.height, box.width / layout.width, box.height / layout.height
 
 
-def _place(figure: Any, layout: Layout, box: Box, picture: Image) -> None:
+def _place(figure: Any, layout: Layout, box: Box, image: Image) -> None:
     axes = figure.add_axes(_fractions(layout, box))
     axes.set_axis_off()
-    # "none" makes the vector formats hold the pixels as they are.
-    axes.imshow(picture, interpolation="none", aspect="auto")
+    # With "none", vector formats hold the pixels as they are.
+    axes.imshow(image, interpolation="none", aspect="auto")
 
 
 def _mark_crops(figure: Any, content: FigureContent, style: FigureStyle, layout: Layout) -> None:
@@ -303,7 +318,7 @@ def _write(figure: Any, layout: Layout, text: Text) -> None:
         va="center" if text.rotated else "baseline",
         rotation=90 if text.rotated else 0,
         fontweight="bold" if text.bold else "normal",
-        color=_GREY if text.text == "not at hand" else "black",
-        # A file's name is text, not mathematics.
+        color=_GREY if text.text == NOT_INSTALLED else "black",
+        # The name of a file is text, not mathematics.
         parse_math=False,
     )

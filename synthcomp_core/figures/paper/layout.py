@@ -1,6 +1,6 @@
-"""Where everything in a publication figure stands: whole device pixels, so that every picture pixel stays crisp.
+"""Where everything in a publication figure is: at whole device pixels, so that every pixel of an image stays crisp.
 
-All boxes are in device pixels at the figure's dpi with the origin at the top left. Nothing is drawn here.
+All boxes are in device pixels at the figure's dpi, with the origin at the top left. Nothing is drawn here.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from synthcomp_core.errors import SynthcompError
 
 # Widths in inches of one and of two columns in IEEE and ACM papers, and of a 16:9 slide.
 WIDTHS_IN = {"one": 3.5, "two": 7.16, "slide": 10.0}
-# Both families come with matplotlib, so that a figure looks the same everywhere; STIX is metrically like Times.
+# Both come with matplotlib, so that a figure looks the same everywhere; STIX has the metrics of Times.
 FONTS = {"sans": "DejaVu Sans", "serif": "STIXGeneral"}
 POINTS_PER_INCH = 72
 _LINE = 1.25  # Line height over font size.
 _ASCENT = 0.95  # Baseline below the line's top over font size.
 _SMALLEST_PT = 4.0
 _SMALLEST_FITTED_PT = 5.0
-_OVERVIEW_STRETCH = 1.35  # The original's height over that of the crops beside it, where there is room.
+_OVERVIEW_STRETCH = 1.35  # The original's height over that of the crops beside it, if there is room.
 _MIN_OVERVIEW = 0.2  # Of the figure's width: a smaller original shows nothing.
-_WIDEST_COLUMN = 0.32  # Of the figure's width: one variant alone must not fill the page.
-_FILLED = 0.8  # Of a column: a crop that leaves more empty is worth a note.
+_WIDEST_COLUMN = 0.32  # Of the figure's width: a single variant must not fill the page.
+_FILLED = 0.8  # Of a column: a crop that fills less gets a note.
+NOT_INSTALLED = "not installed"  # In place of a variant whose snapshot is missing.
 
 
 @dataclass(frozen=True)
 class FigureStyle:
-    """Looks. width: "one", "two" or "slide" (see WIDTHS_IN). font: "sans" or "serif". font_pt: of the captions.
+    """Style. width: "one", "two" or "slide" (see WIDTHS_IN). font: "sans" or "serif". font_pt: of the captions.
 
-    dpi: of the PNG, and of the grid that all sizes are rounded to.
+    dpi: of the PNG, and of the grid to which all sizes are rounded.
     """
 
     width: str = "two"
@@ -64,7 +65,7 @@ class FigureStyle:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in device pixels; x and y of its top left corner."""
+    """A rectangle in device pixels; x and y are its top left corner."""
 
     x: int
     y: int
@@ -74,7 +75,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Text:
-    """One line of text. x, y: the middle of its baseline in pixels, or its centre when rotated. bold: for headings."""
+    """One line of text. x, y: the middle of its baseline in pixels, or its centre if rotated. bold: for headings."""
 
     text: str
     x: float
@@ -86,7 +87,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Tile:
-    """A crop's place. layer: "image", "error" or "bits". block, row, column: which cell; block -1 is the original's.
+    """A crop's place. layer: "image", "error" or "bits". block, row, column: its cell; block -1 is the original.
 
     crop: its index.
     """
@@ -101,7 +102,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Layout:
-    """The whole figure: its size, the original's box, the tiles, the texts, and what should be known about it."""
+    """The whole figure: its size, the original's box, the tiles, the texts, and notes for the person who makes it."""
 
     width: int
     height: int
@@ -115,7 +116,7 @@ class Layout:
 class Grid:
     """What is to be laid out, as sizes and words.
 
-    captions: of the cells, [block][row][column], each some phrases, or None for a cell that stays empty.
+    captions: of the cells, [block][row][column]: phrases, or None for an empty cell.
     """
 
     reference_size: tuple[int, int]
@@ -138,7 +139,7 @@ def text_width(text: str, size_pt: float, style: FigureStyle, *, bold: bool = Fa
 
 
 def tile_size(crop_size: tuple[int, int], available: int) -> tuple[int, int]:
-    """The size at which a crop is drawn in ``available`` pixels: a whole multiple, or shrunk when it does not fit."""
+    """The size at which a crop is drawn in ``available`` pixels: a whole multiple, or less if it does not fit."""
     width, height = crop_size
     factor = available // width
     if factor >= 1:
@@ -147,7 +148,7 @@ def tile_size(crop_size: tuple[int, int], available: int) -> tuple[int, int]:
 
 
 def break_caption(phrases: Sequence[str], available: float, style: FigureStyle) -> list[str]:
-    """The phrases on as few lines as fit ``available`` pixels, at most one line a phrase."""
+    """The phrases on as few lines of ``available`` pixels as possible; a phrase is never broken."""
     lines: list[str] = []
     for phrase in phrases:
         longer = f"{lines[-1]}, {phrase}" if lines else phrase
@@ -159,7 +160,7 @@ def break_caption(phrases: Sequence[str], available: float, style: FigureStyle) 
 
 
 def shorten(text: str, available: float, style: FigureStyle) -> str:
-    """``text``, with its middle left out where it is wider than ``available`` pixels."""
+    """``text``, with its middle left out if it is wider than ``available`` pixels."""
     shown, kept = text, len(text)
     while text_width(shown, style.font_pt, style) > available and kept > 2:
         kept -= 1
@@ -168,9 +169,9 @@ def shorten(text: str, available: float, style: FigureStyle) -> str:
 
 
 def lay_out(grid: Grid, style: FigureStyle) -> Layout:
-    """The layout of a figure; SynthcompError when its columns do not fit the width.
+    """The layout of a figure; SynthcompError if its columns do not fit the width.
 
-    Captions that are too wide are set smaller, down to 5 points, which a note then says.
+    If captions are too wide, all text is set smaller, down to 5 points, and a note says so.
     """
     widest = _widest(grid, style)
     available = _Builder(grid, style).available
@@ -184,7 +185,7 @@ def lay_out(grid: Grid, style: FigureStyle) -> Layout:
             )
         layout = lay_out(grid, dataclasses.replace(style, font_pt=smaller))
         return dataclasses.replace(
-            layout, notes=(f"Texts are set in {smaller:g} points so that the captions fit.", *layout.notes)
+            layout, notes=(f"Text is set in {smaller:g} points so that the captions fit.", *layout.notes)
         )
     return _Builder(grid, style).build()
 
@@ -204,7 +205,7 @@ def _widest(grid: Grid, style: FigureStyle) -> float:
 
 
 class _Builder:
-    """Lays out from top to bottom; one figure, one builder."""
+    """Lays out one figure, from top to bottom."""
 
     def __init__(self, grid: Grid, style: FigureStyle) -> None:
         self.grid, self.style = grid, style
@@ -213,9 +214,7 @@ class _Builder:
         self.block_gap = round(style.font_px * 1.4)
         self.texts: list[Text] = []
         self.tiles: list[Tile] = []
-        self.layers = ["image"]
-        self.layers += ["error"] if style.error_maps else []
-        self.layers += ["bits"] if style.bit_maps else []
+        self.layers = ["image", *["error"] * style.error_maps, *["bits"] * style.bit_maps]
         label_lines = max((len(label.split("\n")) for label in grid.row_labels), default=0)
         layer_line = 1 if len(self.layers) > 1 else 0
         has_labels = any(grid.row_labels)
@@ -245,8 +244,8 @@ class _Builder:
         )
 
     def _original(self, top: int) -> tuple[Box, int]:
-        """The original with its crops to the right of it; its box and the y below."""
-        # A frame is drawn around each crop and must not be cut off.
+        """The original with its crops to its right; its box and the y below."""
+        # Leave room for the frames around the crops.
         top += self.gap
         stack = sum(height for _, height in self.sizes) + self.gap * (len(self.sizes) - 1)
         crops_width = max(width for width, _ in self.sizes)
@@ -293,8 +292,8 @@ class _Builder:
             for crop, (width, height) in enumerate(self.sizes):
                 for block, labels in enumerate(self.grid.column_labels):
                     for column in range(len(labels)):
-                        x = self._cell_x(block, column) + (self.cell_width - width) // 2
                         if self.grid.captions[block][row][column] is not None:
+                            x = self._cell_x(block, column) + (self.cell_width - width) // 2
                             self.tiles.append(Tile(layer, block, row, column, crop, Box(x, y, width, height)))
                 y += height + self.gap
             self._layer_label(layer, row, (started + y - self.gap) / 2)
@@ -305,7 +304,7 @@ class _Builder:
                 caption = self.grid.captions[block][row][column]
                 middle = self._cell_x(block, column) + self.cell_width / 2
                 if caption is None:
-                    self._centred("not at hand", middle, (top + y - self.line) / 2)
+                    self._centred(NOT_INSTALLED, middle, (top + y - self.line) / 2)
                     continue
                 lines = break_caption(caption, self.cell_width, self.style)
                 most_lines = max(most_lines, len(lines))
@@ -339,12 +338,12 @@ class _Builder:
             if drawn < width:
                 needed = math.ceil(self.style.dpi * width / drawn)
                 notes.append(
-                    f"The {width}x{height} crop is shrunk to {drawn} pixels in the PNG: "
+                    f"The {width}x{height} crop is shrunk to {drawn} pixels in the PNG; "
                     f"choose a smaller crop or {needed} dpi to show every pixel."
                 )
             elif drawn < _FILLED * self.available:
                 notes.append(
                     f"The {width}x{height} crop fills {drawn} of the {self.available} pixels of its column: "
-                    f"one {self.available // (drawn // width + 1)} pixels wide would fill it."
+                    f"a crop {self.available // (drawn // width + 1)} pixels wide would fill it."
                 )
         return tuple(notes)

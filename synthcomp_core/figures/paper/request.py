@@ -1,4 +1,4 @@
-"""What a figure is asked for with: variants and looks to content, command line, caption and LaTeX."""
+"""The request for a figure, and what follows from it: content, command, caption, LaTeX."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from synthcomp_core.variants.snapshot_matrix import (
 
 @dataclass(frozen=True)
 class FigureRequest:
-    """All that makes a figure. image: as the command line names it. axes: the matrix, None for none.
+    """Everything that determines a figure. image: as named on the command line. axes: of the matrix, None without one.
 
-    variants: beside the matrix, or alone. columns: of the grid when there is no matrix.
+    variants: beside the matrix, or alone. columns: of the grid if there is no matrix.
     """
 
     image: str
@@ -39,19 +39,19 @@ class FigureRequest:
 
 
 def requested_variants(request: FigureRequest) -> list[Variant]:
-    """Every variant that the figure shows and that is at hand, each once; SynthcompError when there is none."""
+    """Every available variant that the figure shows, each once; SynthcompError if there is none."""
     cells = matrix_cells(request.axes) if request.axes is not None else []
     variants = [cell.variant for cell in cells if cell.variant is not None] + list(request.variants)
     if not variants:
-        raise SynthcompError("No snapshot at hand is of the points chosen; `list` shows the snapshots.")
+        raise SynthcompError("No installed snapshot is at any of the points chosen; `list` shows the snapshots.")
     return list(dict.fromkeys(variants))
 
 
 def figure_content(reference: Image, name: str, request: FigureRequest, cells: Sequence[FigureCell]) -> FigureContent:
     """The figure's grid: rows are qualities (λ), columns distortions and training sets, blocks resolutions.
 
-    cells: what there is, named by their rows' variants; others stay empty. Variants outside the matrix make a last
-    block, or the whole grid; their ids stand under their tiles.
+    cells: the available ones, named by the variants in their rows; others stay empty. Variants outside the matrix are
+    a last block, or the whole grid; their ids are written under their tiles.
     """
     by_variant = {cell.row.variant: cell for cell in cells}
     rows: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ def _plain_block(cells: Sequence[FigureCell], rows: int, title: str) -> FigureBl
 
 
 def figure_command(request: FigureRequest, outputs: Sequence[str]) -> str:
-    """The command line that remakes the figure."""
+    """The command that makes the figure again."""
     words = ["python", "-m", "synthcomp_core", "figure", request.image, *outputs]
     if request.axes is not None:
         axes = request.axes
@@ -118,7 +118,7 @@ def figure_command(request: FigureRequest, outputs: Sequence[str]) -> str:
 
 
 def figure_caption(content: FigureContent, request: FigureRequest) -> str:
-    """The caption in plain words."""
+    """The figure's caption, in plain text."""
     parts = [f"{content.name} and its marked crop{'s' if len(content.crops) > 1 else ''}, original and coded."]
     axes = request.axes
     if axes is not None:
@@ -130,14 +130,14 @@ def figure_caption(content: FigureContent, request: FigureRequest) -> str:
             parts.append("Blocks: " + "; ".join(scaling_label(scaling) for scaling in axes.scalings) + ".")
     parts.append("Below each tile: bits per pixel, PSNR (RGB) and MS-SSIM (RGB) of the whole image.")
     if request.style.error_maps:
-        parts.append("FLIP error: black is none, pale yellow is 1.")
+        parts.append("FLIP error: black is 0, pale yellow is 1.")
     if request.style.bit_maps:
-        parts.append("Bits spent per latent position: dark is none, yellow the most of each image.")
+        parts.append("Bits spent per latent position: dark is none, yellow the most in each image.")
     return " ".join(parts)
 
 
 def latex_figure(content: FigureContent, request: FigureRequest, file_name: str) -> str:
-    """The LaTeX that includes the figure, with its caption, a label and, as a comment, the command."""
+    """LaTeX that includes the figure, with its caption, a label and, as a comment, the command."""
     environment = "figure" if request.style.width == "one" else "figure*"
     stem = file_name.rsplit(".", 1)[0]
     label = "".join(character if character.isalnum() else "-" for character in stem)

@@ -17,6 +17,7 @@ from synthcomp_core.figures.paper.drawing import (
     FigureCell,
     FigureContent,
     content_layout,
+    crop_around,
     draw_figure,
 )
 from synthcomp_core.figures.paper.layout import FONTS, WIDTHS_IN, FigureStyle
@@ -177,14 +178,6 @@ def _pick_crops(picked: PickedImage, key: str, view: Callable[[], ViewState] | N
         width="stretch",
     )
     return str(text or "").strip() or str(crop_around(start, side, (width, height)))
-
-
-def crop_around(centre: tuple[float, float], side: int, size: tuple[int, int]) -> Crop:
-    """The square crop around a point, moved and shrunk as far as needed to lie in an image of ``size``."""
-    width, height = min(side, size[0]), min(side, size[1])
-    x = min(max(round(centre[0] - width / 2), 0), size[0] - width)
-    y = min(max(round(centre[1] - height / 2), 0), size[1] - height)
-    return Crop(x, y, width, height)
 
 
 def _parsed(crops: str) -> tuple[Crop, ...]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthcomp_core.figures.paper.drawing import Crop
-from synthcomp_core.ui.widgets.figure_panel import crop_around
+from synthcomp_core.figures.paper.drawing import Crop, crop_around
 
 
 @pytest.mark.parametrize(
