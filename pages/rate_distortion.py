@@ -1,4 +1,4 @@
-"""Rate-distortion: results tables become curves, BD-rates and sentences."""
+"""Rate-distortion: results tables as curves, BD-rates and sentences."""
 
 import streamlit as st
 
@@ -17,12 +17,12 @@ from synthcomp_core.ui.widgets.entry import enter_through_app
 
 enter_through_app()
 st.title("Rate-distortion", anchor=False)
-st.caption("Pick results, a metric and an anchor. Everything shown is in the address bar, so a link reopens it.")
+st.caption("Pick results, a metric and an anchor. All choices are in the address bar, so a link reopens this view.")
 
 loaded = pick_results()
 choice = pick_view()
 if not loaded:
-    st.info("Pick results above, or add a results file of your own.")
+    st.info("Pick results above, or add your own results file.")
     st.stop()
 curves = pick_curves(loaded, choice)
 if curves:

@@ -1,4 +1,4 @@
-"""Upscaling: AMD FSR 1.0, RCAN and interpolation against native."""
+"""Upscaling: AMD FSR 1.0, RCAN and interpolation against the native image."""
 
 import streamlit as st
 
@@ -20,7 +20,7 @@ from synthcomp_core.ui.widgets.text import plain
 
 enter_through_app()
 st.title("Upscaling", anchor=False)
-st.caption("Downscale an image, bring it back by FSR 1, RCAN and interpolation, and measure against native.")
+st.caption("Downscale an image, upscale it with FSR 1, RCAN and interpolation, and compare with the native image.")
 
 failure = None
 if pick_source() == ANY_IMAGE:

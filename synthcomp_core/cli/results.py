@@ -1,4 +1,4 @@
-"""The verbs on results files: import, export, validate, bdrate, plot; every file in any readable format."""
+"""The verbs on results files: import, export, validate, bdrate, plot. Files may be in any readable format."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 
 from synthcomp_core import storage
 from synthcomp_core.cli.console import errors, print_json
+from synthcomp_core.cli.options import AsJson
 from synthcomp_core.errors import ResultsError, SynthcompError
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ results_app = typer.Typer(help="Convert, check, compare and plot results files."
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Results: our CSV, thesis CSV, CompressAI or codec-compare JSON."),
+    typer.Argument(metavar="FILE...", help="Results: our CSV, the thesis CSV, CompressAI or codec-compare JSON."),
 ]
 Metric = Annotated[str, typer.Option(help="A metric column, such as psnr_rgb, msssim_rgb or flip.")]
-Decibels = Annotated[bool, typer.Option("--db", help="SSIM and MS-SSIM as -10 log10(1 - value).")]
+Decibels = Annotated[bool, typer.Option("--db", help="Show SSIM and MS-SSIM as -10 log10(1 - value).")]
 Dataset = Annotated[str | None, typer.Option(help="Only this data set.")]
 
 
@@ -41,9 +42,9 @@ class ExportFormat(StrEnum):
 def import_(
     file: Annotated[Path, typer.Argument(help="Thesis CSV, CompressAI JSON, codec-compare JSON, or our own CSV.")],
     out: Annotated[Path, typer.Argument(help="The results table to write (CSV).")],
-    dataset: Annotated[str | None, typer.Option(help="Name of the data set, where the file does not say it.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Name of the data set, if the file does not state it.")] = None,
 ) -> None:
-    """Turn any readable results file into a results table.
+    """Convert any readable results file into a results table.
 
     Example: python -m synthcomp_core results import compression_sr_results.csv thesis.csv
     """
@@ -60,12 +61,12 @@ def import_(
 def export(
     file: Annotated[Path, typer.Argument(help="Results in any readable format.")],
     out: Annotated[Path, typer.Argument(help="The file to write (CSV).")],
-    to: Annotated[ExportFormat, typer.Option("--format", help="synthcomp (our table) or thesis (means, ';').")] = (
-        ExportFormat.thesis
-    ),
+    to: Annotated[
+        ExportFormat, typer.Option("--format", help="synthcomp (our table) or thesis (means per variant).")
+    ] = (ExportFormat.thesis),
     dataset: Dataset = None,
 ) -> None:
-    """Write results for other tools: the thesis's table of means, or our own table.
+    """Write results for other tools: as the thesis's table of means, or as our own table.
 
     Example: python -m synthcomp_core results export results.csv means.csv --format thesis
     """
@@ -86,7 +87,7 @@ def export(
 
 @results_app.command()
 def validate(files: Files) -> None:
-    """Check results files: one line each, exit status 1 if any is wrong.
+    """Check results files: prints one line per file, and exits with 1 if any is faulty.
 
     Example: python -m synthcomp_core results validate artifacts/runs/*/results.csv
     """
@@ -114,17 +115,20 @@ def validate(files: Files) -> None:
 @results_app.command()
 def bdrate(
     files: Files,
-    anchor: Annotated[str, typer.Option(metavar="FILE_OR_CURVE", help="A file with the anchor's curve, or a curve.")],
+    anchor: Annotated[
+        str, typer.Option(metavar="FILE_OR_CURVE", help="A file with the anchor's curve, or a curve's name.")
+    ],
     metric: Metric = "psnr_rgb",
     method: Annotated[str, typer.Option(help="Interpolation: akima, pchip or cubic.")] = "akima",
     decibels: Decibels = False,
     dataset: Dataset = None,
-    bootstrap: Annotated[int, typer.Option(min=0, help="Resamplings for a 95 % interval over images; 0: none.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamplings for a 95 % interval over images; 0 for none.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
-    """Print the Bjontegaard rate of every curve against an anchor: name, BD-rate, overlap, warnings, between tabs.
+    """Print the Bjontegaard rate of every curve against an anchor: name, BD-rate, overlap, warnings, tab-separated.
 
-    Negative: fewer bits for the same quality. The anchor is a file, a curve in the files, or a bundled file's name.
+    Negative means fewer bits for the same quality. The anchor is a file, a curve in the files, or the name of a bundled
+    file.
 
     Example: python -m synthcomp_core results bdrate results.csv --anchor jpeg --metric psnr_rgb
     """
@@ -155,17 +159,17 @@ def _bd_line(result: BDResult, several_datasets: bool) -> str:
 @results_app.command()
 def plot(
     files: Files,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The chart: .html, .png, .svg or .pdf.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The chart's file: .html, .png, .svg or .pdf.")],
     metric: Metric = "psnr_rgb",
     reference: Annotated[
         list[Path] | None, typer.Option(help="A file whose curves are drawn dashed; repeatable.")
     ] = None,
     decibels: Decibels = False,
-    log_rate: Annotated[bool, typer.Option("--log-rate", help="Logarithmic rate.")] = False,
-    bands: Annotated[bool, typer.Option("--bands", help="Shade the 95 % confidence of the means (HTML).")] = False,
+    log_rate: Annotated[bool, typer.Option("--log-rate", help="Use a logarithmic rate axis.")] = False,
+    bands: Annotated[bool, typer.Option("--bands", help="Shade the 95 % confidence of the means (HTML only).")] = False,
     dataset: Dataset = None,
 ) -> None:
-    """Draw rate-distortion curves into a file.
+    """Draw rate-distortion curves to a file.
 
     Example: python -m synthcomp_core results plot results.csv --metric msssim_rgb --db --out chart.html
     """
@@ -180,7 +184,7 @@ def plot(
 
 
 def _load(files: Sequence[Path]) -> list[LoadedResults]:
-    """The files; where names repeat, the folder is part of the name."""
+    """The files; those with the same name are called by their path."""
     from synthcomp_core.results.formats import load_results
 
     names = [file.name for file in files]
@@ -198,12 +202,12 @@ def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, datase
         curves = [curve for curve in curves if curve.dataset == dataset]
     if not curves:
         where = f" on the data set {dataset}" if dataset else ""
-        raise ResultsError(f"{', '.join(part.name for part in loaded)}: no row has a rate and {metric}{where}.")
+        raise ResultsError(f"{', '.join(part.name for part in loaded)}: no row has both a rate and {metric}{where}.")
     return curves
 
 
 def _anchor(anchor: str, curves: list[RDCurve], metric: str, decibels: bool) -> tuple[RDCurve | str, list[RDCurve]]:
-    """(what to compare with, the curves to compare): a file's one curve, a curve of the files, or a bundled one."""
+    """(what to compare with, the curves to compare): the only curve of a file, one of ``curves``, or a bundled one."""
     from synthcomp_core.results.curves import find_curve
     from synthcomp_core.results.formats import reference_files
 
@@ -224,7 +228,7 @@ def _only_curve(path: Path, metric: str, decibels: bool) -> RDCurve:
     if len(curves) > 1:
         names = ", ".join(curve.name for curve in curves)
         raise ResultsError(
-            f"The anchor {path.name} has {len(curves)} curves ({names}); add it to the files and name one."
+            f"The anchor {path.name} has {len(curves)} curves ({names}); add it to the files and name one of them."
         )
     return curves[0]
 

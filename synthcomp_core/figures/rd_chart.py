@@ -66,7 +66,7 @@ def rd_chart(
                 mode="lines+markers",
                 line={"color": colour, "dash": "dash" if is_reference else "solid", "width": 2},
                 marker={"symbol": symbols[curve.name], "size": 8},
-                customdata=[(point.variant, "") for point in curve.points],
+                customdata=[(point.variant, "") for point in curve.points],  # type: ignore[misc]  # Stubs: numbers only.
                 text=[_hover(curve, point) for point in curve.points],
                 hovertemplate="%{text}<extra></extra>",
             )
@@ -140,6 +140,7 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
     import plotly.graph_objects as go
 
     figure = go.Figure()
+    drawn = 0
     total = sum(int(np.isfinite(curve.values).sum()) for curve in curves)
     symbols = _symbols(curves)
     for curve in curves:
@@ -147,6 +148,7 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
         share = max(1, round(MAX_MARKERS * len(rows) / max(total, 1)))
         chosen = _even_choice(len(rows), share if total > MAX_MARKERS else len(rows))
         places = [(int(rows[index]), int(columns[index])) for index in chosen]
+        drawn += len(places)
         figure.add_trace(
             go.Scattergl(
                 x=[curve.rates[place] for place in places],
@@ -168,7 +170,6 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    drawn = sum(len(trace.x) for trace in figure.data)
     note = "one marker per image and variant" + ("" if drawn == total else f" ({drawn:,} of {total:,} shown)")
     _lay_out(figure, curves, log_rate, note)
     return figure
@@ -178,17 +179,18 @@ def domain_gap_chart(gap: DomainGap) -> go.Figure:
     """The BD-rates of a domain gap as a heat map, training set x data set; blue: fewer bits, orange: more."""
     import plotly.graph_objects as go
 
-    matrix = [[np.nan if value is None else value for value in row] for row in gap.rate_percent]
-    largest = max((abs(value) for row in matrix for value in row if value == value), default=1.0) or 1.0
+    matrix = np.array([[np.nan if value is None else value for value in row] for row in gap.rate_percent])
+    largest = max((abs(value) for row in gap.rate_percent for value in row if value is not None), default=1.0) or 1.0
     figure = go.Figure(
         go.Heatmap(
             z=matrix,
-            x=[html.escape(name, quote=False) for name in gap.tested_on],
-            y=[html.escape(name, quote=False) for name in gap.trained_on],
+            # plotly's stubs know no lists of names here.
+            x=[html.escape(name, quote=False) for name in gap.tested_on],  # type: ignore[arg-type]
+            y=[html.escape(name, quote=False) for name in gap.trained_on],  # type: ignore[arg-type]
             zmin=-largest,
             zmax=largest,
             colorscale=[(0, FEWER_BITS), (0.5, NEUTRAL), (1, MORE_BITS)],
-            text=[["" if value is None else f"{value:+.1f} %" for value in row] for row in gap.rate_percent],
+            text=[["" if value is None else f"{value:+.1f} %" for value in row] for row in gap.rate_percent],  # type: ignore[arg-type]
             texttemplate="%{text}",
             colorbar={"title": "BD-rate [%]"},
             hovertemplate="trained on %{y}, tested on %{x}: %{z:+.2f} %<extra></extra>",

@@ -99,11 +99,11 @@ def test_bdrate_between_data_sets_says_so() -> None:
 
 def test_bdrate_names_what_is_missing(own_file: Path) -> None:
     assert "no curve 'gif'; available: jpeg, webp" in error("bdrate", own_file, "--anchor", "gif")
-    assert "no row has a rate and flip" in error("bdrate", own_file, "--anchor", "jpeg", "--metric", "flip")
+    assert "no row has both a rate and flip" in error("bdrate", own_file, "--anchor", "jpeg", "--metric", "flip")
     assert "Unknown metric 'vmaf'" in error("bdrate", own_file, "--anchor", "jpeg", "--metric", "vmaf")
     assert "'linear'" in error("bdrate", own_file, "--anchor", "jpeg", "--method", "linear")
     assert "has 6 curves" in error("bdrate", own_file, "--anchor", THESIS)
-    assert "no row has a rate and psnr_rgb on the data set kodak" in error(
+    assert "no row has both a rate and psnr_rgb on the data set kodak" in error(
         "bdrate", own_file, "--anchor", "jpeg", "--dataset", "kodak"
     )
     assert "no curve to compare" in error("bdrate", KODAK / "vtm.json", "--anchor", "vtm-p3")

@@ -1,4 +1,4 @@
-"""A long results table, from its file to its chart, stage by stage; reading against plain pandas."""
+"""A long results table from its file to its chart, stage by stage, with plain pandas for comparison."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCALINGS = ("", "@x2-bicubic", "@x2-lanczos", "@x2-rcan", "@x1.5-fsr1")
 _QUALITIES = 100
 VARIANTS = len(_CODECS) * len(_SCALINGS) * _QUALITIES
 _WIDTH, _HEIGHT = 1920, 1080
-_CHUNK_IMAGES = 20  # So much is in memory at a time while the file is written.
+_CHUNK_IMAGES = 20  # In memory at a time while the file is written.
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class ResultsBench:
     """Seconds of every stage between a results file and its chart, and the memory they took.
 
     read_s: CSV to table; validate_s: its checks; curves_s: means over images; chart_s: plotly figure and its JSON;
-    whole_s: their sum, what the page does before its first chart. cpu_s: of the processor for all of them, threads
-    together: what a busy machine does not change. pandas_s: ``pandas.read_csv`` of the same file, which
-    checks nothing. table_bytes: the table's own memory. peak_bytes: resident memory of the process at its highest over
-    the stages, before_bytes: as they began; None where the system does not tell.
+    whole_s: their sum, which is what the page does before its first chart. cpu_s: processor time of all of them,
+    threads together, on which other load on the machine has no effect. pandas_s: ``pandas.read_csv`` of the same file,
+    without any checks. table_bytes: the table's own memory. before_bytes, peak_bytes: resident memory of the process
+    before the stages and at its peak during them; None if the system does not report it.
     """
 
     rows: int
@@ -55,27 +55,27 @@ class ResultsBench:
     peak_bytes: int | None
 
     def sentence(self) -> str:
-        """The figures in one line, for a person."""
+        """The figures in one sentence, for people."""
         memory = "" if self.peak_bytes is None else f", {self.peak_bytes / 2**20:,.0f} MiB at the peak"
         return (
             f"{self.rows:,} rows ({self.file_bytes / 1e6:,.0f} MB) from file to chart in {self.whole_s:.2f} s "
-            f"({self.cpu_s:.2f} s of the processor): read "
+            f"({self.cpu_s:.2f} s of processor time): read "
             f"{self.read_s:.2f}, validate {self.validate_s:.2f}, curves {self.curves_s:.2f}, chart {self.chart_s:.2f}"
             f"{memory}; pandas.read_csv alone {self.pandas_s:.2f} s."
         )
 
 
 def write_long_results(path: Path, rows: int, *, on_progress: OnProgress = silent) -> None:
-    """Write a results CSV of ``rows`` rows as a batch run leaves it: images x 2,000 variants, all columns, made up.
+    """Write a made-up results CSV of ``rows`` rows as a batch run would: images x 2,000 variants, all columns.
 
-    The rates and metrics rise with quality as codecs' do, and differ from image to image. SynthcompError for fewer
-    rows than variants.
+    Rates and metrics rise with the quality as those of codecs do, and differ between images. SynthcompError if there
+    are fewer rows than variants.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     if rows < VARIANTS:
-        raise SynthcompError(f"{rows:,} rows are too few: a made-up table has {VARIANTS:,} variants an image.")
+        raise SynthcompError(f"{rows:,} rows are too few: a made-up table has {VARIANTS:,} variants per image.")
     images = -(-rows // VARIANTS)
     options = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
     with path.open("wb") as file:
@@ -139,14 +139,14 @@ def _made_up_rows(images: range) -> pa.Table:
 def bench_results(*, rows: int = 1_000_000, on_progress: OnProgress = silent) -> ResultsBench:
     """Write a made-up table of ``rows`` rows (at least 2,000), then time what the page does with it.
 
-    The stages are those of the rate-distortion page, one after the other in this process, nothing cached.
+    The stages are those of the rate-distortion page, one after the other in this process, without any cache.
     """
     import pandas as pd
 
     from synthcomp_core.figures.rd_chart import rd_chart
     from synthcomp_core.results.curves import rd_curves
 
-    # What is imported once is not the table's: a small table goes through all stages first.
+    # A small table goes through all stages first, so that imports do not count.
     warm_up = unchecked_table(rows_to_csv(_FEW).encode(), name="few rows")
     rd_chart(rd_curves(warm_up, "psnr_rgb")).to_json()
     with tempfile.TemporaryDirectory(prefix="synthcomp-bench-") as name:

@@ -208,15 +208,16 @@ def _draw(content: FigureContent, style: FigureStyle, layout: Layout, file_forma
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    settings = {
-        "svg.hashsalt": "synthcomp",
-        "svg.fonttype": "path",
-        "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3.
-        "font.family": FONTS[style.font],
-        "image.composite_image": False,
-        "path.simplify": False,
-    }
-    with rc_context(settings):
+    with rc_context(
+        {
+            "svg.hashsalt": "synthcomp",
+            "svg.fonttype": "path",
+            "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3.
+            "font.family": FONTS[style.font],
+            "image.composite_image": False,
+            "path.simplify": False,
+        }
+    ):
         size = layout.width / style.dpi, layout.height / style.dpi
         figure = Figure(figsize=size, dpi=style.dpi, facecolor="white")
         canvas = FigureCanvasAgg(figure)
@@ -232,8 +233,8 @@ def _draw(content: FigureContent, style: FigureStyle, layout: Layout, file_forma
         for text in layout.texts:
             _write(figure, layout, text)
         if file_format == "png":
-            canvas.draw()
-            page = np.array(canvas.buffer_rgba())[:, :, :3]
+            canvas.draw()  # type: ignore[no-untyped-call]
+            page = np.array(canvas.buffer_rgba())[:, :, :3]  # type: ignore[no-untyped-call]
             for tile, pixels in placed:
                 # The renderer places it only up to rounding.
                 box = tile.box

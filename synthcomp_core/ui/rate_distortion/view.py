@@ -271,9 +271,9 @@ def _find(curves: Sequence[RDCurve], name: str, dataset: str) -> RDCurve | None:
     return next((curve for curve in curves if curve.name == name and curve.dataset == dataset), None)
 
 
-def _coloured(rate_percent: float) -> str:
+def _coloured(rate_percent: object) -> str:
     # The same two colours as in the chart of the domain gap.
-    if math.isnan(rate_percent):
+    if not isinstance(rate_percent, float) or math.isnan(rate_percent):
         return ""
     opacity = min(abs(rate_percent) / _FULL_COLOUR, 1) * _MOST_OPAQUE
     return f"background-color: {see_through(FEWER_BITS if rate_percent < 0 else MORE_BITS, opacity)}"
