@@ -69,7 +69,7 @@ def check_name(text: str, what: str) -> str:
     'My-Frames'
     >>> check_name("my frames", "The data set's name")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    synthcomp_core.errors.SynthcompError: The data set's name 'my frames' is not usable as a name: expected at most 80 ...
+    synthcomp_core.errors.SynthcompError: The data set's name 'my frames' is not usable as a name: expected ...
     """
     if not NAME_PATTERN.fullmatch(text):
         raise SynthcompError(f"{what} {text!r} is not usable as a name: expected {NAME_FORM}.")
