@@ -6,7 +6,7 @@ import pytest
 from platformdirs import user_data_path
 
 from synthcomp_core import storage
-from synthcomp_core.storage import artifacts_dir, atomic_path, write_bytes
+from synthcomp_core.storage import artifacts_dir, atomic_path, safe_name, write_bytes
 from tests.conftest import PROJECT_ROOT
 
 
@@ -47,3 +47,10 @@ def test_an_installed_package_takes_the_current_folders_artifacts_else_the_users
     assert artifacts_dir() == user_data_path("synthcomp", appauthor=False)
     (tmp_path / "artifacts").mkdir()
     assert artifacts_dir() == tmp_path / "artifacts"
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"), [("../../etc/passwd", "etc-passwd"), (".hidden", "hidden"), ("", "unnamed"), ("a b<c>", "a-b-c")]
+)
+def test_names_of_files_are_harmless(text: str, safe: str) -> None:
+    assert safe_name(text) == safe

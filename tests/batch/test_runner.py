@@ -268,6 +268,17 @@ def test_a_lost_results_table_is_made_anew_from_the_journal(plan: Plan, on_the_s
     assert outcome.results.read_bytes() == content
 
 
+def test_a_row_torn_by_a_kill_is_mended_before_another_is_appended(plan: Plan, on_the_spot: OnTheSpot) -> None:
+    outcome = carry_out_plan(plan, HERE)
+    rows = rows_of(outcome)
+    journal = outcome.folder / "journal.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
+    outcome.results.write_bytes(outcome.results.read_bytes()[:-30])
+    again = carry_out_plan(plan, HERE)
+    assert again.carried_out == 1
+    assert [without_times(row) for row in rows_of(again)] == [without_times(row) for row in rows]
+
+
 def test_leftovers_of_a_killed_worker_are_removed(plan: Plan, on_the_spot: OnTheSpot) -> None:
     outcome = carry_out_plan(plan, HERE)
     leftover = outcome.folder / "renderings" / "frames" / "jpeg-q30" / ".frame0.png.abc.part"

@@ -100,7 +100,7 @@ def test_a_variant_of_the_matrix_named_again_is_evaluated_and_written_once(
         (["f.gif"], "f.gif: a figure is written as .png, .svg, .pdf or .tex"),
         (["f.png"], "There is no codec snapshot"),
         (["f.png", "--variant", "webp-q10", "--crop", "1,2,3"], "X,Y,WIDTH,HEIGHT"),
-        (["f.png", "--variant", "webp-q10", "--crop", "190,0,20,20"], "does not lie within the image"),
+        (["f.png", "--variant", "webp-q10", "--crop", "190,0,20,20"], "does not lie in the image"),
         (["f.png", "--variant", "nothing-q10"], "Unknown codec"),
         (["f.png", "--variant", "webp-q10", "--width", "three"], "Unknown figure width"),
     ],

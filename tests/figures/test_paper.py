@@ -254,7 +254,7 @@ def test_malformed_crops_are_refused(crop: str, message: str) -> None:
 
 def test_crops_outside_of_the_image_none_and_too_many_are_refused() -> None:
     for crops, message in (
-        ((Crop(190, 0, 20, 20),), "does not lie within the image of 200x176"),
+        ((Crop(190, 0, 20, 20),), "does not lie in the image of 200x176"),
         ((Crop(0, 0, 0, 5),), "does not lie"),
         ((), "1 to 4 crops"),
         ((CROP,) * 5, "1 to 4 crops"),

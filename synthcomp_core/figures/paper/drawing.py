@@ -72,7 +72,7 @@ class Crop:
         """The pixels of the crop; SynthcompError if it is empty or extends beyond the image."""
         height, width = image.shape[:2]
         if min(self.width, self.height) < 1 or self.x + self.width > width or self.y + self.height > height:
-            raise SynthcompError(f"The crop {self} does not lie within the image of {width}x{height} pixels.")
+            raise SynthcompError(f"The crop {self} does not lie in the image of {width}x{height} pixels.")
         return image[self.y : self.y + self.height, self.x : self.x + self.width]
 
 
