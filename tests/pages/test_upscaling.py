@@ -87,6 +87,21 @@ def test_a_folder_of_samples_lists_what_is_missing_and_measures_the_rest(page: A
     assert shown["PSNR RGB [dB]"] == f"{expected:.2f}"
 
 
+def test_the_charts_offer_only_metrics_that_were_measured(page: AppTest, tmp_path: Path) -> None:
+    native = frame(5, width=100, height=88)  # Too small for MS-SSIM.
+    write_png(native, tmp_path / "1-native.png")
+    write_png(resize(resize(native, (50, 44)), (100, 88)), tmp_path / "1-q2.png")
+    page.query_params["fsr_metric"] = "msssim_rgb"
+    page.run()
+    page.segmented_control(key="fsr_source").set_value("FSR samples").run()
+    page.text_input(key="fsr_folder").set_value(str(tmp_path))
+    press(page, "Evaluate the samples")
+    assert not page.exception
+    assert page.selectbox(key="fsr_metric").options == ["psnr_rgb", "ssim_rgb", "flip"]
+    assert ["msssim" in warning.value.replace("\\", "") for warning in page.warning] == [True]
+    assert cells(page)["performance (x2)", "FSR 1, not sharpened"]["MS-SSIM RGB"] == "–"
+
+
 def test_a_folder_that_is_none_gives_one_sentence(page: AppTest) -> None:
     page.run()
     page.segmented_control(key="fsr_source").set_value("FSR samples").run()
