@@ -85,7 +85,7 @@ def bd_rate(anchor: RDCurve, test: RDCurve, *, method: str = "akima") -> float |
     >>> from synthcomp_core.results.rows import ResultRow
     >>> from synthcomp_core.results.table import rows_table
     >>> rows = [
-    ...     ResultRow("frames", "0.png", variant=f"{codec}-q{q}", codec=codec, quality=q, bpp=rate * share, psnr_rgb=30 + q)
+    ...     ResultRow("frames", "0.png", variant=f"{codec}-q{q}", quality=q, bpp=rate * share, psnr_rgb=30 + q)
     ...     for codec, share in (("jpeg", 1.0), ("webp", 0.8))
     ...     for q, rate in enumerate((0.25, 0.5, 1.0, 2.0))
     ... ]

@@ -101,7 +101,8 @@ def unchecked_table(content: bytes, *, name: str) -> pd.DataFrame:
         # An empty cell is null; what is NaN here was written out as such.
         if column in wanted and compute.any(compute.is_nan(arrow[column])).as_py():
             raise _first_error(content, header, name, None)
-    table: pd.DataFrame = arrow.to_pandas(split_blocks=True).reindex(columns=list(COLUMNS))  # Columns are not copied together.
+    # Split blocks: pandas would copy the columns together.
+    table: pd.DataFrame = arrow.to_pandas(split_blocks=True).reindex(columns=list(COLUMNS))
     for column in set(OPTIONAL_COLUMNS) - set(header):
         table[column] = table[column].astype("object" if column in TEXT_COLUMNS else "float64")
         if column in TEXT_COLUMNS:
