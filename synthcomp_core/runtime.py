@@ -67,7 +67,7 @@ def torch_device(name: str | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)  # Only the allocation tells whether the device exists.
+        torch.zeros(1, device=device).cpu()  # Only a value there and back tells whether the device can compute.
     except (RuntimeError, AssertionError, NotImplementedError):
         available = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
         raise SynthcompError(

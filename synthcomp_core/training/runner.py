@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from synthcomp_core.errors import PlanError
+from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, read_checkpoint, snapshot_path
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.runtime import keep_freed_memory
+from synthcomp_core.runtime import keep_freed_memory, torch_device
 from synthcomp_core.storage import atomic_path, runs_dir, write_text
 from synthcomp_core.training.folder import DONE, FINAL, LAST, model_folder
 from synthcomp_core.training.loader import open_cache
@@ -107,6 +107,10 @@ def launch(device: DevicePlan) -> Any:
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     if accelerator == "cpu":
         keep_freed_memory()
+    try:
+        torch_device(accelerator)
+    except SynthcompError as error:
+        raise PlanError(f"`device.accelerator` is {accelerator}. {error}") from None
     several = device.devices * device.nodes > 1
     fabric = Fabric(
         accelerator=accelerator,
@@ -136,7 +140,12 @@ def _loggers(device: DevicePlan) -> list[Any]:
     if device.logger == "tensorboard":
         from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
-        return [TensorBoardLogger(runs_dir(), name="tensorboard")]
+        try:
+            return [TensorBoardLogger(runs_dir(), name="tensorboard")]
+        except ModuleNotFoundError:
+            raise PlanError(
+                "`device.logger` is tensorboard, which needs the package tensorboard; install it."
+            ) from None
     if device.logger == "wandb":
         try:
             from pytorch_lightning.loggers import WandbLogger
