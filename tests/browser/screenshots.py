@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from synthcomp_core.storage import PROJECT_ROOT
 from tests.browser.running import CHROMIUM_FLAGS, chromium_path, running_app
@@ -58,6 +62,28 @@ def photograph_rate_distortion(page: Page, url: str) -> None:
     page.screenshot(path=str(FOLDER / "rate_distortion.png"))
 
 
+def photograph_runs(page: Page, url: str) -> None:
+    """A short training with its curves."""
+    page.goto(f"{url}/runs?run=train-smoke%2Fsmoke-codec")
+    page.locator(".js-plotly-plot").first.wait_for(timeout=RENDER_TIMEOUT_MS)
+    rest(page)
+    page.screenshot(path=str(FOLDER / "runs.png"))
+
+
+def photograph_a_training(browser: Browser) -> None:
+    """Train the smoke plan's models into a folder of their own, and photograph the Runs page on it."""
+    with tempfile.TemporaryDirectory() as artifacts:
+        environment = {**os.environ, "SYNTHCOMP_ARTIFACTS": artifacts}
+        (Path(artifacts) / "samples").mkdir()
+        plan = (PROJECT_ROOT / "artifacts" / "plans" / "smoke.toml").relative_to(PROJECT_ROOT)
+        command = [sys.executable, "-m", "synthcomp_core", "train", plan.as_posix()]
+        subprocess.run(command, cwd=PROJECT_ROOT, env=environment, check=True)
+        with running_app(PROJECT_ROOT / "app.py", environment) as url:
+            page = browser.new_page(viewport={"width": 1440, "height": 1100})
+            photograph_runs(page, url)
+            page.close()
+
+
 def main() -> None:
     """Photograph every page that has something to show without a run of one's own."""
     FOLDER.mkdir(exist_ok=True)
@@ -70,6 +96,7 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1440, "height": 1400})
             photograph(page, url)
             page.close()
+        photograph_a_training(browser)
         browser.close()
 
 

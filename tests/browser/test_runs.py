@@ -89,6 +89,6 @@ def test_progress_failures_and_curves_follow_the_files_by_themselves(
     assert last_point(page, "Loss") == 300
     train(training, range(350, 501, 50))
     expect(page.get_by_test_id("stMetricValue").first).to_have_text("500 steps")
-    page.wait_for_function("document.querySelector('.js-plotly-plot')._fullData[0].x.at(-1) === 500")
+    page.wait_for_function("document.querySelector('.js-plotly-plot')?._fullData?.[0].x.at(-1) === 500")
     assert last_point(page, "Rate [bit per pixel]") == 500
     assert last_point(page, "Learning rate") == 500
