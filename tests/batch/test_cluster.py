@@ -85,6 +85,7 @@ def assert_whole(folder: Path, *, allow_leftovers: bool = False) -> None:
     assert allow_leftovers or not list(folder.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_workers_and_runner_may_be_killed_and_every_row_comes_once(
     plan_path: Path, artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +174,7 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
             process.wait()
 
 
+@pytest.mark.slow
 def test_workers_of_a_scheduler_over_tcp_give_the_same_rows(
     tmp_path: Path, artifacts: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,6 +271,7 @@ def deadly_for_one(task: Task) -> TaskOutcome:
     return carry_out_task(task)
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_its_worker_every_time_is_a_row_with_an_error_and_harms_no_other(
     tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_run_writes_what_render_writes_for_each_image_and_variant(
     assert "0 of 4 tasks carried out, 4 already there" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_the_bundled_plan_s_rows_equal_encode_decode_and_measure_one_by_one(
     tmp_path: Path, on_the_spot: OnTheSpot, capsys: pytest.CaptureFixture[str]
 ) -> None:

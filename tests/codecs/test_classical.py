@@ -74,7 +74,7 @@ def kodak_means(codec_id: str, pictures: list[np.ndarray]) -> tuple[float, float
         ("jpeg-q95", "jpeg", 95),
         ("webp-q5", "webp_m6", 5),
         ("webp-q75", "webp_m6", 75),
-        ("avif-q35", "avif_420_s6", 35),
+        pytest.param("avif-q35", "avif_420_s6", 35, marks=pytest.mark.slow),
         ("jxl-q90", "jpegxl_e7_distance", 1.0),
     ],
 )

@@ -90,6 +90,7 @@ def test_any_size_is_coded(codec: LearnedCodec, width: int, height: int) -> None
     assert (info.width, info.height, info.snapshot) == (width, height, SNAPSHOT)
 
 
+@pytest.mark.slow
 def test_rate_and_picture_match_compressais_own_coder(codec: LearnedCodec) -> None:
     """Nearly everywhere both coders quantise to the same latents, so bytes and PSNR can be compared closely."""
     model = compressai_model(SNAPSHOT)

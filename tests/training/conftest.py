@@ -36,10 +36,20 @@ validation_crops = 1
 """
 
 SCRIPT = """
-import sys
+import os, random, signal, sys, threading
 from pathlib import Path
+from synthcomp_core.training.loop import Trainer
 from synthcomp_core.training.plan import read_training_plan
 from synthcomp_core.training.runner import train_models
+
+save, kill_from = Trainer.save, int(os.environ.get("KILL_FROM", 10**9))
+
+def save_then_die(trainer):
+    save(trainer)
+    if trainer.step >= kill_from:
+        threading.Timer(random.uniform(0, 0.03), os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+Trainer.save = save_then_die
 
 if __name__ == "__main__":
     train_models(read_training_plan(Path(sys.argv[1])))
@@ -56,7 +66,10 @@ def write_plan(folder: Path, *, steps: int = 20, checkpoint_every: int = 5, devi
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """A Python file that carries out the plan it is given."""
+    """A Python file that carries out the plan it is given.
+
+    With KILL_FROM it dies soon after the checkpoint of that step; killed from outside, it could have ended before.
+    """
     path = tmp_path / "carry_out.py"
     path.write_text(SCRIPT)
     return path

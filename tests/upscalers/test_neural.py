@@ -280,6 +280,7 @@ print(peak_bytes())
 """
 
 
+@pytest.mark.slow
 def test_1080p_by_a_compact_rcan_peaks_below_two_gigabytes() -> None:
     finished = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, cwd=PROJECT_ROOT)
     assert finished.returncode == 0, finished.stderr
