@@ -13,19 +13,20 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SHARED = PROJECT_ROOT.parent / "shared"
 
 
+def reference_data(folder: Path) -> Path:
+    """The folder, if it is there; else the test is skipped, or fails if SYNTHCOMP_REQUIRE_SHARED is set, as in CI."""
+    if folder.is_dir():
+        return folder
+    absent = f"needs the reference data in ../{folder.name}, which is absent"
+    if os.environ.get("SYNTHCOMP_REQUIRE_SHARED"):
+        pytest.fail(f"SYNTHCOMP_REQUIRE_SHARED is set, but this test {absent}", pytrace=False)
+    pytest.skip(absent)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference data beside the project.
-
-    Without it, the tests that need it are skipped and listed by name; with SYNTHCOMP_REQUIRE_SHARED=1, as in CI,
-    they fail.
-    """
-    if not SHARED.is_dir():
-        absent = f"needs the reference data in ../{SHARED.name}, which is absent"
-        if os.environ.get("SYNTHCOMP_REQUIRE_SHARED"):
-            pytest.fail(f"SYNTHCOMP_REQUIRE_SHARED is set, but this test {absent}", pytrace=False)
-        pytest.skip(absent)
-    return SHARED
+    """The folder of reference data beside the project."""
+    return reference_data(SHARED)
 
 
 @pytest.fixture

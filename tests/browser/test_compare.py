@@ -26,8 +26,8 @@ from tests.pages.conftest import frame
 pytestmark = pytest.mark.browser
 
 HARNESS = Path(__file__).parent / "compare_harness.py"
-# Seconds of the server's processor for a rerun that renders nothing; it takes a third, and a rendering takes longer.
-CACHED_WITHIN_CPU_S = 1.0
+# Seconds of the server's processor for a rerun that renders nothing: four times what it takes.
+CACHED_WITHIN_CPU_S = 0.5
 PICKS = "image=castle.png&variant=jpeg-q10&variant=webp-q40&variant=webp-q80"
 
 

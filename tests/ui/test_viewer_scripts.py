@@ -124,3 +124,14 @@ def test_the_joined_script_is_a_module_that_a_browser_would_take(tmp_path: Path)
         ["node", "--check", str(tmp_path / "viewer.mjs")], capture_output=True, text=True, check=False
     )
     assert finished.returncode == 0, finished.stderr
+
+
+def test_the_check_of_types_says_aloud_when_node_is_missing(tmp_path: Path) -> None:
+    for tool in ("bash", "dirname"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or "")
+    script = PROJECT_ROOT / "tests" / "js" / "check_types.sh"
+    finished = subprocess.run(
+        [str(tmp_path / "bash"), str(script)], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0
+    assert finished.stderr.startswith("SKIPPED: the JavaScript was not type-checked")
