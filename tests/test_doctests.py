@@ -12,7 +12,7 @@ from tests.conftest import PROJECT_ROOT
 
 CORE = PROJECT_ROOT / "synthcomp_core"
 PROMPT = ">>> "
-# Told by the text, so that a heavy module without examples is not imported.
+# Found by their text, so that a heavy module without examples is not imported.
 MODULES = sorted(path for path in CORE.rglob("*.py") if PROMPT in path.read_text(encoding="utf-8"))
 PAGES = sorted(path for path in (PROJECT_ROOT / "docs").glob("*.md") if PROMPT in path.read_text(encoding="utf-8"))
 # A user of the package begins with these; each keeps an example.
