@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthcomp_core.errors import PlanError
+from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.runtime import ensure_torchvision
 from synthcomp_core.training.forward import Noise, draw_noise, quantised_forward, train_forward
 from synthcomp_core.training.gain import search_gain
@@ -151,7 +152,7 @@ class CompressionTraining:
                     losses.append(float(self.loss(one, reference, bits[index])))
                     rates.append(float(bits[index]))
                     mse = max(float(functional.mse_loss(one, reference)), 1e-10)
-                    psnrs.append(-10 * float(torch.log10(torch.tensor(mse))))
+                    psnrs.append(decibels(mse, peak=1.0))
         count = len(losses)
         return Validation(sum(losses) / count, sum(psnrs) / count, sum(rates) / count)
 

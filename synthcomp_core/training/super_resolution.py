@@ -20,6 +20,7 @@ from torch.nn import functional
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import Image, crop, resize
 from synthcomp_core.library.snapshots import find_snapshot
+from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.runtime import ensure_torchvision
 from synthcomp_core.training.forward import float32_region
 from synthcomp_core.training.loader import PatchSampler, open_cache, to_tensor
@@ -125,7 +126,8 @@ class SuperResolutionTraining:
                     result = upscale(module.net, to_tensor(low[index : index + 1]).to(device))  # type: ignore[arg-type]
                     losses.append(float(functional.l1_loss(result, reference)))
                     rounded = (result.clamp(0, 1) * 255).round() / 255
-                    psnrs.append(-10 * np.log10(max(float(functional.mse_loss(rounded, reference)), 1e-10)))
+                    mse = max(float(functional.mse_loss(rounded, reference)), 1e-10)
+                    psnrs.append(decibels(mse, peak=1.0))
         return Validation(float(np.mean(losses)), float(np.mean(psnrs)))
 
     def state_dict(self, module: nn.Module) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import Image, check_image
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.runtime import Arithmetic, usable_cores
+from synthcomp_core.upscalers.tiling import FloatImage
 
 FSR_MODES = {"ultra-quality": 1.3, "quality": 1.5, "balanced": 1.7, "performance": 2.0}  # scale per side
 DEFAULT_SHARPNESS = 0.2  # stops; what AMD recommends (integration guide, slide 25)
@@ -27,10 +28,8 @@ MAX_SHARPNESS = 20.0  # stops; from about 2 on nothing changes that one could se
 MAX_SCALE = 2.0  # per side, 4x area: how far AMD supports EASU
 _BAND_ROWS = 64
 
-Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
 
-
-def easu(image: Image, size: tuple[int, int]) -> Picture:
+def easu(image: Image, size: tuple[int, int]) -> FloatImage:
     """EASU, the upsampling pass: (height, width, 3) float32 in [0, 1] for ``size`` = (width, height).
 
     Any sizes from 1x1, shrinking included, though AMD supports 1x to 4x area only (see ``range_note``). At equal
@@ -46,7 +45,7 @@ def easu(image: Image, size: tuple[int, int]) -> Picture:
     return out
 
 
-def rcas(picture: Picture, stops: float) -> Picture:
+def rcas(picture: FloatImage, stops: float) -> FloatImage:
     """RCAS, the sharpening pass, of an (H, W, 3) float32 picture in [0, 1]; unclipped float32.
 
     stops: 0 is the sharpest, each further stop halves the strength. Outside the picture is black, so that the
@@ -167,7 +166,7 @@ class _Upsampling:
         whole = np.floor(positions)
         return cls(planes, slopes, whole.astype(np.int64) + margin, positions - whole, ratio_y, origin_y)
 
-    def rows(self, start: int, out: Picture) -> None:
+    def rows(self, start: int, out: FloatImage) -> None:
         """Fill ``out`` (rows, width, 3) with the output rows from ``start``."""
         from synthcomp_core.upscalers import fsr1_kernels
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from synthcomp_core.errors import ImageError, SnapshotError
 from synthcomp_core.images import Image, check_image, resize
@@ -29,9 +28,7 @@ from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.runtime import Arithmetic, Precision, ensure_torchvision, torch_device
 from synthcomp_core.upscalers.rcan import RcanForward
-from synthcomp_core.upscalers.tiling import FADE, TilePlan, plan_tiles, run_tiled
-
-Picture = NDArray[np.float32]  # (H, W, 3), nominally [0, 255]
+from synthcomp_core.upscalers.tiling import FADE, FloatImage, TilePlan, plan_tiles, run_tiled
 
 DEFAULT_MEMORY_BYTES = 2**30  # for feature maps; less where less is free
 MAX_MARGIN = 32  # input pixels around a seam: what lies further away moves a pixel by less than a grey level
@@ -71,11 +68,11 @@ class NeuralUpscaler:
         margin = min(self._forward.receptive_radius + FADE // 2, MAX_MARGIN)
         return plan_tiles(width, height, max_pixels=max_pixels, margin=margin)
 
-    def enlarge(self, picture: Picture, *, on_progress: OnProgress = silent) -> Picture:
+    def enlarge(self, picture: FloatImage, *, on_progress: OnProgress = silent) -> FloatImage:
         """The network's own output, (H * scale, W * scale, 3) float32, for an (H, W, 3) picture in [0, 255]."""
         height, width = picture.shape[:2]
 
-        def run(tile: Picture, report: OnProgress) -> Picture:
+        def run(tile: FloatImage, report: OnProgress) -> FloatImage:
             tensor = torch.from_numpy(np.array(tile, np.float32)).permute(2, 0, 1)[None]
             out = self._forward(tensor, report)
             return out[0].permute(1, 2, 0).float().cpu().numpy()

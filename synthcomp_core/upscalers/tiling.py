@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synthcomp_core.progress import OnProgress, span
 
-Picture = NDArray[np.float32]  # (H, W, 3)
+FloatImage = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, of whatever range, not clipped
 
 
 FADE = 8  # input pixels, half of them on each side of a seam
@@ -75,12 +75,12 @@ def plan_tiles(width: int, height: int, *, max_pixels: int, margin: int) -> Tile
 
 
 def run_tiled(
-    function: Callable[[Picture, OnProgress], Picture],
-    picture: Picture,
+    function: Callable[[FloatImage, OnProgress], FloatImage],
+    picture: FloatImage,
     plan: TilePlan,
     scale: int,
     on_progress: OnProgress,
-) -> Picture:
+) -> FloatImage:
     """``function`` (h, w, 3) -> (h * scale, w * scale, 3) over all tiles of ``picture``, blended into one result.
 
     The callback is called before every tile, and by ``function`` within one; cancelling from it stops at once.

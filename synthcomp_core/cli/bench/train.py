@@ -39,7 +39,7 @@ class TrainSpeed:
         return self.peer_s / self.ours_s
 
 
-def measure(
+def bench_train(
     *, N: int = 64, M: int = 96, patch: int = 128, batch: int = 8, threads: int = 0, on_progress: OnProgress = silent
 ) -> TrainSpeed:
     """Time full steps (forward, backward, clipping, both optimisers; ours with averaging) in alternating rounds.

@@ -95,10 +95,10 @@ def train(
 
     Example: python -m synthcomp_core bench train
     """
-    from synthcomp_core.cli.bench.train import measure
+    from synthcomp_core.cli.bench.train import bench_train
 
     with progress_bar("bench train") as on_progress:
-        result = measure(patch=patch, batch=batch, threads=threads, on_progress=on_progress)
+        result = bench_train(patch=patch, batch=batch, threads=threads, on_progress=on_progress)
     if json:
         print_json(result)
     else:
