@@ -42,24 +42,22 @@ def pick_frame(page: Page, label: str) -> None:
     expect(page.get_by_role("option", name=label)).to_have_attribute("aria-selected", "true")
 
 
-@pytest.fixture
-def pieces(tmp_path: Path) -> Path:
-    """Artifacts like the bundled ones, but with pieces of two frames and one snapshot: coding whole ones takes long."""
-    folder = tmp_path / "artifacts"
+@pytest.fixture(scope="module")
+def pieces(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The app with one snapshot and pieces of two bundled frames: whole ones take long to code."""
+    folder = tmp_path_factory.mktemp("artifacts")
     for name in ("redeclipse_castle_0007", "redeclipse_erosion_0003"):
         whole = read_image(SAMPLES / f"{name}.webp").image
         write_png(np.ascontiguousarray(whole[300:684, 600:1240]), folder / "samples" / f"{name}.png")
     (folder / "snapshots").mkdir()
     shutil.copy(SAMPLES.parent / "snapshots" / f"{SNAPSHOT}.safetensors", folder / "snapshots")
-    return folder
+    return start_app(APP, {"SYNTHCOMP_ARTIFACTS": str(folder)})
 
 
-def test_a_frame_through_mbt2018_and_webp(
-    browser_page: Page, start_app: StartApp, pieces: Path, tmp_path: Path
-) -> None:
+def test_a_frame_through_mbt2018_and_webp(browser_page: Page, pieces: str, tmp_path: Path) -> None:
     page = browser_page
     page.set_viewport_size({"width": 1280, "height": 1600})  # The mouse reaches only what is in the window.
-    page.goto(f"{start_app(APP, {'SYNTHCOMP_ARTIFACTS': str(pieces)})}/?b_quality=40")
+    page.goto(f"{pieces}/?b_quality=40")
     expect(page.get_by_role("heading", name="Live")).to_be_visible()
     pick_frame(page, "redeclipse castle 0007")
     render(page)
@@ -150,9 +148,9 @@ def huge_png(width: int, height: int) -> bytes:
     )
 
 
-def test_a_link_opens_the_same_view_in_another_browser(browser_page: Page, start_app: StartApp) -> None:
-    link = "?image=redeclipse_castle_0007.webp&a_codec=jpeg&a_quality=30&b_codec=webp&b_quality=30&rendered=1"
-    browser_page.goto(f"{start_app(APP)}/{link}&view=swipe~a~b~4~0.25~0.75")
+def test_a_link_opens_the_same_view_in_another_browser(browser_page: Page, pieces: str) -> None:
+    link = "?image=redeclipse_castle_0007.png&a_codec=jpeg&a_quality=30&b_codec=webp&b_quality=30&rendered=1"
+    browser_page.goto(f"{pieces}/{link}&view=swipe~a~b~4~0.25~0.75")
     expect(browser_page.get_by_text("marks the better one")).to_be_visible()
     expect(browser_page.get_by_text("A: jpeg-q30")).to_be_visible()
     assert view(browser_page)[:4] == ["swipe", "a", "b", "4"]
