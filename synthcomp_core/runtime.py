@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -79,6 +80,37 @@ def torch_device(name: str | None) -> torch.device:
 def usable_cores() -> int:
     """The number of cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_bands(
+    total: int, size: int, work: Callable[[int, int], None], *, on_done: Callable[[float], None] | None = None
+) -> None:
+    """Call ``work(start, stop)`` for bands of ``size`` of 0..total on the cores that this process may use.
+
+    Plain threads, for work that releases the interpreter lock. on_done: called in this thread with the share that is
+    done after each band. An error of a band, or from ``on_done``, stops the rest and is raised.
+    """
+    bands = [(start, min(start + size, total)) for start in range(0, total, size)]
+    threads = min(usable_threads(), len(bands))
+    if threads == 1 and on_done is None:
+        for start, stop in bands:
+            work(start, stop)
+        return
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        try:
+            running = [pool.submit(work, start, stop) for start, stop in bands]
+            for number, done in enumerate(as_completed(running), 1):
+                done.result()
+                if on_done is not None:
+                    on_done(number / len(bands))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def usable_threads() -> int:
+    """The number of threads that a computation should take: OMP_NUM_THREADS if it is set, else the usable cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else usable_cores()
 
 
 def processor_name() -> str:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,3 +35,19 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty artifacts folder that the core uses for the duration of a test."""
     monkeypatch.setenv("SYNTHCOMP_ARTIFACTS", str(tmp_path / "artifacts"))
     return tmp_path / "artifacts"
+
+
+@pytest.fixture
+def flip_rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows FLIP was computed for, strip by strip, as often as it was."""
+    from synthcomp_core.metrics import flip_kernels
+
+    rows: list[int] = []
+    strip_errors = flip_kernels.strip_errors
+
+    def counted(*arguments: Any) -> None:
+        strip_errors(*arguments)
+        rows.append(arguments[-1].shape[0])
+
+    monkeypatch.setattr(flip_kernels, "strip_errors", counted)
+    return rows

@@ -11,7 +11,7 @@ from synthcomp_core.codecs import FAMILIES, CodecId
 from synthcomp_core.library.run_record import RunKind, RunRecord, machine_facts, package_versions
 from synthcomp_core.variants.snapshots_of import snapshots_of
 
-_PACKAGES = ("torch", "compressai", "numpy", "pillow", "imagecodecs", "constriction", "flip-evaluator", "dask")
+_PACKAGES = ("torch", "compressai", "numpy", "pillow", "imagecodecs", "constriction", "numba", "dask")
 
 
 def batch_record(plan: Plan, tasks: Iterable[Task], workers: Workers, command: str) -> RunRecord:

@@ -23,8 +23,8 @@ _METRIC_S = {
     ("psnr_y",): 0.004,
     ("ssim_rgb", "msssim_rgb"): 0.38,
     ("ssim_y", "msssim_y"): 0.10,
-    ("flip",): 1.6,
-    ("ssimulacra2",): 1.4,
+    ("flip",): 0.13,
+    ("ssimulacra2",): 0.26,
 }
 _READING_S = 0.05
 _PNG_S, _PNG_BYTES = 0.28, 0.95e6  # Per megapixel of a decoded game frame.

@@ -17,8 +17,6 @@ from synthcomp_core.cli.options import (
     Device,
     MaxMegapixels,
     Precision,
-    WithSsimulacra2,
-    metric_names,
     read_noted,
 )
 from synthcomp_core.errors import BitstreamError
@@ -135,7 +133,6 @@ def render_(
     variant: Annotated[str, typer.Option(help="Variant id, as in webp-q80 or mbt2018-q4-mse-games@x2-bicubic.")],
     bitstream: Annotated[Path | None, typer.Option(help="Also write the bitstream here.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the row of the results table here.")] = None,
-    with_ssimulacra2: WithSsimulacra2 = False,
     precision: Precision = "auto",
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
@@ -153,7 +150,6 @@ def render_(
             parsed,
             dataset=image.resolve().parent.name,
             image_name=image.name,
-            metrics=metric_names(with_ssimulacra2=with_ssimulacra2),
             precision=precision,
             device=device,
             on_progress=on_progress,
@@ -173,20 +169,18 @@ def render_(
 def measure(
     reference: Annotated[Path, typer.Argument(help="The reference image.")],
     image: Annotated[Path, typer.Argument(help="The image to measure; it must have the reference's size.")],
-    with_ssimulacra2: WithSsimulacra2 = False,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     json: AsJson = False,
 ) -> None:
-    """Measure an image against a reference: PSNR, SSIM, MS-SSIM, FLIP.
+    """Measure an image against a reference: PSNR, SSIM, MS-SSIM, FLIP, SSIMULACRA2.
 
     Example: python -m synthcomp_core measure frame.png decoded.png --json
     """
     first = read_noted(reference, max_megapixels)
     second = read_noted(image, max_megapixels)
-    names = metric_names(with_ssimulacra2=with_ssimulacra2)
     with progress_bar("measure") as on_progress:
-        measured = metrics.measure(first.image, second.image, metrics=names, on_progress=on_progress)
-    values = {name: value for name, value in dataclasses.asdict(measured).items() if name in names}
+        measured = metrics.measure(first.image, second.image, on_progress=on_progress)
+    values = dataclasses.asdict(measured)
     if json:
         height, width = first.image.shape[:2]
         print_json({"reference": str(reference), "image": str(image), "width": width, "height": height, **values})

@@ -11,7 +11,6 @@ import typer
 from synthcomp_core.cli.console import errors
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image
-from synthcomp_core.metrics import DEFAULT_METRICS
 
 DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
 _SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
@@ -21,7 +20,6 @@ MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more mega
 Device = Annotated[str | None, typer.Option(help="Where networks run: cpu, cuda, ... (default: a GPU if any).")]
 Precision = Annotated[str, typer.Option(help="Arithmetic of networks: auto, float32 or bfloat16.")]
 Size = Annotated[str | None, typer.Option(metavar="WxH", help="Size of the image, as in 1920x1080.")]
-WithSsimulacra2 = Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 too (slow).")]
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -42,8 +40,3 @@ def read_noted(path: Path, max_megapixels: float) -> LoadedImage:
     for note in loaded.notes:
         errors.print(f"{path.name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     return loaded
-
-
-def metric_names(*, with_ssimulacra2: bool, base: tuple[str, ...] = DEFAULT_METRICS) -> tuple[str, ...]:
-    """The metrics to measure: ``base``, and SSIMULACRA2 where it was asked for."""
-    return (*base, "ssimulacra2") if with_ssimulacra2 and "ssimulacra2" not in base else base

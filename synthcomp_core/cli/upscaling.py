@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from synthcomp_core import storage
@@ -16,8 +17,6 @@ from synthcomp_core.cli.options import (
     Device,
     MaxMegapixels,
     Precision,
-    WithSsimulacra2,
-    metric_names,
     parse_size,
     read_noted,
 )
@@ -28,7 +27,7 @@ from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
 from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, FsrTable, format_value
 
-_TABLE_WIDTH = 120  # characters
+_TABLE_WIDTH = 140  # characters
 _MAX_OUTPUT_PIXELS = 8 * DEFAULT_MAX_PIXELS
 
 
@@ -83,7 +82,6 @@ def fsr(
     curve: Annotated[
         float | None, typer.Option(metavar="SCALE", help="Of an image: also metrics over sharpness.")
     ] = None,
-    with_ssimulacra2: WithSsimulacra2 = False,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
     """Compare FSR 1's modes, sharpened and not, RCAN and interpolation with native images.
@@ -93,23 +91,22 @@ def fsr(
 
     Example: python -m synthcomp_core fsr fsr-samples --csv fsr.csv
     """
-    metrics = metric_names(with_ssimulacra2=with_ssimulacra2, base=DEFAULT_METRICS)
     holds_samples = source.is_dir() or source.suffix.lower() == ".zip"
     if holds_samples and curve is not None:
         raise SynthcompError(f"--curve needs an image to downscale; {source.name} holds samples, so leave it out.")
     if holds_samples:
         with progress_bar("fsr") as on_progress:
-            table = fsr_benchmark.evaluate_samples(source, metrics=metrics, on_progress=on_progress)
+            table = fsr_benchmark.evaluate_samples(source, on_progress=on_progress)
         _print_rows(table)
     else:
         loaded = read_noted(source, max_megapixels)
         with progress_bar("fsr") as on_progress:
             table = fsr_benchmark.evaluate_image(
-                loaded.image, loaded.name, upscaler_ids=method, metrics=metrics, on_progress=on_progress
+                loaded.image, loaded.name, upscaler_ids=method, on_progress=on_progress
             )
     _print_means(table)
     if curve is not None:
-        _print_curve(read_noted(source, max_megapixels), curve, metrics)
+        _print_curve(read_noted(source, max_megapixels), curve, DEFAULT_METRICS)
     for row in table.errors:
         errors.print(f"{row.error}", style="red", markup=False, highlight=False, soft_wrap=True)
     output.print(table.verdict(), highlight=False, soft_wrap=True)
@@ -195,5 +192,5 @@ def _print_curve(loaded: LoadedImage, scale: float, metrics: tuple[str, ...]) ->
 def _print_table(title: str, table: Table) -> None:
     output.print(title, markup=False, highlight=False, soft_wrap=True)
     # Values cut short on a narrow terminal would be worse than lines that wrap.
-    output.print(table, width=max(output.width, _TABLE_WIDTH), crop=False)
+    Console(file=output.file, width=max(output.width, _TABLE_WIDTH)).print(table)
     output.print()

@@ -89,7 +89,7 @@ METRICS: dict[str, MetricInfo] = {
         MetricInfo("ssimulacra2", "SSIMULACRA2", "", True, 2),
     )
 }
-DEFAULT_METRICS: tuple[str, ...] = tuple(name for name in METRICS if name != "ssimulacra2")
+DEFAULT_METRICS: tuple[str, ...] = tuple(METRICS)
 
 
 def bits_per_pixel(num_bytes: int, width: int, height: int) -> float:

@@ -94,7 +94,6 @@ def pick_settings() -> tuple[FsrSettings, bool]:
     query.check_choices("fsr_modes", list(FSR_MODES), what="the mode")
     query.check_number("fsr_stops", 0.0, _MAX_STOPS, what="the sharpness")
     query.check_switch("fsr_curve", what="the sharpness curve")
-    query.check_switch("fsr_ssimulacra2", what="SSIMULACRA2")
     with st.form("fsr"):
         left, middle, right = st.columns([3, 3, 2], gap="medium")
         others = left.multiselect("Against FSR 1", available, default=defaults, key="fsr_against", bind="query-params")
@@ -106,11 +105,9 @@ def pick_settings() -> tuple[FsrSettings, bool]:
             help="RCAS: 0 is the sharpest; AMD recommends 0.2. FSR without sharpening is always included.",
         )  # fmt: skip
         curve = left.toggle("Sharpness curve", key="fsr_curve", bind="query-params")
-        slow = middle.toggle("SSIMULACRA2 (slow)", key="fsr_ssimulacra2", bind="query-params")
         pressed = right.form_submit_button("Run the benchmark", type="primary", icon=":material/play_arrow:")
-    metrics = (*DEFAULT_METRICS, "ssimulacra2") if slow else DEFAULT_METRICS
     upscalers = ("fsr1_off", f"fsr1_s{stops:g}", *others)
-    return FsrSettings(upscalers, tuple(FSR_MODES[mode] for mode in modes), metrics, curve), pressed
+    return FsrSettings(upscalers, tuple(FSR_MODES[mode] for mode in modes), DEFAULT_METRICS, curve), pressed
 
 
 def run_image(picked: PickedImage, settings: FsrSettings, place: DeltaGenerator) -> str | None:

@@ -9,8 +9,6 @@ values of the 8-bit image as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import Image, check_image
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.runtime import Arithmetic, usable_cores
+from synthcomp_core.runtime import Arithmetic, in_bands
 from synthcomp_core.upscalers.tiling import FloatImage
 
 FSR_MODES = {"ultra-quality": 1.3, "quality": 1.5, "balanced": 1.7, "performance": 2.0}  # scale per side
@@ -41,7 +39,7 @@ def easu(image: Image, size: tuple[int, int]) -> FloatImage:
     def fill(start: int, stop: int) -> None:
         upsampling.rows(start, out[start:stop])
 
-    _in_bands(size[1], fill, "EASU", silent)
+    in_bands(size[1], _BAND_ROWS, fill)
     return out
 
 
@@ -60,7 +58,7 @@ def rcas(picture: FloatImage, stops: float) -> FloatImage:
     def fill(start: int, stop: int) -> None:
         fsr1_kernels.rcas_rows(picture, start, strength, out[start:stop])
 
-    _in_bands(picture.shape[0], fill, "RCAS", silent)
+    in_bands(picture.shape[0], _BAND_ROWS, fill)
     return out
 
 
@@ -105,7 +103,8 @@ class Fsr1:
                 sharpened = band[start - halo_start : stop - halo_start]
             fsr1_kernels.round_rows(sharpened, out[start:stop])
 
-        _in_bands(height, fill, self.id, on_progress)
+        on_progress(0.0, self.id)
+        in_bands(height, _BAND_ROWS, fill, on_done=lambda share: on_progress(share, self.id))
         return out
 
 
@@ -159,7 +158,7 @@ class _Upsampling:
         def fill(start: int, stop: int) -> None:
             fsr1_kernels.prepare_rows(image, planes, slopes, start, stop)
 
-        _in_bands(padded[0], fill, "FSR 1", silent)
+        in_bands(padded[0], _BAND_ROWS, fill)
         ratio_x, origin_x = _constants(width, size[0])
         ratio_y, origin_y = _constants(height, size[1])
         positions = np.arange(size[0], dtype=np.float32) * ratio_x + origin_x
@@ -187,26 +186,3 @@ def _strength(stops: float) -> np.float32:
     if not 0 <= stops <= MAX_SHARPNESS:
         raise SynthcompError(f"Sharpness is {stops:g} stops; it must lie between 0 (sharpest) and {MAX_SHARPNESS:g}.")
     return np.float32(np.exp2(-np.float32(stops)))
-
-
-def _in_bands(height: int, fill: Callable[[int, int], None], stage: str, on_progress: OnProgress) -> None:
-    """Call ``fill(start, stop)`` for bands of rows on all processors; an error or a cancel stops the rest.
-
-    Plain threads, as the kernels release the interpreter lock; numba's own pool must not be entered by two
-    sessions at once.
-    """
-    on_progress(0.0, stage)
-    bands = list(_bands(height))
-    with ThreadPoolExecutor(max_workers=min(usable_cores(), len(bands))) as pool:
-        try:
-            running = [pool.submit(fill, start, stop) for start, stop in bands]
-            for number, done in enumerate(as_completed(running), 1):
-                done.result()
-                on_progress(number / len(bands), stage)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _bands(height: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, height, _BAND_ROWS):
-        yield start, min(start + _BAND_ROWS, height)

@@ -11,7 +11,7 @@ from synthcomp_core.metrics import METRICS, Metrics
 from synthcomp_core.upscalers import FSR_MODES
 
 THESIS_QUALITIES = {"q2": 2.0, "q3": 1.7, "q4": 1.5, "q5": 1.3}  # The thesis's names of FSR's modes.
-DEFAULT_METRICS = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip")
+DEFAULT_METRICS = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
 CAVEAT = (
     "All of these metrics compare with the native image pixel by pixel and so penalise sharpening, "
     "even where it makes the image look crisper."

@@ -108,9 +108,12 @@ def test_dry_run_says_what_it_would_take_and_writes_nothing(
     assert on_the_spot.submitted == []
     assert not artifacts.exists()
 
+    few = 'metrics = ["psnr_rgb"]\n'
+    text = plan.read_text()
+    plan.write_text(few + text)
     assert main(["run", str(plan), "--workers", "1"]) == 0
     capsys.readouterr()
-    plan.write_text(plan.read_text().replace("[[", 'metrics = ["psnr_rgb", "ssimulacra2"]\n[[', 1))
+    plan.write_text('metrics = ["psnr_rgb", "ssimulacra2"]\n' + text)
     assert main(["run", str(plan), "--dry-run"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "to do 0 tasks, and 4 to measure on kept files" in printed

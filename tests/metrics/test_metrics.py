@@ -102,38 +102,6 @@ def test_msssim_equals_pytorch_msssim(size: tuple[int, int]) -> None:
     assert metrics.msssim_y(reference, image) == pytest.approx(float(ms_ssim(*grey, data_range=255)), abs=1e-5)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (37, 53), (300, 21)])
-def test_flip_equals_nvidias_evaluator(size: tuple[int, int]) -> None:
-    from flip_evaluator import evaluate
-
-    reference, image = pair(*size)
-    inputs = [part.astype(np.float32) / 255 for part in (reference, image)]
-    error, mean, _ = evaluate(*inputs, "LDR", applyMagma=False, parameters={"ppd": 67.0})
-    colours, _, _ = evaluate(*inputs, "LDR", applyMagma=True, parameters={"ppd": 67.0})
-    assert metrics.flip(reference, image) == pytest.approx(mean, abs=1e-4)
-    # Strips must not show: 300 rows take two of them.
-    np.testing.assert_array_equal(metrics.flip_error(reference, image), error[:, :, 0])
-    np.testing.assert_array_equal(metrics.flip_colours(metrics.flip_error(reference, image)), np.rint(colours * 255))
-
-
-def test_flip_at_the_evaluators_default_distance_is_the_same_to_four_decimals() -> None:
-    from flip_evaluator import evaluate
-
-    reference, image = pair(97, 131)
-    _, mean, _ = evaluate(*[part.astype(np.float32) / 255 for part in (reference, image)], "LDR")
-    assert metrics.flip(reference, image) == pytest.approx(mean, abs=1e-4)
-
-
-def test_flip_map_is_the_darkest_colour_where_nothing_differs() -> None:
-    reference, image = pair(600, 20)
-    image[:300] = reference[:300]
-    colours = metrics.flip_colours(metrics.flip_error(reference, image))
-    darkest = colours[0, 0]
-    assert darkest.max() <= 4
-    assert (colours[:256] == darkest).all()
-    assert colours[400:].mean() > darkest.mean() + 10
-
-
 def test_identical_images_are_perfect_in_every_metric() -> None:
     reference, _ = pair(171, 180)
     values = metrics.measure(reference, reference.copy(), metrics=tuple(metrics.METRICS))
@@ -179,6 +147,7 @@ def test_measure_gives_what_the_single_functions_give() -> None:
         msssim_rgb=metrics.msssim(reference, image),
         msssim_y=metrics.msssim_y(reference, image),
         flip=metrics.flip(reference, image),
+        ssimulacra2=metrics.ssimulacra2(reference, image),
     )
 
 

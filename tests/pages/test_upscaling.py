@@ -97,7 +97,7 @@ def test_the_charts_offer_only_metrics_that_were_measured(page: AppTest, tmp_pat
     page.text_input(key="fsr_folder").set_value(str(tmp_path))
     press(page, "Evaluate the samples")
     assert not page.exception
-    assert page.selectbox(key="fsr_metric").options == ["psnr_rgb", "ssim_rgb", "flip"]
+    assert page.selectbox(key="fsr_metric").options == ["psnr_rgb", "ssim_rgb", "flip", "ssimulacra2"]
     assert ["msssim" in warning.value.replace("\\", "") for warning in page.warning] == [True]
     assert cells(page)["performance (x2)", "FSR 1, not sharpened"]["MS-SSIM RGB"] == "–"
 

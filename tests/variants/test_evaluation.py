@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from synthcomp_core.images import Image
+from synthcomp_core.cli import main
 from synthcomp_core.metrics import Metrics, flip_error, measure
 from synthcomp_core.variants import ERROR_MAP, Evaluation, Variant, evaluate, render, result_row
+from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import frame
 from tests.tiny_codecs import make_codecs
 
 _TIMES = {"encode_s": None, "decode_s": None, "upscale_s": None}
-
-
-@pytest.fixture
-def flips(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """The sizes of the images that FLIP's evaluator was run on, as often as it was."""
-    flip = importlib.import_module("synthcomp_core.metrics.flip")  # The package offers a function of this name.
-
-    calls: list[tuple[int, ...]] = []
-    evaluated = flip._evaluated
-
-    def counted(first: Image, second: Image) -> np.ndarray:
-        calls.append(first.shape)
-        return evaluated(first, second)
-
-    monkeypatch.setattr(flip, "_evaluated", counted)
-    return calls
 
 
 def test_a_row_is_that_of_rendering_and_measuring_by_hand() -> None:
@@ -46,21 +32,32 @@ def test_a_row_is_that_of_rendering_and_measuring_by_hand() -> None:
     assert evaluated.row.flip == evaluated.error_map.mean(dtype=np.float64)
 
 
-def test_flip_is_computed_once_for_mean_map_and_image(flips: list[tuple[int, ...]]) -> None:
-    image = frame(1, 200, 180)  # Under a strip's height, so that one run covers all of it.
+def test_flip_is_computed_once_for_mean_map_and_image(flip_rows: list[int]) -> None:
+    image = frame(1, 200, 180)
     evaluated = evaluate(image, Variant("jpeg-q20"), dataset="d", image_name="i.png", want=(ERROR_MAP,))
     assert evaluated.error_image() is not None and evaluated.row.flip is not None
-    assert flips == [(180, 200, 3)]
+    assert sum(flip_rows) == 180
 
 
-def test_a_map_is_made_without_the_metric_and_neither_when_unasked(flips: list[tuple[int, ...]]) -> None:
+def test_a_render_of_1080p_with_the_default_metrics_computes_flip_once(
+    flip_rows: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = PROJECT_ROOT / "artifacts/samples/torcs_forza_0002.webp"
+    assert main(["render", str(source), str(tmp_path / "out.png"), "--variant", "jpeg-q50", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["width"], row["height"]) == (1920, 1080)
+    assert row["flip"] > 0 and row["msssim_y"] > 0
+    assert sum(flip_rows) == 1080
+
+
+def test_a_map_is_made_without_the_metric_and_neither_when_unasked(flip_rows: list[int]) -> None:
     image = frame(1, 64, 64)
     names = {"dataset": "d", "image_name": "i.png"}
     alone = evaluate(image, Variant("jpeg-q20"), metrics=("psnr_rgb",), want=(ERROR_MAP,), **names)
     assert alone.error_map is not None and alone.row.flip is None
     without = evaluate(image, Variant("jpeg-q20"), metrics=("psnr_rgb",), **names)
     assert without.error_map is None and without.error_image() is None
-    assert len(flips) == 1
+    assert sum(flip_rows) == 64
 
 
 def test_the_image_is_there_before_the_map_and_the_map_before_the_metrics() -> None:
