@@ -38,10 +38,10 @@ def compile_kernels() -> float:
     from synthcomp_core.upscalers import parse_upscaler
 
     started = time.perf_counter()
-    image = np.zeros((64, 64, 3), np.uint8)
+    image = np.zeros((192, 192, 3), np.uint8)  # Large enough for MS-SSIM.
     card, tensors = random_weights("mbt2018", 32, 32)
     codec = codec_from_tensors(card, tensors, device=torch.device("cpu"), dtype=torch.float32)
     codec.decode(codec.encode(image))
-    parse_upscaler("fsr1").upscale(image, (96, 96))
+    parse_upscaler("fsr1").upscale(image, (288, 288))
     measure(image, image + np.uint8(1), metrics=tuple(METRICS))
     return time.perf_counter() - started

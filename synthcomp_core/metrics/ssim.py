@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthcomp_core.images import Image
-from synthcomp_core.metrics.pairs import PEAK, STRIP_ROWS, Plane, check_pair, luma, rgb_planes
+from synthcomp_core.metrics.pairs import PEAK, Plane, check_pair, luma, rgb_planes
+from synthcomp_core.runtime import in_bands
 
 # Wang, Bovik, Sheikh, Simoncelli 2004, section III-B.
 SSIM_WINDOW = 11
 _SSIM_SIGMA = 1.5
+_STRIP_ROWS = 64
 _C1 = (0.01 * PEAK) ** 2
 _C2 = (0.03 * PEAK) ** 2
 # Wang, Simoncelli, Bovik 2003: the exponents of the five scales.
@@ -86,35 +88,30 @@ def similarity(planes: list[tuple[Plane, Plane]], *, multiscale: bool) -> Simila
 
 
 @cache
-def _window() -> NDArray[np.float64]:
-    offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
-    window = np.exp(-(offsets**2) / (2 * _SSIM_SIGMA**2))
-    normalised: NDArray[np.float64] = window / window.sum()
+def _half_window() -> NDArray[np.float64]:
+    """The middle and right half of the Gaussian window, whose sum over both halves is 1."""
+    offsets = np.arange(SSIM_WINDOW // 2 + 1)
+    half = np.exp(-(offsets**2) / (2 * _SSIM_SIGMA**2))
+    normalised: NDArray[np.float64] = half / (half[0] + 2 * half[1:].sum())
     return normalised
 
 
 def _ssim_of_plane(first: Plane, second: Plane) -> tuple[float, float]:
     """(mean SSIM, mean contrast-structure term) over all windows that lie wholly inside the plane."""
-    from scipy.ndimage import correlate1d
+    from synthcomp_core.metrics import ssim_kernels as kernels
 
     height, width = first.shape
     margin = SSIM_WINDOW // 2
-    total, total_contrast = 0.0, 0.0
-    for top in range(0, height - 2 * margin, STRIP_ROWS):
-        x = first[top : top + STRIP_ROWS + 2 * margin].astype(np.float64)
-        y = second[top : top + STRIP_ROWS + 2 * margin].astype(np.float64)
-        # The variances enter only as their sum, so that four means suffice: x, y, x^2 + y^2, x y.
-        moments = np.stack([x, y, x * x + y * y, x * y])
-        moments = correlate1d(moments, _window(), axis=1)[:, margin:-margin]
-        mean_x, mean_y, square, product = correlate1d(moments, _window(), axis=2)[:, :, margin:-margin]
-        mean_product = mean_x * mean_y
-        mean_square = mean_x * mean_x + mean_y * mean_y
-        contrast = (2 * (product - mean_product) + _C2) / (square - mean_square + _C2)
-        total_contrast += float(contrast.sum())
-        contrast *= (2 * mean_product + _C1) / (mean_square + _C1)
-        total += float(contrast.sum())
-    windows = (height - 2 * margin) * (width - 2 * margin)
-    return total / windows, total_contrast / windows
+    rows = height - 2 * margin
+    sums = np.zeros((-(-rows // _STRIP_ROWS), 2))
+
+    def strip(top: int, bottom: int) -> None:
+        x, y = (np.ascontiguousarray(plane[top : bottom + 2 * margin], np.float64) for plane in (first, second))
+        kernels.strip_sums(x, y, _half_window(), _C1, _C2, sums[top // _STRIP_ROWS])
+
+    in_bands(rows, _STRIP_ROWS, strip)
+    total, total_contrast = sums.sum(axis=0) / (rows * (width - 2 * margin))
+    return float(total), float(total_contrast)
 
 
 def _halve(plane: Plane) -> Plane:

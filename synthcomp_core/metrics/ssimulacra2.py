@@ -133,16 +133,15 @@ def _errors(first: _Level, second: _Level) -> NDArray[np.float64]:
                 kernels.blur_lines(planes[plane], gaussian.terms, out)
                 kernels.transpose(out, blurred[plane, top:bottom])
 
-        parts: list[NDArray[np.float64]] = []
+        sums = np.zeros((-(-width // _STRIP), 6))  # One row per strip, so that threads cannot change their order.
 
-        def down_columns(left: int, right: int, parts: list[NDArray[np.float64]] = parts) -> None:
-            sums = np.zeros(6)
-            kernels.column_errors(blurred, channels[0], channels[1], left, right, gaussian.n2, gaussian.d1, sums)
-            parts.append(sums)
+        def down_columns(left: int, right: int, sums: NDArray[np.float64] = sums) -> None:
+            constants = gaussian.n2, gaussian.d1
+            kernels.column_errors(blurred, channels[0], channels[1], left, right, *constants, sums[left // _STRIP])
 
         in_bands(height, _STRIP, along_rows)
         in_bands(width, _STRIP, down_columns)
-        norms[channel] = np.sum(parts, axis=0) / (height * width)
+        norms[channel] = sums.sum(axis=0) / (height * width)
     norms[:, 1::2] **= 0.25
     return norms
 

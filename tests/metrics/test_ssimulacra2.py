@@ -75,7 +75,7 @@ def test_the_number_of_threads_does_not_matter(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         scores.append(ssimulacra2(reference, image))
     assert scores[0] is not None and scores[0] < 0
-    assert scores == [pytest.approx(scores[0], abs=1e-9)] * 3  # Sums of parts in another order.
+    assert scores == [scores[0]] * 3
 
 
 @pytest.mark.parametrize("size", [(7, 100), (100, 7), (1, 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -180,3 +181,43 @@ def results(
     else:
         print_record(result)
         output.print(result.sentence(), highlight=False, soft_wrap=True)
+
+
+@bench_app.command()
+def metrics(
+    size: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WxH", help="Size of the images; repeat for more (default: 540p, 1080p and 4K)."),
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Alternating runs; medians are printed.")] = 3,
+    json: AsJson = False,
+) -> None:
+    """Every metric against the package that people use for it, and all defaults together; with peak memory.
+
+    Example: python -m synthcomp_core bench metrics --size 1920x1080
+    """
+    from synthcomp_core.cli.bench.metrics import SIZES, bench_metrics
+
+    with progress_bar("bench metrics") as on_progress:
+        results = bench_metrics(
+            [parse_size(one) for one in size] if size else SIZES, repeats=repeats, on_progress=on_progress
+        )
+    if json:
+        print_json([asdict(result) for result in results])
+        return
+    headings = ("metric", "size", "ours [s]", "peer", "peer [s]", "speedup", "max diff.", "peak [MiB]")
+    table = Table(*headings, box=None)
+    for result in results:
+        numbers = (result.peer_s, result.speedup, result.max_difference, result.peak_mib)
+        peer_s, speedup, difference, peak = ("" if number is None else f"{number:.3g}" for number in numbers)
+        table.add_row(
+            result.metric,
+            f"{result.width}x{result.height}",
+            f"{result.ours_s:.3g}",
+            result.peer or "",
+            peer_s,
+            speedup,
+            difference,
+            peak,
+        )
+    output.print(table)
