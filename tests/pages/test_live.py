@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -289,3 +290,12 @@ def test_bad_uploads_each_give_one_sentence(app: AppTest) -> None:
         assert not app.exception
         assert len(app.error) == 1, name
         assert name.split(".")[0] in app.error[0].value
+
+
+def test_without_the_samples_folder_the_page_says_so_in_one_sentence(app: AppTest, small_artifacts: Path) -> None:
+    shutil.rmtree(small_artifacts / "samples")
+    page = app.run()
+    assert not page.exception
+    assert [error.value for error in page.error] == [
+        "There are no images in the folder of samples; choose another source."
+    ]

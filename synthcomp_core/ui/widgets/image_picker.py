@@ -64,7 +64,7 @@ def pick_image() -> PickedImage | None:
     if source == UPLOAD:
         return _pick_upload()
     folder = artifacts_dir() / SAMPLES if source in (None, SAMPLES) else artifacts_dir() / "data" / str(source)
-    paths = {path.name: path for path in list_images(folder)}
+    paths = {path.name: path for path in list_images(folder)} if folder.is_dir() else {}
     if not paths:
         st.error(f"There are no images in the folder of {plain(str(source))}; choose another source.")
         return None
