@@ -74,6 +74,7 @@ def test_no_bundled_plan_points_outside_of_the_project() -> None:
 def test_with_its_data_the_compact_plan_names_all_fourteen_snapshots(clone: Path) -> None:
     bring(clone, "games", {"train/stk_": 3, "train/redeclipse_wet_": 1, "test/": 1})
     bring(clone, "photos", {"train/": 3, "train/popos_ng": 1})
+    bring(clone, "pooled", {"train/": 3, "train/popos_ng": 1, "train/redeclipse_wet_": 1})
     plan = read(clone / "plans" / "compact.toml")
     assert isinstance(plan, TrainingPlan)
     codecs = {f"mbt2018-q{q}-{d}-{t}" for q in (4, 6, 8) for d in ("mse", "msssim") for t in ("games", "photos")}
