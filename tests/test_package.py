@@ -74,7 +74,10 @@ def test_every_imported_package_is_declared() -> None:
     assert not set(runtime) & set(development), "a dependency is declared once"
     app = [PROJECT_ROOT / "app.py", *(PROJECT_ROOT / "pages").glob("*.py")]
     app += (PROJECT_ROOT / "synthcomp_core").rglob("*.py")
-    assert undeclared(app, set(runtime)) == []
+    # Benchmarks measure against packages that only development needs, and say so where one is missing.
+    benchmarks = [path for path in app if path.parent.name == "bench"]
+    assert undeclared([path for path in app if path not in benchmarks], set(runtime)) == []
+    assert undeclared(benchmarks, {*runtime, *development}) == []
     assert undeclared([*(PROJECT_ROOT / "tests").rglob("*.py")], {*runtime, *development}) == []
 
 

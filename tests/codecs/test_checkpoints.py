@@ -65,8 +65,9 @@ def test_half_weights_halve_the_file_and_keep_the_medians(artifacts: Path) -> No
     assert torch.equal(half["integer_prior.counts"], full["integer_prior.counts"])
 
 
-def test_the_bundled_snapshot_is_the_shared_checkpoint(shared: Path) -> None:
+def test_a_snapshot_made_of_the_shared_checkpoint_has_its_weights(shared: Path, artifacts: Path) -> None:
     original = read_checkpoint(shared / "snapshots" / f"{SNAPSHOT}.pt")
+    import_codec(original, id=SNAPSHOT, quality=4, lmbda=0.013, distortion="mse")
     card, tensors = load_snapshot(SNAPSHOT)
     assert (card.architecture, card.N, card.M, card.quality, card.lmbda) == ("mbt2018", 64, 96, 4, 0.013)
     for name in ("g_a.0.weight", "g_s.6.bias", "context_prediction.weight", "entropy_bottleneck.quantiles"):

@@ -90,18 +90,20 @@ def test_damaged_bitstreams_are_refused_or_the_original(originals: list[tuple[by
         assert after - before < 2**30
 
 
-def test_entropy_coded_data_altered_under_right_checksums_never_shows_a_picture(
+def test_entropy_coded_data_altered_under_right_checksums_never_shows_another_picture(
     originals: list[tuple[bytes, Image]],
 ) -> None:
     generator = random.Random(4)
-    content, _ = originals[0]
+    content, image = originals[0]
     messages = set()
     for _ in range(60):
         altered = bytearray(content)
         altered[generator.randrange(HEADER_BYTES, len(content) - 4)] ^= 1 << generator.randrange(8)
-        with pytest.raises(BitstreamError) as raised:
-            decode_scb(resealed(bytes(altered)), device="cpu")
-        messages.add(str(raised.value).split(",")[0].split(":")[0])
+        try:
+            # The last bits of the code are spare: some may change without changing a latent.
+            assert np.array_equal(decode_scb(resealed(bytes(altered)), device="cpu"), image)
+        except BitstreamError as error:
+            messages.add(str(error).split(",")[0].split(":")[0])
     assert "The decoded data does not match the checksum in the .scb" in messages
 
 

@@ -21,21 +21,19 @@ from synthcomp_core.upscalers import parse_upscaler
 from tests.conftest import PROJECT_ROOT
 
 WRITTEN = PROJECT_ROOT / "tests" / "golden" / "version-0.1"
-BUNDLED = "mbt2018-q4-mse-games"
 CODECS = ("bmshj2018-factorized", "bmshj2018-hyperprior", "mbt2018-mean", "mbt2018", "cheng2020-anchor")
 
 
 @pytest.fixture
 def snapshots_of_0_1(artifacts: Path) -> Path:
-    """An artifacts folder with the snapshots that 0.1 wrote, and the bundled one."""
+    """An artifacts folder with the snapshots that 0.1 wrote."""
     shutil.copytree(WRITTEN / "snapshots", artifacts / "snapshots")
-    shutil.copy(PROJECT_ROOT / "artifacts" / "snapshots" / f"{BUNDLED}.safetensors", artifacts / "snapshots")
     return artifacts / "snapshots"
 
 
 def test_every_snapshot_of_version_0_1_is_listed_and_loads(snapshots_of_0_1: Path) -> None:
     cards = {card.id: card for card in list_snapshots()}
-    assert set(cards) == {*CODECS, "rcan-x2", BUNDLED}
+    assert set(cards) == {*CODECS, "rcan-x2"}
     for snapshot_id in cards:
         load_snapshot(snapshot_id)  # Checks the weights against the card's SHA-256.
     card = cards["mbt2018"]
@@ -45,7 +43,7 @@ def test_every_snapshot_of_version_0_1_is_listed_and_loads(snapshots_of_0_1: Pat
     assert (cards["rcan-x2"].kind, cards["rcan-x2"].scale) == ("upscaler", 2)
 
 
-@pytest.mark.parametrize("snapshot_id", [*CODECS, BUNDLED])
+@pytest.mark.parametrize("snapshot_id", CODECS)
 def test_every_scb_of_version_0_1_decodes_to_the_latents_and_image_of_then(
     snapshot_id: str, snapshots_of_0_1: Path
 ) -> None:

@@ -57,7 +57,7 @@ def test_two_classical_variants_show_their_bytes_and_metrics(app: AppTest) -> No
         cells = shown[f"{side}: {codec_id}"]
         assert cells["bytes"].startswith((f"{len(bitstream):,}", f"**{len(bitstream):,}**"))
         assert f"{len(bitstream) * 8 / (200 * 176):.4f}" in cells["bpp"]
-        for name in ("psnr_rgb", "psnr_y", "ssim_rgb", "msssim_rgb", "flip"):
+        for name in ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2"):
             info = METRICS[name]
             heading = f"{info.label} [{info.unit}]" if info.unit else info.label
             assert cells[heading].strip("* ◀") == f"{getattr(metrics, name):.{info.decimals}f}"

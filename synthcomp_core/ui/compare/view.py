@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from synthcomp_core.figures.paper.drawing import Crop
+from synthcomp_core.metrics import METRICS
 from synthcomp_core.metrics.tiles import TILE_SIDE, WorstTile, worst_of_means
 from synthcomp_core.results.columns import measured_columns
 from synthcomp_core.results.rows import ResultRow
@@ -142,6 +143,7 @@ def ranking(rows: Sequence[ResultRow]) -> list[tuple[str, list[str]]]:
     return [
         (column.heading, [f"{row.variant}: {column.text(row)}" for row in column.ranked(rows)])
         for column in measured_columns(rows)
+        if column.heading != METRICS["psnr_y"].heading  # One column less, or the table has to be scrolled.
     ]
 
 

@@ -14,7 +14,7 @@ from synthcomp_core.ui.widgets.text import plain
 
 RAW_BYTES_PER_PIXEL = 3
 BETTER = "◀"
-_METRICS = ("psnr_rgb", "psnr_y", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
+_METRICS = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
 
 
 def strip_columns() -> list[TableColumn[ResultRow]]:

@@ -108,8 +108,10 @@ def _pick_quality(side: str, codec: str, place: DeltaGenerator) -> int | None:
         return None
     low, high = family.qualities[0], family.qualities[-1]
     moved = _moved_slider(load_state(SideState, side), family, key, f"quality {side.upper()}")
-    if moved is not None:
-        st.session_state[key] = moved
+    value = st.session_state.get(key) if moved is None else moved
+    if value is not None:
+        # In every run: a browser that missed the run in which the slider was moved would start it at its lower end.
+        st.session_state[key] = value
     quality = int(place.slider(label, low, high, key=key, help=f"{family.label}'s own scale, from {low} to {high}."))
     query.write(key, "" if quality == family.default_quality else str(quality))
     store_state(SideState(codec, quality, query.text(key)), side)
