@@ -97,7 +97,7 @@ def test_rate_and_picture_match_compressais_own_coder(codec: LearnedCodec) -> No
     model.update(force=True)
     ours, theirs, ideal = 0, 0, 0.0
     our_psnr, their_psnr = [], []
-    for index in (5, 8, 11):
+    for index in range(12):  # All frames: where the two round differently, the context model carries it through a crop.
         image = frame(index, width=256, height=192)
         bitstream = codec.encode(image)
         our_psnr.append(psnr(image, codec.decode(bitstream)))
@@ -111,8 +111,7 @@ def test_rate_and_picture_match_compressais_own_coder(codec: LearnedCodec) -> No
         their_psnr.append(psnr(image, (x_hat[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()))
     assert ours <= 1.003 * theirs
     assert ours <= 1.005 * ideal
-    # Where the two round differently, the context model carries it on through these few small crops.
-    assert np.mean(our_psnr) == pytest.approx(np.mean(their_psnr), abs=0.02)
+    assert np.mean(our_psnr) == pytest.approx(np.mean(their_psnr), abs=0.01)
 
 
 def test_the_same_latents_give_compressais_picture(codec: LearnedCodec) -> None:
