@@ -1,8 +1,11 @@
 """Where artifacts lie, names that become paths, and writing files whole or not at all."""
 
+import errno
 import hashlib
+import io
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,9 +79,53 @@ def check_name(text: str, what: str) -> str:
     return text
 
 
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether ``path`` lies in ``folder`` once links and ".." are followed; it need not exist."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # A circle of links, a NUL
+        return False
+
+
+@contextmanager
+def open_file(path: Path, *, max_bytes: int | None = None) -> Iterator[io.BufferedReader]:
+    """A file open for reading, which is a file: a pipe or device, on which reading may wait for ever, is an OSError.
+
+    max_bytes: an OSError too for a larger file. ``strerror`` of each completes "... cannot be read: ".
+    """
+    # Opening a pipe without O_NONBLOCK would wait for somebody to write to it.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        handle = os.open(path, flags)
+    except ValueError as error:  # a NUL in the name
+        raise OSError(errno.EINVAL, "its name holds a zero byte", str(path)) from error
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
+        if max_bytes is not None and found.st_size > max_bytes:
+            raise _too_large(path, found.st_size, max_bytes)
+        yield file
+
+
+def read_file(path: Path, *, max_bytes: int) -> bytes:
+    """The bytes of a file; OSError as :func:`open_file`, before they are read if there are more than ``max_bytes``."""
+    with open_file(path, max_bytes=max_bytes) as file:
+        content = file.read(max_bytes + 1)  # It may have grown, and files of /proc have no size.
+    if len(content) > max_bytes:
+        raise _too_large(path, len(content), max_bytes)
+    return content
+
+
+def _too_large(path: Path, num_bytes: int, max_bytes: int) -> OSError:
+    return OSError(errno.EFBIG, f"it has {num_bytes:,} bytes, and at most {max_bytes:,} are read", str(path))
+
+
 def file_sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -17,7 +17,7 @@ HEAVY = {"torch", "torchvision", "compressai", "spandrel", "lightning_fabric", "
 MAX_MODULE_LINES, MAX_FUNCTION_LINES = 350, 60
 # Lower layers come first; a module may import from its own layer and those before it.
 LAYERS = [
-    {"errors", "progress", "storage", "runtime", "toml_records"},
+    {"errors", "limits", "progress", "storage", "runtime", "toml_records"},
     {"images"},
     {"metrics", "library"},
     {"codecs", "upscalers"},

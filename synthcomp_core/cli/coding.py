@@ -9,23 +9,22 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from synthcomp_core import codecs, metrics, storage, upscalers
-from synthcomp_core.cli.console import output, print_json, print_record, progress_bar
+from synthcomp_core import codecs, limits, metrics, storage, upscalers
+from synthcomp_core.cli.console import errors, output, print_json, print_record, progress_bar
 from synthcomp_core.cli.options import (
     DEFAULT_MEGAPIXELS,
     AsJson,
     Device,
     MaxMegapixels,
     Precision,
+    pixel_limit,
     read_noted,
 )
 from synthcomp_core.errors import BitstreamError
 from synthcomp_core.images import write_png
-from synthcomp_core.library.snapshots import installed_ids
+from synthcomp_core.library.snapshots import installed_ids, survey_snapshots
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Variant, evaluate
-
-_MAX_BITSTREAM_BYTES = 2**30
 
 bitstream_app = typer.Typer(help="Look into a .scb bitstream.", no_args_is_help=True)
 
@@ -79,6 +78,8 @@ def list_() -> None:
     for table in (classical, learned, enlarging, measures):
         output.print(table)
         output.print()
+    for problem in survey_snapshots().problems:
+        errors.print(f"Left out: {problem}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if not learned.rows:
         output.print(f"Snapshots: {installed_ids()}.", highlight=False, soft_wrap=True)
 
@@ -115,6 +116,7 @@ def decode(
     out: Annotated[Path, typer.Argument(help="The PNG to write.")],
     precision: Precision = "auto",
     device: Device = None,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
     """Decode a bitstream into a PNG; a .scb names its own snapshot, so no option is needed.
 
@@ -122,7 +124,9 @@ def decode(
     """
     content = _read_bitstream(bitstream)
     with progress_bar("decode") as on_progress:
-        image = codecs.decode(content, precision=precision, device=device, on_progress=on_progress)
+        image = codecs.decode(
+            content, precision=precision, device=device, max_pixels=pixel_limit(max_megapixels), on_progress=on_progress
+        )
     write_png(image, out)
     output.print(f"{out}: {image.shape[1]}x{image.shape[0]}", highlight=False, soft_wrap=True)
 
@@ -217,10 +221,9 @@ def bitstream_show(
 
 
 def _read_bitstream(path: Path) -> bytes:
-    if not path.is_file():
-        raise BitstreamError(f"There is no bitstream file {path}.")
-    if path.stat().st_size > _MAX_BITSTREAM_BYTES:
-        raise BitstreamError(
-            f"{path.name} is larger than any bitstream this program reads ({_MAX_BITSTREAM_BYTES:,} bytes)."
-        )
-    return path.read_bytes()
+    try:
+        return storage.read_file(path, max_bytes=limits.BITSTREAM_BYTES)
+    except FileNotFoundError:
+        raise BitstreamError(f"There is no bitstream file {path}.") from None
+    except OSError as error:
+        raise BitstreamError(f"{path} cannot be read as a bitstream: {error.strerror or error}.") from error

@@ -13,6 +13,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image
 
 DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
+_MOST_MEGAPIXELS = 10_000  # 100,000 x 100,000: beyond any format's use
 _SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -34,9 +35,18 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def pixel_limit(max_megapixels: float) -> int:
+    """The limit in pixels; SynthcompError for what is no number above 0."""
+    if not 0 < max_megapixels <= _MOST_MEGAPIXELS:
+        raise SynthcompError(
+            f"--max-megapixels is {max_megapixels:g}; expected a number above 0 and at most {_MOST_MEGAPIXELS:,}."
+        )
+    return max(1, int(max_megapixels * 1e6))
+
+
 def read_noted(path: Path, max_megapixels: float) -> LoadedImage:
     """The image in a file; notes on what reading changed go to standard error."""
-    loaded = read_image(path, max_pixels=int(max_megapixels * 1e6))
+    loaded = read_image(path, max_pixels=pixel_limit(max_megapixels))
     for note in loaded.notes:
         errors.print(f"{path.name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     return loaded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from synthcomp_core import limits
 from synthcomp_core.codecs import classical
 from synthcomp_core.codecs.classical import rate_bytes
 from synthcomp_core.codecs.families import FAMILIES, CodecFamily
@@ -66,12 +67,17 @@ def list_learned() -> list[SnapshotCard]:
 
 
 def decode(
-    bitstream: bytes, *, precision: str = "auto", device: str | None = None, on_progress: OnProgress = silent
+    bitstream: bytes,
+    *,
+    precision: str = "auto",
+    device: str | None = None,
+    max_pixels: int = limits.IMAGE_PIXELS,
+    on_progress: OnProgress = silent,
 ) -> Image:
     """Decode any bitstream that a codec of this project wrote, recognised by its own content.
 
     A ``.scb`` names its snapshot by fingerprint; a classical bitstream is the codec's own file format.
-    BitstreamError when it is neither, damaged, or of an unknown snapshot.
+    BitstreamError when it is neither, damaged, of an unknown snapshot, or of more than ``max_pixels``.
 
     >>> import numpy as np
     >>> image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -79,7 +85,7 @@ def decode(
     True
     """
     if not bitstream.startswith(SCB_MAGIC):
-        return classical.decode_any(bitstream)
+        return classical.decode_any(bitstream, max_pixels=max_pixels)
     from synthcomp_core.codecs.learned import decode_scb
 
-    return decode_scb(bitstream, precision=precision, device=device, on_progress=on_progress)
+    return decode_scb(bitstream, precision=precision, device=device, max_pixels=max_pixels, on_progress=on_progress)

@@ -22,6 +22,7 @@ import re
 import numpy as np
 from PIL import Image as PillowImage
 
+from synthcomp_core import limits
 from synthcomp_core.codecs.families import FAMILIES, CodecFamily
 from synthcomp_core.codecs.ids import CodecId
 from synthcomp_core.codecs.protocol import Encoding
@@ -32,7 +33,6 @@ from synthcomp_core.images.headers import sniff
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.runtime import Arithmetic
 
-MAX_BITSTREAM_PIXELS = 200_000_000  # Above Image's own limit: what was encoded here must decode here.
 AVIF_SPEED = 6
 AVIF_THREADS = (
     8  # as many as libavif's automatic tiles; see the module's docstring for why it is no function of the CPU
@@ -74,10 +74,12 @@ class ClassicalCodec:
         """As :meth:`encode`; a classical codec has no bit map and no estimate."""
         return Encoding(self.encode(image, on_progress=on_progress))
 
-    def decode(self, bitstream: bytes, *, on_progress: OnProgress = silent) -> Image:
-        """The image in a file of this family's format; BitstreamError for other formats and damaged files."""
+    def decode(
+        self, bitstream: bytes, *, max_pixels: int = limits.IMAGE_PIXELS, on_progress: OnProgress = silent
+    ) -> Image:
+        """The image in a file of this family's format; BitstreamError for other formats, damaged and too large ones."""
         on_progress(0.0, f"decoding {self.family.label}")
-        image = _decode(bitstream, self.family)
+        image = _decode(bitstream, self.family, max_pixels)
         on_progress(1.0, f"decoded {self.family.label}")
         return image
 
@@ -90,12 +92,12 @@ def parse_classical(codec_id: str | CodecId) -> ClassicalCodec:
     return ClassicalCodec(parsed)
 
 
-def decode_any(bitstream: bytes) -> Image:
+def decode_any(bitstream: bytes, *, max_pixels: int = limits.IMAGE_PIXELS) -> Image:
     """The image in a bitstream of any classical family, recognised by its signature; BitstreamError for all else."""
     file_format = sniff(bitstream)
     for family in FAMILIES.values():
         if family.file_format == file_format:
-            return _decode(bitstream, family)
+            return _decode(bitstream, family, max_pixels)
     labels = ", ".join(family.file_format for family in FAMILIES.values())
     raise BitstreamError(f"The bitstream ({len(bitstream)} bytes) is of no known codec: expected .scb, {labels}.")
 
@@ -166,16 +168,21 @@ def _by_pillow(image: Image, file_format: str, **settings: object) -> bytes:
     return file.getvalue()
 
 
-def _decode(bitstream: bytes, family: CodecFamily) -> Image:
+def _decode(bitstream: bytes, family: CodecFamily, max_pixels: int) -> Image:
     found = sniff(bitstream)
     if found != family.file_format:
         what = "empty" if not bitstream else f"{found or 'of no known format'}"
         raise BitstreamError(f"The bitstream is {what}, expected {family.file_format} for the codec {family.name}.")
     if family.name == "none":
         width, height, begin = _ppm_header(bitstream)
+        if width * height > max_pixels:
+            raise BitstreamError(
+                f"The bitstream is too large: {width} x {height} is {width * height / 1e6:.1f} megapixels, the limit "
+                f"is {max_pixels / 1e6:g}; raise --max-megapixels if you trust the file."
+            )
         return np.frombuffer(bitstream, np.uint8, offset=begin).reshape(height, width, 3).copy()
     try:
-        image, _ = decode_image_file(bitstream, "The bitstream", max_pixels=MAX_BITSTREAM_PIXELS)
+        image, _ = decode_image_file(bitstream, "The bitstream", max_pixels=max_pixels)
     except ImageError as error:
         raise BitstreamError(str(error)) from error
     return image

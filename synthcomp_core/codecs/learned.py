@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from synthcomp_core import limits
 from synthcomp_core.codecs import bitstream
 from synthcomp_core.codecs.bitstream import Container
 from synthcomp_core.codecs.entropy.latents import (
@@ -19,6 +20,7 @@ from synthcomp_core.codecs.entropy.latents import (
     encode_latents,
     entropy_model,
     latents_crc32,
+    least_bits,
     position_bits,
 )
 from synthcomp_core.codecs.entropy.scale_tables import UNIT
@@ -37,7 +39,8 @@ from synthcomp_core.library.snapshots import SnapshotCard, find_by_fingerprint, 
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.runtime import Arithmetic, Precision, torch_device
 
-_PADDING = 64  # pixels: z has one position per 64 x 64
+_PADDING = bitstream.HYPER_STRIDE
+_CODER_SLACK_BITS = 64  # A range coder ends within two words of the information.
 _CACHED_CODECS = 12  # a matrix of qualities, distortions and training sets
 _load_lock = threading.Lock()
 
@@ -58,7 +61,7 @@ class BitstreamInfo:
     header_bytes: int
     z_bytes: int
     y_bytes: int
-    latents_crc32: int
+    content_crc32: int
 
 
 class LearnedCodec:
@@ -83,9 +86,11 @@ class LearnedCodec:
         """The ``.scb`` with its bit map and ideal code length, both from the exact integer probabilities."""
         return self._encode(image, True, on_progress)
 
-    def decode(self, bitstream: bytes, *, on_progress: OnProgress = silent) -> Image:
+    def decode(
+        self, bitstream: bytes, *, max_pixels: int = limits.IMAGE_PIXELS, on_progress: OnProgress = silent
+    ) -> Image:
         """The image (H, W, 3) in a ``.scb`` that this snapshot wrote; BitstreamError for anything else."""
-        container = self._own(bitstream)
+        container = self._own(bitstream, max_pixels)
         _, y_hat = self._latents(container, span(on_progress, 0.0, 0.7))
         on_progress(0.7, "synthesis")
         with torch.inference_mode():
@@ -95,26 +100,28 @@ class LearnedCodec:
 
     def latents(self, bitstream: bytes, *, on_progress: OnProgress = silent) -> tuple[Units | None, Units]:
         """The decoded z and y of a ``.scb``, (rows, columns, channels) in integer units of 2^-16; z may be absent."""
-        return self._latents(self._own(bitstream), on_progress)
+        return self._latents(self._own(bitstream, limits.IMAGE_PIXELS), on_progress)
 
     def _encode(self, image: Image, detailed: bool, on_progress: OnProgress) -> Encoding:
         check_image(image)
+        height, width = image.shape[:2]
+        bitstream.check_size(width, height)
         on_progress(0.0, "analysis")
         padded = pad_to_multiple(image, _PADDING)
         with torch.inference_mode():
             y, z = analyse(self.transforms, padded)
             coded = encode_latents(self.entropy, y, z, on_progress=span(on_progress, 0.5, 1.0))
-        height, width = image.shape[:2]
+        crc32 = bitstream.content_crc32(coded.crc32, width, height)
         content = bitstream.pack(
-            Container(self.card.fingerprint, width, height, coded.crc32, coded.level_offsets, z=coded.z, y=coded.y)
+            Container(self.card.fingerprint, width, height, crc32, coded.level_offsets, z=coded.z, y=coded.y)
         )
         if not detailed:
             return Encoding(content)
         bits = position_bits(self.entropy, coded, y.shape[0], y.shape[1])
         return Encoding(content, bit_map=bits, bits_estimated=float(bits.sum(dtype="float64")))
 
-    def _own(self, content: bytes) -> Container:
-        container = bitstream.unpack(content)
+    def _own(self, content: bytes, max_pixels: int) -> Container:
+        container = bitstream.unpack(content, max_pixels=max_pixels)
         if container.fingerprint != self.card.fingerprint:
             raise BitstreamError(
                 f"This .scb was made with the snapshot of fingerprint {container.fingerprint.hex()}, "
@@ -126,6 +133,7 @@ class LearnedCodec:
         rows, columns = (
             -(-side // _PADDING) * _PADDING // LATENT_STRIDE for side in (container.height, container.width)
         )
+        self._check_lengths(container, rows, columns)
         with torch.inference_mode():
             z, y = decode_latents(
                 self.entropy,
@@ -136,12 +144,26 @@ class LearnedCodec:
                 width=columns,
                 on_progress=on_progress,
             )
-        if latents_crc32(z, y) != container.latents_crc32:
+        crc32 = latents_crc32(z, y)
+        if container.content_crc32 != bitstream.content_crc32(
+            crc32, container.width, container.height, version=container.version
+        ):
             raise BitstreamError(
                 "The decoded data does not match the checksum in the .scb, so the image is not shown: the file was "
                 "modified, or this machine computes incorrectly."
             )
         return z, y
+
+    def _check_lengths(self, container: Container, rows: int, columns: int) -> None:
+        """BitstreamError, before anything is allocated, for sections too short for the positions that they claim."""
+        for name, section, bits in zip(
+            "zy", (container.z, container.y), least_bits(self.entropy, rows, columns), strict=True
+        ):
+            if 8 * len(section) + _CODER_SLACK_BITS < bits:
+                raise BitstreamError(
+                    f"This .scb is malformed: an image of {container.width} x {container.height} takes at least "
+                    f"{bits / 8:,.0f} bytes in its section {name}, which has {len(section):,}; encode the image anew."
+                )
 
 
 def load_codec(snapshot_id: str, *, precision: str = "auto", device: str | None = None) -> LearnedCodec:
@@ -159,21 +181,27 @@ def load_codec(snapshot_id: str, *, precision: str = "auto", device: str | None 
 
 
 def decode_scb(
-    content: bytes, *, precision: str = "auto", device: str | None = None, on_progress: OnProgress = silent
+    content: bytes,
+    *,
+    precision: str = "auto",
+    device: str | None = None,
+    max_pixels: int = limits.IMAGE_PIXELS,
+    on_progress: OnProgress = silent,
 ) -> Image:
     """The image in a ``.scb``, by the installed snapshot that it names; BitstreamError when there is none."""
-    return _codec_of(content, precision, device).decode(content, on_progress=on_progress)
+    codec = _codec_of(content, precision, device, max_pixels)
+    return codec.decode(content, max_pixels=max_pixels, on_progress=on_progress)
 
 
 def describe_bitstream(content: bytes) -> BitstreamInfo:
     """What an undamaged ``.scb`` says about itself, without decoding it; else BitstreamError."""
-    container = bitstream.unpack(content)
+    container = bitstream.unpack(content, max_pixels=bitstream.MAX_PIXELS)
     try:
         snapshot = find_by_fingerprint(container.fingerprint).id
     except SnapshotError:
         snapshot = None
     return BitstreamInfo(
-        version=bitstream.VERSION,
+        version=container.version,
         fingerprint=container.fingerprint.hex(),
         snapshot=snapshot,
         width=container.width,
@@ -182,20 +210,20 @@ def describe_bitstream(content: bytes) -> BitstreamInfo:
         header_bytes=bitstream.HEADER_BYTES,
         z_bytes=len(container.z),
         y_bytes=len(container.y),
-        latents_crc32=container.latents_crc32,
+        content_crc32=container.content_crc32,
     )
 
 
 def latents_sha256(content: bytes, *, on_progress: OnProgress = silent) -> str:
     """Hex SHA-256 over the decoded latents (little-endian int32 units, z then y): equal on every machine."""
-    z, y = _codec_of(content, "float32", "cpu").latents(content, on_progress=on_progress)
+    z, y = _codec_of(content, "float32", "cpu", limits.IMAGE_PIXELS).latents(content, on_progress=on_progress)
     digest = hashlib.sha256(canonical_bytes(z) if z is not None else b"")
     digest.update(canonical_bytes(y))
     return digest.hexdigest()
 
 
-def _codec_of(content: bytes, precision: str, device: str | None) -> LearnedCodec:
-    fingerprint = bitstream.unpack(content).fingerprint
+def _codec_of(content: bytes, precision: str, device: str | None, max_pixels: int) -> LearnedCodec:
+    fingerprint = bitstream.unpack(content, max_pixels=max_pixels).fingerprint
     try:
         card = find_by_fingerprint(fingerprint)
     except SnapshotError as error:

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from synthcomp_core import limits
 from synthcomp_core.images import Image
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.runtime import Arithmetic
@@ -31,7 +32,8 @@ class Codec(Protocol):
 
     ``encode`` takes an (H, W, 3) uint8 sRGB image of any size from 1x1; ``encode_detailed`` writes the same bitstream
     and says where its bits went; ``decode`` returns an image of the same size and raises BitstreamError for anything
-    that ``encode`` did not write. arithmetic: of the network's transforms, None where there is no network.
+    that ``encode`` did not write, and for more than ``max_pixels`` before they are decoded. arithmetic: of the
+    network's transforms, None where there is no network.
     """
 
     id: str
@@ -43,4 +45,6 @@ class Codec(Protocol):
 
     def encode_detailed(self, image: Image, *, on_progress: OnProgress = silent) -> Encoding: ...
 
-    def decode(self, bitstream: bytes, *, on_progress: OnProgress = silent) -> Image: ...
+    def decode(
+        self, bitstream: bytes, *, max_pixels: int = limits.IMAGE_PIXELS, on_progress: OnProgress = silent
+    ) -> Image: ...

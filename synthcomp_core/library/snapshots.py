@@ -11,20 +11,37 @@ import hashlib
 import json
 import re
 import struct
+import zipfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from msgspec import Meta
+
+from synthcomp_core import limits
 from synthcomp_core.errors import SnapshotError
-from synthcomp_core.storage import artifacts_dir, atomic_path
+from synthcomp_core.library.codec_shapes import PRIOR_LONGEST, PRIOR_PREFIX, codec_shapes, prior_channels
+from synthcomp_core.library.json_records import JsonError, parse_json
+from synthcomp_core.library.snapshot_file import SnapshotFile, read_snapshot_file, stored_sha256
+from synthcomp_core.storage import artifacts_dir, atomic_path, open_file
 
 if TYPE_CHECKING:
     import torch
 
 ID_PATTERN = re.compile(r"[a-z0-9]+(?:[-._][a-z0-9]+)*")
 FINGERPRINT_BYTES = 8
-_HEADER_LIMIT = 16 * 2**20  # A header lists some hundred tensors; more than this is not ours.
+_Line = Annotated[str, Meta(max_length=1000)]
+_Text = Annotated[str, Meta(max_length=20_000)]
+_Amount = Annotated[int, Meta(ge=0, le=10**15)]
+_Channels = Annotated[int, Meta(ge=1, le=limits.SNAPSHOT_CHANNELS)]
+_Finite = Annotated[float, Meta(ge=-1e12, le=1e12)]
+
+# What torch's reader raises for files that are none of its own, and spandrel and torch for weights that do not fit.
+WEIGHTS_ERRORS = (
+    *(RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError),
+    *(ArithmeticError, MemoryError, struct.error, zipfile.BadZipFile),
+)
 
 
 class Distortion(StrEnum):
@@ -66,24 +83,24 @@ class SnapshotCard:
     validation_bpp (bits per pixel) and validation_psnr (dB RGB) on the training's validation split.
     """
 
-    id: str
-    kind: str
-    architecture: str
-    sha256: str = ""
-    N: int | None = None
-    M: int | None = None
-    quality: int | None = None
-    lmbda: float | None = None
-    distortion: str | None = None
-    trained_on: str | None = None
-    steps: int | None = None
-    scale: int | None = None
-    parameters: int | None = None
-    validation_bpp: float | None = None
-    validation_psnr: float | None = None
-    source: str | None = None
-    licence: str | None = None
-    notes: str | None = None
+    id: _Line
+    kind: Annotated[str, Meta(pattern="^(codec|upscaler)$")]
+    architecture: Annotated[str, Meta(max_length=100)]
+    sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    N: _Channels | None = None
+    M: _Channels | None = None
+    quality: _Amount | None = None
+    lmbda: _Finite | None = None
+    distortion: Annotated[str, Meta(pattern="^(mse|ms-ssim)$")] | None = None
+    trained_on: _Line | None = None
+    steps: _Amount | None = None
+    scale: Annotated[int, Meta(ge=1, le=16)] | None = None
+    parameters: _Amount | None = None
+    validation_bpp: _Finite | None = None
+    validation_psnr: _Finite | None = None
+    source: _Text | None = None
+    licence: _Text | None = None
+    notes: _Text | None = None
 
     @property
     def fingerprint(self) -> bytes:
@@ -111,35 +128,88 @@ def snapshot_path(snapshot_id: str) -> Path:
 
 
 def read_card(path: Path) -> SnapshotCard:
-    """The card of a snapshot file, from its header alone; SnapshotError when it has none."""
+    """The card of a snapshot file, from its header alone; SnapshotError when it has none, or not a sound one."""
+    return _carded(path)[0]
+
+
+def _carded(path: Path) -> tuple[SnapshotCard, SnapshotFile]:
+    """Card and checked header of a snapshot file; SnapshotError as :func:`read_card`."""
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > _HEADER_LIMIT:
-                raise ValueError("its header is too long")
-            header = json.loads(file.read(length))
-        values = json.loads(header["__metadata__"]["card"])
-        known = {field.name for field in dataclasses.fields(SnapshotCard)}
-        return SnapshotCard(**{key: value for key, value in values.items() if key in known})
+        file = read_snapshot_file(path)
+        text = file.metadata.get("card", "")
+        if not text:
+            raise JsonError("it holds weights, but no card")
+        if len(text) > limits.SNAPSHOT_CARD_BYTES:
+            raise JsonError(f"its card is longer than {limits.SNAPSHOT_CARD_BYTES:,} characters")
+        card = parse_json(text, SnapshotCard)
+        if not card.sha256:
+            raise JsonError("its card has no sha256")
+        if card.kind == "codec":
+            _check_codec(card, file)
     except FileNotFoundError:
         raise SnapshotError(f"There is no snapshot file {path.name}; `list` shows the installed snapshots.") from None
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except (OSError, JsonError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise SnapshotError(
-            f"{path.name} is not a Synthcomp snapshot ({error}); make one with `snapshot import`."
+            f"{path.name} is not a Synthcomp snapshot ({reason}); make one with `snapshot import`."
         ) from error
+    return card, file
+
+
+def _check_codec(card: SnapshotCard, file: SnapshotFile) -> None:
+    """JsonError unless the file holds exactly the tensors of the card's architecture, N and M."""
+    if card.N is None or card.M is None:
+        raise JsonError("the card of a codec states N and M, its channels")
+    shapes = codec_shapes(card.architecture, card.N, card.M)
+    if shapes is None:
+        raise JsonError(f"it is of the unknown architecture {card.architecture!r}")
+    channels = prior_channels(card.architecture, card.N, card.M)
+    counts = file.tensors.get(f"{PRIOR_PREFIX}counts")
+    longest = counts.shape[1] if counts is not None and len(counts.shape) == 2 else 0
+    expected: dict[str, tuple[tuple[str, ...], tuple[int, ...]]]
+    expected = {name: (("F16", "F32"), shape) for name, shape in shapes.items()}
+    for part in ("medians", "offsets", "lengths"):
+        expected[f"{PRIOR_PREFIX}{part}"] = (("I32",), (channels,))
+    expected[f"{PRIOR_PREFIX}counts"] = (("I32",), (channels, min(max(2, longest), PRIOR_LONGEST)))
+    for name in (*expected, *file.tensors):
+        if name not in expected:
+            raise JsonError(f"it holds {name[:80]!r}, which {card.architecture} does not have")
+        if name not in file.tensors:
+            raise JsonError(f"it lacks {name}")
+        found, (dtypes, shape) = file.tensors[name], expected[name]
+        if tuple(found.shape) != shape or found.dtype not in dtypes:
+            raise JsonError(
+                f"{name} is {found.dtype} {tuple(found.shape)}, but {card.architecture} with N = {card.N}, "
+                f"M = {card.M} takes {' or '.join(dtypes)} {shape}"
+            )
+
+
+@dataclass(frozen=True)
+class SnapshotList:
+    """What lies in the snapshots folder: the cards of the sound files, by id, and a sentence for each other one."""
+
+    cards: tuple[SnapshotCard, ...]
+    problems: tuple[str, ...]
+
+
+def survey_snapshots() -> SnapshotList:
+    """The cards in the snapshots folder, and a sentence for every file that is left out."""
+    cards, problems = [], []
+    for path in sorted(snapshots_dir().glob("*.safetensors")):
+        try:
+            check_id(path.stem)
+            cards.append(dataclasses.replace(read_card(path), id=path.stem))
+        except SnapshotError as error:
+            problems.append(str(error))
+    return SnapshotList(tuple(cards), tuple(problems))
 
 
 def list_snapshots(kind: str | None = None) -> list[SnapshotCard]:
-    """The cards of all readable snapshots, by id; of one kind ("codec" or "upscaler") when given."""
-    cards = []
-    for path in sorted(snapshots_dir().glob("*.safetensors")):
-        try:
-            card = read_card(path)
-        except SnapshotError:
-            continue  # A damaged file is reported when it is asked for by name; it must not hide the others.
-        if kind in (None, card.kind):
-            cards.append(dataclasses.replace(card, id=path.stem))
-    return cards
+    """The cards of all sound snapshots, by id; of one kind ("codec" or "upscaler") when given.
+
+    A damaged file is left out: it must not hide the others. :func:`survey_snapshots` says what is wrong with it.
+    """
+    return [card for card in survey_snapshots().cards if kind in (None, card.kind)]
 
 
 def installed_ids(kind: str | None = None) -> str:
@@ -168,18 +238,24 @@ def find_by_fingerprint(fingerprint: bytes) -> SnapshotCard:
 
 
 def load_snapshot(snapshot_id: str) -> tuple[SnapshotCard, dict[str, torch.Tensor]]:
-    """Card and tensors (CPU, as stored) of a snapshot; SnapshotError when damaged or altered."""
+    """Card and tensors (CPU, as stored) of a snapshot; SnapshotError when damaged or altered.
+
+    Before anything is loaded, the tensors' names, types and shapes are held against the card's architecture, N and M,
+    their values are checked to be finite, and their hash to be the card's.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     card = find_snapshot(snapshot_id)
+    _, file = _carded(snapshot_path(snapshot_id))
     try:
-        tensors = load_file(snapshot_path(snapshot_id))
+        if stored_sha256(file) != card.sha256:
+            raise SnapshotError(f"The weights of snapshot {snapshot_id} do not match its card; import it again.")
+        return card, load_file(file.path)
     except (SafetensorError, OSError, ValueError) as error:
+        if isinstance(error, SnapshotError):
+            raise
         raise SnapshotError(f"Snapshot {snapshot_id} cannot be read ({error}); import it again.") from error
-    if weights_sha256(tensors) != card.sha256:
-        raise SnapshotError(f"The weights of snapshot {snapshot_id} do not match its card; import it again.")
-    return card, tensors
 
 
 def save_snapshot(card: SnapshotCard, tensors: dict[str, torch.Tensor], *, path: Path | None = None) -> SnapshotCard:
@@ -222,17 +298,19 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     hint = "expected a PyTorch state dict or a safetensors file"
-    if not path.is_file():
+    if not path.exists():
         raise SnapshotError(f"There is no checkpoint file {path}.")
     content: Any
     try:
         if path.suffix == ".safetensors":
+            read_snapshot_file(path)
             content = load_file(path)
         else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SnapshotError(f"{path.name} cannot be loaded ({reason}); {hint}.") from error
+            with open_file(path, max_bytes=limits.CHECKPOINT_BYTES) as file:
+                content = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, SafetensorError, *WEIGHTS_ERRORS) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise SnapshotError(f"{path.name} cannot be loaded ({reason.rstrip('.')}); {hint}.") from error
     for key in ("state_dict", "params_ema", "params", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -241,4 +319,8 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
         raise SnapshotError(f"{path.name} holds no state dict; {hint}.")
     if not all(isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items()):
         raise SnapshotError(f"{path.name} holds other things than named tensors; {hint}.")
+    for name, tensor in content.items():
+        # A view may claim any shape over a few bytes, and would be as large once it is copied.
+        if tensor.layout != torch.strided or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise SnapshotError(f"{path.name} holds {name[:80]!r}, which is larger than its data; {hint}.")
     return {key.removeprefix("module."): value for key, value in content.items()}

@@ -18,6 +18,7 @@ import torch
 from synthcomp_core.errors import ImageError, SnapshotError
 from synthcomp_core.images import Image, check_image, resize
 from synthcomp_core.library.snapshots import (
+    WEIGHTS_ERRORS,
     SnapshotCard,
     check_id,
     find_snapshot,
@@ -35,6 +36,7 @@ MAX_MARGIN = 32  # input pixels around a seam: what lies further away moves a pi
 _HALF_FROM = 1024  # tensors with fewer values stay in float32: biases and mean shifts save no room
 _HALF_FROM_PARAMETERS = 500_000  # and so do networks of under 2 MB: float16 would cost digits for nothing
 _MAX_COST_DB = 0.02  # what bfloat16 may take off the PSNR of the probe picture
+_TRIAL_SIDE = 8
 _PROBE_SIDE = 48  # of the input; the native probe is larger by the network's scale
 
 _loading = threading.RLock()
@@ -183,8 +185,11 @@ def load_upscaler(snapshot_id: str, *, precision: str = "auto", device: str | No
         key = (snapshot_id, card.sha256, wanted, str(place))
         if key not in _loaded:
             card, tensors = load_snapshot(snapshot_id)
-            forward = _forward({name: tensor.float() for name, tensor in tensors.items()}, card, wanted, place)
-            _loaded[key] = NeuralUpscaler(card, forward)
+            try:
+                forward = _forward({name: tensor.float() for name, tensor in tensors.items()}, card, wanted, place)
+            except WEIGHTS_ERRORS as error:
+                raise error if isinstance(error, SnapshotError) else _unfit(snapshot_id, error) from error
+            _loaded[key] = NeuralUpscaler(card, _tried(forward, card))
         return _loaded[key]
 
 
@@ -224,9 +229,8 @@ def _describe(state_dict: dict[str, torch.Tensor], snapshot_id: str) -> Any:
             f"The weights for {snapshot_id} are of no codec and of no upscaler that spandrel knows (RCAN, "
             "SwinIR, ...); check that the file is a checkpoint of one."
         ) from None
-    except (RuntimeError, KeyError, ValueError, TypeError, AssertionError, IndexError, ZeroDivisionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SnapshotError(f"The weights for {snapshot_id} do not fit their architecture ({reason}).") from error
+    except WEIGHTS_ERRORS as error:
+        raise _unfit(snapshot_id, error) from error
     colours = (descriptor.input_channels, descriptor.output_channels)
     if not isinstance(descriptor, spandrel.ImageModelDescriptor) or colours != (3, 3):
         raise SnapshotError(
@@ -234,6 +238,25 @@ def _describe(state_dict: dict[str, torch.Tensor], snapshot_id: str) -> Any:
             f"{colours[1]} output channels; an upscaler turns an RGB image into an RGB image."
         )
     return descriptor
+
+
+def _unfit(snapshot_id: str, error: BaseException) -> SnapshotError:
+    reason = str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__
+    return SnapshotError(f"The weights for {snapshot_id} do not fit their architecture ({reason}).")
+
+
+def _tried(forward: RcanForward | _SpandrelForward, card: SnapshotCard) -> RcanForward | _SpandrelForward:
+    """The network itself, once it has enlarged a tiny image by the card's scale; SnapshotError when it cannot."""
+    side = _TRIAL_SIDE * forward.scale
+    try:
+        shape = tuple(forward(torch.zeros(1, 3, _TRIAL_SIDE, _TRIAL_SIDE), silent).shape)
+    except WEIGHTS_ERRORS as error:
+        raise _unfit(card.id, error) from error
+    if shape != (1, 3, side, side) or card.scale not in (None, forward.scale):
+        raise SnapshotError(
+            f"The weights for {card.id} enlarge by {forward.scale}, but the card says {card.scale}; import them again."
+        )
+    return forward
 
 
 def _forward(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from synthcomp_core import limits
 from synthcomp_core.codecs import parse_codec, rate_bytes
 from synthcomp_core.images import Image, downscale
 from synthcomp_core.progress import OnProgress, silent, span
@@ -67,7 +68,11 @@ def render(
     started = time.perf_counter()
     encoding = codec.encode_detailed(source, on_progress=span(on_progress, 0.0, encode_end))
     encoded = time.perf_counter()
-    coded_image = codec.decode(encoding.bitstream, on_progress=span(on_progress, encode_end, decode_end))
+    # An image that was read under a higher limit must come back under it.
+    max_pixels = max(limits.IMAGE_PIXELS, source.shape[0] * source.shape[1])
+    coded_image = codec.decode(
+        encoding.bitstream, max_pixels=max_pixels, on_progress=span(on_progress, encode_end, decode_end)
+    )
     decoded = time.perf_counter()
     final, upscale_s = coded_image, None
     if upscaler is not None:

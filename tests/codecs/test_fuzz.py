@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import struct
 import time
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 from synthcomp_core.cli.bench.machine import peak_memory_bytes, reset_peak_memory
-from synthcomp_core.codecs.bitstream import HEADER_BYTES
+from synthcomp_core.codecs.bitstream import HEADER_BYTES, pack, unpack
+from synthcomp_core.codecs.entropy.latents import latents_crc32
 from synthcomp_core.codecs.learned import decode_scb, describe_bitstream, load_codec
 from synthcomp_core.errors import BitstreamError
 from synthcomp_core.images import Image
@@ -113,6 +115,39 @@ def test_a_claimed_larger_size_under_right_checksums_is_refused(originals: list[
         altered = content[:12] + struct.pack("<II", width, height) + content[20:]
         with pytest.raises(BitstreamError):
             decode_scb(resealed(altered), device="cpu")
+
+
+def test_a_claimed_smaller_size_under_right_checksums_is_refused(originals: list[tuple[bytes, Image]]) -> None:
+    content, _ = originals[0]  # 64 x 64: as many latents as 1 x 1
+    for width, height in ((63, 64), (64, 63), (1, 1)):
+        altered = content[:12] + struct.pack("<II", width, height) + content[20:]
+        with pytest.raises(BitstreamError, match="checksum"):
+            decode_scb(resealed(altered), device="cpu")
+
+
+def test_a_bitstream_of_version_1_still_decodes(originals: list[tuple[bytes, Image]]) -> None:
+    content, image = originals[1]
+    z, y = load_codec(SNAPSHOT, device="cpu").latents(content)
+    first = dataclasses.replace(unpack(content), version=1, content_crc32=latents_crc32(z, y))
+    assert np.array_equal(decode_scb(pack(first), device="cpu"), image)
+
+
+@pytest.mark.parametrize("size", [(7000, 7000), (16, 1_000_000), (1_000_000, 16), (50_000, 1000)])
+@pytest.mark.parametrize("rest", [(0, 0), (4, 0), (0, 8), (64, 64)])
+def test_sections_too_short_for_their_positions_are_refused_before_any_array(
+    originals: list[tuple[bytes, Image]], size: tuple[int, int], rest: tuple[int, int]
+) -> None:
+    few = dataclasses.replace(
+        unpack(originals[0][0]), width=size[0], height=size[1], z=bytes(rest[0]), y=bytes(rest[1])
+    )
+    reset_peak_memory()
+    before, start = peak_memory_bytes(), time.process_time()
+    with pytest.raises(BitstreamError, match="takes at least"):
+        decode_scb(pack(few), device="cpu")
+    after = peak_memory_bytes()
+    assert time.process_time() - start < 2.0
+    if before is not None and after is not None:
+        assert after - before < 2**26
 
 
 def test_describing_is_as_careful_as_decoding(originals: list[tuple[bytes, Image]]) -> None:

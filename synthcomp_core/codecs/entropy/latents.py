@@ -139,6 +139,17 @@ def decode_latents(
     return z_hat, _visit(model, _hyper_synthesis(model.h_s, z_hat), exchange, on_progress)
 
 
+def least_bits(model: EntropyModel, rows: int, columns: int) -> tuple[float, float]:
+    """The fewest bits that z and y of ``rows`` x ``columns`` latents can take: all symbols the likeliest ones.
+
+    A section with fewer was written by no encoder.
+    """
+    positions = rows * columns
+    if model.h_s is None:
+        return 0.0, positions * model.prior.least_bits
+    return positions / 16 * model.prior.least_bits, positions * model.channels * float(scale_tables().bits.min())
+
+
 def position_bits(model: EntropyModel, coded: CodedLatents, rows: int, columns: int) -> NDArray[np.float32]:
     """Ideal code length in bits at each latent position (rows, columns), the share of z spread evenly."""
     if coded.levels is None:

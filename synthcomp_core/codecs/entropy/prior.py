@@ -34,6 +34,11 @@ class IntegerPrior:
     offsets: tuple[int, ...]
     counts: tuple[NDArray[np.int32], ...]
 
+    @property
+    def least_bits(self) -> float:
+        """The code length of the likeliest symbol, summed over the channels."""
+        return float(sum(PRECISION_BITS - np.log2(float(counts.max()) + 1.0) for counts in self.counts))
+
     def code_length_bits(self, symbols: NDArray[np.int32]) -> NDArray[np.float64]:
         """Ideal code length in bits of symbols (n, channels), per row."""
         from synthcomp_core.codecs.entropy.scale_tables import ESCAPE_BITS
@@ -91,7 +96,11 @@ def read_prior(tensors: dict[str, Tensor]) -> IntegerPrior:
         table = tensors[f"{PREFIX}counts"].numpy()
     except KeyError as error:
         raise SnapshotError(f"The snapshot has no {error.args[0]}; import its checkpoint again.") from None
-    counts = tuple(table[channel, :length].astype(np.int32) for channel, length in enumerate(lengths))
+    if table.ndim != 2 or not len(medians) == len(offsets) == len(lengths) == len(table):
+        raise SnapshotError("The snapshot's prior tables do not fit together; import its checkpoint again.")
+    if np.abs(medians).max(initial=0) > _MEDIAN_LIMIT * UNIT or max(map(abs, offsets), default=0) > _SEARCH:
+        raise SnapshotError("The snapshot's prior tables are out of range; import its checkpoint again.")
+    counts = tuple(table[channel, : max(0, length)].astype(np.int32) for channel, length in enumerate(lengths))
     for row in counts:
         if len(row) < 2 or row.min() < 0 or int(row.sum(dtype=np.int64)) + len(row) != 1 << PRECISION_BITS:
             raise SnapshotError("The snapshot's prior tables are damaged; import its checkpoint again.")

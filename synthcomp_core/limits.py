@@ -1,0 +1,54 @@
+"""The budgets: how much of what comes from outside is taken before it is refused, in one place.
+
+Every door checks its budget before it does the work or takes the memory. docs/robustness.md prints these numbers, and
+says which of them a person can raise on the command line.
+"""
+
+MIB = 2**20
+
+# Images. 50 megapixels hold 8K (33 megapixels) and the largest frames of any game. Overridable: --max-megapixels,
+# max_megapixels in a plan.
+IMAGE_PIXELS = 50_000_000
+FILE_BYTES_PER_PIXEL = 5  # An image file may have this many bytes per pixel of the limit: 250 MB at 50 megapixels.
+IMAGE_HEADER_BYTES = 4096  # of a PPM: its numbers and comments
+IMAGE_FRAMES = 1000  # pages of a TIFF that are counted
+JPEG_SCANS = 100  # Encoders write 10 or so; each costs a pass over all coefficients.
+JPEG_SCAN_PIXELS = 1_000_000_000  # scans times pixels: 20 scans at 50 megapixels
+
+# Bitstreams. Padding to whole hyper-latents may enlarge a small or narrow image, but not without end.
+BITSTREAM_BYTES = 256 * MIB
+PADDED_PIXELS_FACTOR = 2  # times the pixel limit
+PADDED_PIXELS_FREE = 2**20  # that any image may be padded to
+
+# Snapshots: the largest of CompressAI's codecs has N = 192, M = 320 and 100 MB.
+SNAPSHOT_BYTES = 512 * MIB
+SNAPSHOT_CHANNELS = 1024
+SNAPSHOT_TENSORS = 10_000
+SNAPSHOT_HEADER_BYTES = 4 * MIB
+SNAPSHOT_CARD_BYTES = 64 * 1024
+CHECKPOINT_BYTES = 2048 * MIB  # A training's checkpoint holds the weights and two moments of each.
+
+# Plans
+PLAN_BYTES = MIB
+PLAN_NESTING = 32  # brackets within brackets, and dots in a key
+PLAN_NUMBER_DIGITS = 40
+VARIANTS = 10_000  # that the patterns of a plan stand for, and each of them
+
+# Results, journals, cards and states
+RESULTS_BYTES = 256 * MIB
+JSON_BYTES = 64 * MIB
+CARD_BYTES = MIB  # of a data set, a run's state, a run's record
+JOURNAL_BYTES = 1024 * MIB
+JOURNAL_LINE_BYTES = MIB
+BOOTSTRAP = 10_000  # resamplings
+
+# Zip files. An image hardly compresses; a member that grows more than a hundredfold, or an archive more than
+# twentyfold, is a bomb.
+ZIP_MEMBERS = 200_000
+ZIP_MEMBER_BYTES = 512 * MIB
+ZIP_MEMBER_RATIO = 100
+ZIP_TOTAL_RATIO = 20
+ZIP_FREE_BYTES = 16 * MIB  # below which no ratio is judged: flat test images are tiny
+ZIP_TOTAL_BYTES = 256 * 1024 * MIB
+PATH_BYTES = 255  # of one name in a path
+PATH_DEPTH = 32
