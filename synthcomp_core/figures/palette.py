@@ -27,7 +27,7 @@ CODEC_COLOURS: dict[str, str] = {
     "cheng2020-anchor": "#882255",
     "cheng2020-attn": "#AA4499",
     "vtm": "#5D5D5D",
-    "bpg": "#DDAA33",
+    "bpg": "#661100",
     "hm": "#997700",
     "av1": "#117733",
 }

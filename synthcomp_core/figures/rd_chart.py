@@ -1,35 +1,38 @@
-"""Rate-distortion charts for the app as plotly figures: mean curves, curves and points of single images, domain gap.
+"""Rate-distortion charts for the app as plotly figures: mean curves, and curves and points of single images.
 
-The colour says the codec, the markers what else differs. Every point carries (variant, image) as customdata; the image
-is empty for a mean.
+How each curve looks is said by :mod:`.curve_styles`. Every point carries (variant, image) as customdata; the image is
+empty for a mean.
 """
 
 from __future__ import annotations
 
 import html
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from synthcomp_core.errors import SnapshotError
-from synthcomp_core.figures.palette import FEWER_BITS, MORE_BITS, NEUTRAL, codec_colour, see_through
+from synthcomp_core.figures.curve_styles import curve_key, curve_styles
+from synthcomp_core.figures.palette import see_through
 from synthcomp_core.library.snapshots import Distortion
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.curves import RDCurve, RDPoint
-from synthcomp_core.results.domain_gap import DomainGap
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "triangle-down", "hexagon")
 _RATE_TITLE = "Rate [bit per pixel]"
 MAX_IMAGES = 200  # More lines than this show nothing, and a browser draws them slowly.
 MAX_MARKERS = 20_000
 MAX_LINE_POINTS = 40_000  # In all lines together: the hover text of every point goes to the browser.
 _NORMAL_95 = 1.96
 _BAND_OPACITY = 0.18
+_NAMED = 6  # Variants named in a sentence on the chart.
+_TITLE_CHARACTERS, _NOTE_CHARACTERS = 42, 54  # In a line above the chart: what fits on a phone.
+_AXIS_MARGIN = 0.05  # Free above and below the values, as a share of their range.
 
 
 def curve_label(curve: RDCurve, curves: Iterable[RDCurve], *, escape: bool = True) -> str:
@@ -40,49 +43,57 @@ def curve_label(curve: RDCurve, curves: Iterable[RDCurve], *, escape: bool = Tru
 
 
 def rd_chart(
-    curves: Sequence[RDCurve], *, references: Sequence[RDCurve] = (), log_rate: bool = False, bands: bool = False
+    curves: Sequence[RDCurve],
+    *,
+    references: Sequence[RDCurve] = (),
+    log_rate: bool = False,
+    bands: bool = False,
+    rates: tuple[float, float] | None = None,
 ) -> go.Figure:
     """Mean curves; ``references`` dashed. bands: the 95 % confidence of the mean over images, shaded.
 
-    Points at which all images are identical to their references are named below the chart, not drawn.
+    rates: the lowest and highest rate that the axis opens on, in bits per pixel, None for all of them; variants beyond
+    are counted in the subtitle, and a double click shows them. Points at which all images are identical to their
+    references are named below the chart, not drawn.
     """
     import plotly.graph_objects as go
 
     figure = go.Figure()
     shown = [*curves, *references]
-    symbols = _symbols(shown)
+    styles = curve_styles(curves, references)
     for curve in [curve for curve in shown if curve.points]:
-        label, colour = curve_label(curve, shown), codec_colour(curve.codec)
-        group = f"{curve.dataset}/{curve.name}"
+        label, style = curve_label(curve, shown), styles[curve_key(curve)]
         is_reference = any(curve is reference for reference in references)
         if bands and not curve.published and len(curve.images) > 1:
-            figure.add_trace(_band(curve, colour, group))
+            figure.add_trace(_band(curve, style.colour, "/".join(curve_key(curve))))
         figure.add_trace(
             go.Scatter(
                 x=curve.mean_rates,
                 y=curve.mean_values,
                 name=f"{label} (reference)" if is_reference else label,
-                legendgroup=group,
+                legendgroup="/".join(curve_key(curve)),
                 mode="lines+markers",
-                line={"color": colour, "dash": "dash" if is_reference else "solid", "width": 2},
-                marker={"symbol": symbols[curve.name], "size": 8},
+                line={"color": style.colour, "dash": style.dash, "width": 2},
+                marker={"symbol": style.symbol, "size": 8},
                 customdata=[(point.variant, "") for point in curve.points],  # type: ignore[misc]  # Stubs: numbers only.
                 text=[_hover(curve, point) for point in curve.points],
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    _lay_out(figure, shown, log_rate, "means over images" + (", shaded: 95 % confidence of the mean" if bands else ""))
-    identical = [point for curve in shown for point in curve.identical]
-    if identical:
-        text = "Identical to the reference, not drawn: " + ", ".join(
-            html.escape(f"{point.variant} ({point.rate:.3g} bpp)", quote=False) for point in identical[:6]
-        )
-        text += f" and {len(identical) - 6} more" if len(identical) > 6 else ""
-        figure.add_annotation(
-            text=text, xref="paper", yref="paper", x=0, y=-0.2, showarrow=False, xanchor="left", font={"size": 11}
-        )
-        figure.update_layout(margin={"b": 100})
+    note = "means over images" + (", shaded: 95 % confidence of the mean" if bands else "")
+    beyond = [] if rates is None else points_beyond(shown, rates)
+    if beyond:
+        note += f"; {len(beyond)} variant{'s' * (len(beyond) != 1)} off the axis: double-click to see all"
+    _lay_out(figure, shown, log_rate, note)
+    if rates is not None:
+        _zoom(figure, shown, rates, log_rate)
+    _name_identical(figure, shown)
     return figure
+
+
+def points_beyond(curves: Iterable[RDCurve], rates: tuple[float, float]) -> list[RDPoint]:
+    """The points of the curves whose rates lie outside of the lowest and the highest of ``rates``."""
+    return [point for curve in curves for point in curve.points if not rates[0] <= point.rate <= rates[1]]
 
 
 def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Figure:
@@ -96,13 +107,14 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
     most = max((len(curve.images) for curve in curves), default=0)
     points_per_image = max(1, sum(len(curve.points) for curve in curves))
     drawn = max(1, min(MAX_IMAGES, MAX_LINE_POINTS // points_per_image))
-    symbols = _symbols(curves)
+    styles = curve_styles(curves)
     for curve in [curve for curve in curves if curve.points]:
         # One trace per curve, its lines separated by gaps: a trace per image would be slow to draw.
         x: list[float] = []
         y: list[float] = []
         places: list[tuple[str, str]] = []
         texts: list[str] = []
+        style = styles[curve_key(curve)]
         for column in _even_choice(len(curve.images), drawn):
             measured = np.flatnonzero(np.isfinite(curve.values[:, column]))
             for row in measured[np.argsort(curve.rates[measured, column], kind="stable")]:
@@ -123,8 +135,8 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
                 mode="lines+markers",
                 opacity=0.5,
                 connectgaps=False,
-                line={"color": codec_colour(curve.codec), "width": 1},
-                marker={"size": 5, "symbol": symbols[curve.name]},
+                line={"color": style.colour, "dash": style.dash, "width": 1},
+                marker={"size": 5, "symbol": style.symbol},
                 customdata=places,
                 text=texts,
                 hovertemplate="%{text}<extra></extra>",
@@ -142,8 +154,9 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
     figure = go.Figure()
     drawn = 0
     total = sum(int(np.isfinite(curve.values).sum()) for curve in curves)
-    symbols = _symbols(curves)
+    styles = curve_styles(curves)
     for curve in curves:
+        style = styles[curve_key(curve)]
         rows, columns = np.nonzero(np.isfinite(curve.values))
         share = max(1, round(MAX_MARKERS * len(rows) / max(total, 1)))
         chosen = _even_choice(len(rows), share if total > MAX_MARKERS else len(rows))
@@ -155,7 +168,7 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
                 y=[curve.values[place] for place in places],
                 name=curve_label(curve, curves),
                 mode="markers",
-                marker={"color": codec_colour(curve.codec), "size": 5, "opacity": 0.6, "symbol": symbols[curve.name]},
+                marker={"color": style.colour, "size": 5, "opacity": 0.6, "symbol": style.symbol},
                 customdata=[(curve.points[row].variant, curve.images[column]) for row, column in places],
                 text=[
                     _hover(
@@ -175,53 +188,10 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
     return figure
 
 
-def domain_gap_chart(gap: DomainGap) -> go.Figure:
-    """The BD-rates of a domain gap as a heat map, training set x data set; blue: fewer bits, orange: more."""
-    import plotly.graph_objects as go
-
-    matrix = np.array([[np.nan if value is None else value for value in row] for row in gap.rate_percent])
-    largest = max((abs(value) for row in gap.rate_percent for value in row if value is not None), default=1.0) or 1.0
-    figure = go.Figure(
-        go.Heatmap(
-            z=matrix,
-            # plotly's stubs know no lists of names here.
-            x=[html.escape(name, quote=False) for name in gap.tested_on],  # type: ignore[arg-type]
-            y=[html.escape(name, quote=False) for name in gap.trained_on],  # type: ignore[arg-type]
-            zmin=-largest,
-            zmax=largest,
-            colorscale=[(0, FEWER_BITS), (0.5, NEUTRAL), (1, MORE_BITS)],
-            text=[["" if value is None else f"{value:+.1f} %" for value in row] for row in gap.rate_percent],  # type: ignore[arg-type]
-            texttemplate="%{text}",
-            colorbar={"title": "BD-rate [%]"},
-            hovertemplate="trained on %{y}, tested on %{x}: %{z:+.2f} %<extra></extra>",
-        )
-    )
-    figure.update_layout(
-        title={"text": html.escape(f"{gap.family}: BD-rate against training on {gap.reference}", quote=False)},
-        xaxis={"title": "Tested on (data set)", "type": "category"},
-        yaxis={"title": "Trained on (data set)", "type": "category"},
-        template="plotly_white",
-    )
-    return figure
-
-
 def mode_bar(name: str, image_format: str = "svg") -> dict[str, Any]:
     """plotly's config for a chart: the mode bar saves an image ("svg" or "png") called ``name``."""
     scale = 1 if image_format == "svg" else 3
     return {"displaylogo": False, "toImageButtonOptions": {"format": image_format, "filename": name, "scale": scale}}
-
-
-def _symbols(curves: Iterable[RDCurve]) -> dict[str, str]:
-    """A marker for every curve: different for curves of the same colour, open if the images were upscaled."""
-    symbols: dict[str, str] = {}
-    taken: dict[str, int] = {}
-    for curve in curves:
-        if curve.name not in symbols:
-            colour = codec_colour(curve.codec)
-            number = taken.get(colour, 0)
-            taken[colour] = number + 1
-            symbols[curve.name] = _SYMBOLS[number % len(_SYMBOLS)] + ("-open" if curve.scale is not None else "")
-    return symbols
 
 
 def _band(curve: RDCurve, colour: str, group: str) -> go.Scatter:
@@ -301,15 +271,60 @@ def images_text(curves: Sequence[RDCurve]) -> str:
 
 def _lay_out(figure: go.Figure, curves: Sequence[RDCurve], log_rate: bool, note: str) -> None:
     first = curves[0] if curves else None
-    label = first.axis_label if first else "Metric"
     title = f"{METRICS[first.metric].label if first else 'Metric'} over rate: {images_text(curves)}"
+    heading, subtitle = _wrapped(title, _TITLE_CHARACTERS), _wrapped(note, _NOTE_CHARACTERS)
+    # Curves rise to the right, so that the legend has room at the lower right; above if they fall.
+    is_rising = first is None or first.higher_is_better
     figure.update_layout(
-        title={"text": html.escape(title, quote=False), "subtitle": {"text": note}},
+        title={"text": "<br>".join(heading), "subtitle": {"text": "<br>".join(subtitle)}},
         xaxis={"title": _RATE_TITLE, "type": "log" if log_rate else "linear"},
-        yaxis={"title": label},
+        yaxis={"title": first.axis_label if first else "Metric"},
         hovermode="closest",
-        legend={"title": "Curve"},
+        # Inside of the plot: beside it, it would leave a phone no room for the curves.
+        legend={
+            "x": 1,
+            "xanchor": "right",
+            "y": 0 if is_rising else 1,
+            "yanchor": "bottom" if is_rising else "top",
+            "bgcolor": "rgba(0,0,0,0)",
+            "itemclick": "toggleothers",
+            "itemdoubleclick": "toggle",
+            "traceorder": "normal",
+        },
+        margin={"l": 10, "r": 10, "t": 30 + 22 * len(heading) + 16 * len(subtitle)},
         template="plotly_white",
     )
     if not log_rate:
         figure.update_xaxes(rangemode="tozero")
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text escaped for plotly, in lines of so many characters: plotly itself would cut it off on a phone."""
+    return [html.escape(line, quote=False) for line in textwrap.wrap(text, width)]
+
+
+def _zoom(figure: go.Figure, curves: Sequence[RDCurve], rates: tuple[float, float], log_rate: bool) -> None:
+    """Open the axes on these rates and on the values found there."""
+    low, high = rates
+    inside = [point.value for curve in curves for point in curve.points if low <= point.rate <= high]
+    if not inside:
+        return
+    figure.update_xaxes(range=[math.log10(low), math.log10(high)] if log_rate else [0.0, high], rangemode="normal")
+    margin = _AXIS_MARGIN * ((max(inside) - min(inside)) or abs(inside[0]) or 1.0)
+    figure.update_yaxes(range=[min(inside) - margin, max(inside) + margin])
+
+
+def _name_identical(figure: go.Figure, curves: Sequence[RDCurve]) -> None:
+    """Below the chart, the variants whose images are all identical to their references."""
+    identical = [point for curve in curves for point in curve.identical]
+    if not identical:
+        return
+    text = "Identical to the reference, not drawn: " + ", ".join(
+        f"{point.variant} ({point.rate:.3g} bpp)" for point in identical[:_NAMED]
+    )
+    text += f" and {len(identical) - _NAMED} more" if len(identical) > _NAMED else ""
+    figure.add_annotation(
+        text="<br>".join(_wrapped(text, 2 * _NOTE_CHARACTERS)), align="left", font={"size": 11},
+        xref="paper", yref="paper", x=0, y=-0.2, showarrow=False, xanchor="left",
+    )  # fmt: skip
+    figure.update_layout(margin={"b": 100})

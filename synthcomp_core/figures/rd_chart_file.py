@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.figures.palette import codec_colour
+from synthcomp_core.figures.curve_styles import DASHES, REFERENCE_DASH, SYMBOLS, curve_key, curve_styles
 from synthcomp_core.figures.rd_chart import curve_label, images_text, mode_bar, rd_chart
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.curves import RDCurve
 from synthcomp_core.storage import atomic_path, write_text
 
 IMAGE_FORMATS = (".png", ".svg", ".pdf")
-_MARKERS = "oDs^P*vh"
+# matplotlib's marker for each of SYMBOLS, and its line for each dash.
+_MARKERS = dict(zip(SYMBOLS, ("o", "D", "s", "^", "P", "*", "v", "h", "p", "X", "d", "H", "8", "<", ">"), strict=True))
+_LINES: dict[str, str | tuple[float, tuple[float, ...]]] = dict(
+    zip((*DASHES, REFERENCE_DASH), ("-", ":", (0, (9, 3)), "-.", (0, (9, 3, 2, 3)), "--"), strict=True)
+)
 _DPI = 200  # Of a PNG.
 
 
@@ -48,16 +52,18 @@ def _write_image(
     shown = [*curves, *references]
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    for number, curve in enumerate(shown):
+    styles = curve_styles(curves, references)
+    for curve in shown:
+        style = styles[curve_key(curve)]
         axes.plot(
             curve.mean_rates,
             curve.mean_values,
             label=curve_label(curve, shown, escape=False),
-            color=codec_colour(curve.codec),
-            marker=_MARKERS[number % len(_MARKERS)],
-            markerfacecolor="none" if curve.scale is not None else None,
+            color=style.colour,
+            marker=_MARKERS[style.shape],
+            markerfacecolor="none" if style.is_open else None,
             markersize=5,
-            linestyle="--" if any(curve is reference for reference in references) else "-",
+            linestyle=_LINES[style.dash],
         )
     if log_rate:
         axes.set_xscale("log")

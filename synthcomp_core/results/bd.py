@@ -15,7 +15,7 @@ from synthcomp_core.results.text_tables import TableColumn, csv_table
 
 METHODS = ("akima", "pchip", "cubic")
 _FEWEST = {"akima": 2, "pchip": 2, "cubic": MIN_POINTS}
-_LITTLE_OVERLAP = 0.5
+LITTLE_OVERLAP = 0.5  # Of the range of the metric: with less, a BD-rate says little.
 _CONFIDENCE = 0.95
 
 
@@ -171,7 +171,7 @@ def bd(anchor: RDCurve, test: RDCurve, *, method: str = "akima", bootstrap: int 
     overlap, low, high = _overlap(base[1], other[1])
     if overlap == 0:
         warnings.append("no overlap: the curves reach no common quality")
-    elif overlap < _LITTLE_OVERLAP:
+    elif overlap < LITTLE_OVERLAP:
         warnings.append(f"little overlap, {overlap:.0%} of the range of {METRICS[test.metric].label}")
     if min(len(base[0]), len(other[0])) < _fewest(method) and overlap > 0:
         warnings.append(f"too few points for {method} interpolation")

@@ -63,7 +63,7 @@ def _meetings(first: RDCurve, second: RDCurve, low: float, high: float) -> tuple
     """(whether the first curve is ahead at the rate ``low``, the rates up to ``high`` at which the curves meet)."""
     from scipy.optimize import brentq
 
-    first_quality, second_quality = _quality(first), _quality(second)
+    first_quality, second_quality = quality_over_log_rate(first), quality_over_log_rate(second)
 
     def lead(log_rate: float | FloatArray) -> FloatArray:
         return np.asarray(first_quality(log_rate) - second_quality(log_rate))
@@ -75,8 +75,8 @@ def _meetings(first: RDCurve, second: RDCurve, low: float, high: float) -> tuple
     return bool(ahead[0]), meetings
 
 
-def _quality(curve: RDCurve) -> Callable[[float | FloatArray], FloatArray]:
-    """The curve over the logarithm of its rate; negative for a metric that falls with quality."""
+def quality_over_log_rate(curve: RDCurve) -> Callable[[float | FloatArray], FloatArray]:
+    """The curve's metric over the logarithm of its rate, negated if lower is better, by PCHIP; at least two rates."""
     from scipy.interpolate import PchipInterpolator
 
     rates, kept = np.unique(curve.mean_rates, return_index=True)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from synthcomp_core.results.rows import ResultRow, rows_to_csv
-from tests.browser.conftest import StartApp
+from tests.browser.conftest import Contexts, StartApp
 from tests.browser.waiting import rest
 from tests.conftest import PROJECT_ROOT
 
@@ -19,16 +19,42 @@ THESIS = "thesis_compression_sr_results.csv"
 def test_the_thesis_table_opens_in_one_step_with_its_warning(browser_page: Page, start_app: StartApp) -> None:
     page = browser_page
     page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion?results={THESIS}")
-    warning = page.get_by_text("jpeg-q75").filter(has_text="not monotone").first
-    expect(warning).to_be_visible()
     chart = page.locator(".js-plotly-plot").first
     expect(chart).to_be_visible()
+    warning = page.get_by_text("jpeg-q75").filter(has_text="not monotone").first
+    expect(warning).to_be_hidden()
+    page.get_by_text("warnings about these curves").click()
+    expect(warning).to_be_visible()
     # Every one of the thesis's 25 points is drawn.
     markers = "plot.calcdata.filter(points => (points[0].trace.mode || '').includes('markers'))"
     count = f"plot => {markers}.reduce((sum, points) => sum + points.length, 0)"
     assert chart.evaluate(count) == 25
     titles = chart.evaluate("plot => [plot.layout.xaxis.title.text, plot.layout.yaxis.title.text]")
     assert titles == ["Rate [bit per pixel]", "PSNR RGB [dB]"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_the_chart_is_in_view_and_no_two_curves_look_alike(
+    contexts: Contexts, start_app: StartApp, width: int, height: int
+) -> None:
+    page = contexts.of(viewport={"width": width, "height": height}).new_page()
+    page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion")
+    chart = page.locator(".js-plotly-plot").first
+    expect(chart).to_be_visible()
+    rest(page)
+    looks = chart.evaluate(
+        "plot => plot._fullData.filter(trace => trace.mode === 'lines+markers')"
+        ".map(trace => [trace.line.color, trace.line.dash, trace.marker.symbol].join())"
+    )
+    assert 4 <= len(set(looks)) == len(looks)
+    box = chart.evaluate("plot => plot.querySelector('.nsewdrag').getBoundingClientRect()")
+    assert box["left"] >= 0 and box["right"] <= width
+    assert box["bottom"] <= height
+    # On a narrow window the legend stands below the chart instead of in it.
+    is_narrow = width < 800
+    expect(chart.locator("g.legend")).to_be_visible(visible=not is_narrow)
+    expect(page.locator(".narrow-legend")).to_be_visible(visible=is_narrow)
+    page.close()
 
 
 def test_a_link_reopens_metric_anchor_and_axis(browser_page: Page, start_app: StartApp) -> None:
@@ -76,7 +102,7 @@ def test_a_click_on_a_point_offers_that_variant_on_that_image_in_compare(
     page.mouse.click(x, y)
     expect(page.get_by_text(f"webp-q60 on {image}")).to_be_visible()
     page.get_by_role("link", name="Open in Compare").click()
-    expect(page.get_by_role("heading", name="Compare", exact=True)).to_be_visible()
+    page.wait_for_url("**/compare?**")
     asked = parse_qs(urlsplit(page.url).query)
     assert asked["variant"] == ["webp-q60"]
     assert asked["image"] == [image]

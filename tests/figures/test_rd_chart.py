@@ -10,6 +10,8 @@ import pytest
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures import palette
 from synthcomp_core.figures import rd_chart as charts
+from synthcomp_core.figures.curve_styles import curve_key, curve_styles
+from synthcomp_core.figures.domain_gap_chart import domain_gap_chart
 from synthcomp_core.figures.rd_chart_file import write_rd_chart
 from synthcomp_core.results.curves import RDCurve, rd_curves
 from synthcomp_core.results.domain_gap import domain_gap
@@ -90,12 +92,13 @@ def test_the_thesis_table_has_its_25_points_and_is_dashed_as_a_reference() -> No
     thesis = rd_curves(load_results(THESIS).table, "psnr_rgb")
     figure = charts.rd_chart(thesis)
     assert sum(len(trace.x) for trace in figure.data) == 25
-    assert figure.layout.title.text == "PSNR RGB over rate: thesis (published means)"
+    assert figure.layout.title.text.replace("<br>", " ") == "PSNR RGB over rate: thesis (published means)"
     assert "published mean" in figure.data[0].text[0]
     assert "(estimated)" in figure.data[0].text[0]
     figure = charts.rd_chart(curves(), references=thesis)
     assert [trace.line.dash for trace in figure.data] == ["solid"] * 3 + ["dash"] * 6
-    assert figure.layout.title.text == "PSNR RGB over rate: games (3 images), thesis (published means)"
+    title = figure.layout.title.text.replace("<br>", " ")
+    assert title == "PSNR RGB over rate: games (3 images), thesis (published means)"
     assert figure.data[0].name == "jpeg on games"
     assert figure.data[-1].name == "jpeg on thesis (reference)"
 
@@ -123,6 +126,43 @@ def test_a_codec_has_one_colour_in_every_chart_and_its_curves_different_markers(
     assert palette.codec_colour("bpg-8b-444-x265-ycbcr") == palette.CODEC_COLOURS["bpg"]
     assert palette.codec_colour("mbt2018-mean-vbr") == palette.CODEC_COLOURS["mbt2018-mean"]
     assert palette.codec_colour("unheard-of") == palette.codec_colour("unheard-of")
+
+
+def test_no_two_curves_of_a_chart_look_alike() -> None:
+    compact = load_results(PROJECT_ROOT / "artifacts/results/compact.csv")
+    measured = rd_curves(compact.table, "psnr_rgb")
+    assert len(measured) > 20
+    references = rd_curves(load_results(PROJECT_ROOT / "artifacts/results/compressai-kodak/vtm.json").table, "psnr_rgb")
+    for shown, dashed in ((measured, references), ([c for c in measured if c.dataset == "games"], [])):
+        figure = charts.rd_chart(shown, references=dashed)
+        looks = [(trace.line.color, trace.line.dash, trace.marker.symbol) for trace in figure.data]
+        assert len(set(looks)) == len(looks) == len([curve for curve in (*shown, *dashed) if curve.points])
+        by_name = {trace.name: trace for trace in figure.data}
+        assert by_name[next(name for name in by_name if name.startswith("vtm"))].line.dash == "dash" if dashed else True
+
+
+def test_the_dash_says_the_data_set_or_on_one_data_set_the_resolution() -> None:
+    compact = rd_curves(load_results(PROJECT_ROOT / "artifacts/results/compact.csv").table, "psnr_rgb")
+    styles = curve_styles(compact)
+    for dataset in ("games", "kodak"):
+        assert len({styles[curve_key(curve)].dash for curve in compact if curve.dataset == dataset}) == 1
+    games = [curve for curve in compact if curve.dataset == "games"]
+    styles = curve_styles(games)
+    assert {styles[curve_key(curve)].dash for curve in games if curve.scale is None} == {"solid"}
+    assert "solid" not in {styles[curve_key(curve)].dash for curve in games if curve.scale is not None}
+
+
+def test_the_axis_opens_on_the_rates_asked_for_and_counts_what_lies_beyond() -> None:
+    figure = charts.rd_chart(curves(), rates=(0.1, 0.5))
+    assert tuple(figure.layout.xaxis.range) == (0.0, 0.5)
+    # Of each of the three curves, the rates are 0.11, 0.21, 0.41 and 0.81 bpp.
+    assert "3 variants off the axis" in figure.layout.title.subtitle.text.replace("<br>", " ")
+    low, high = figure.layout.yaxis.range
+    assert low < 31 < 33 + 2 + 2 < high < 39
+    assert sum(len(trace.x) for trace in figure.data) == 12  # Drawn all the same: zooming out shows them.
+    assert charts.rd_chart(curves(), rates=(0.1, 0.5), log_rate=True).layout.xaxis.range[1] == pytest.approx(
+        math.log10(0.5)
+    )
 
 
 def _lab(colour: str, deficiency: np.ndarray) -> np.ndarray:
@@ -205,7 +245,7 @@ def test_the_domain_gap_chart_shows_the_matrix() -> None:
         for quality in range(4)
     ]
     (gap,) = domain_gap(rd_curves(rows_table(rows), "psnr_rgb"))
-    figure = charts.domain_gap_chart(gap)
+    figure = domain_gap_chart(gap)
     np.testing.assert_allclose(figure.data[0].z, [[0, 0], [100, -50]], atol=1e-9)
     assert list(figure.data[0].text[1]) == ["+100.0 %", "-50.0 %"]
     assert figure.layout.xaxis.title.text == "Tested on (data set)"

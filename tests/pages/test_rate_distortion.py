@@ -58,6 +58,73 @@ def test_the_thesis_table_shows_its_25_points_and_the_q75_warning(page: AppTest)
     assert app.selectbox(key="second").value == "mbt2018-mse"
 
 
+def test_the_page_opens_on_one_data_set_with_few_curves_and_its_answer(page: AppTest) -> None:
+    app = page.run()
+    assert not app.exception
+    assert app.selectbox(key="dataset").value == "games"
+    drawn = [trace for trace in figure(app)["data"] if trace.get("mode", "").startswith("lines+markers")]
+    assert 4 <= len(drawn) <= 9
+    looks = {(trace["line"]["color"], trace["line"]["dash"], trace["marker"]["symbol"]) for trace in drawn}
+    assert len(looks) == len(drawn)
+    assert figure(app)["layout"]["xaxis"]["range"][1] < 6  # Where only uncoded images are.
+    answer = app.markdown[0].value.replace("\\", "")
+    assert "PSNR RGB" in answer
+    assert "Learned: mbt2018-mse-" in answer
+    # Not a row of the table whose curves hardly share a range of the metric: those are folded away.
+    overlaps = app.dataframe[0].value["overlap [%]"]
+    assert (overlaps >= 50).all()
+    assert any("little overlap" in expander.label for expander in app.expander)
+    assert all(not expander.proto.expanded for expander in app.expander)
+
+
+def test_on_kodak_the_anchors_are_drawn_dashed_and_can_be_switched_off(page: AppTest) -> None:
+    app = page.run()
+    app.selectbox(key="dataset").set_value("kodak").run()
+    dashes = {trace["name"]: trace["line"]["dash"] for trace in figure(app)["data"] if "line" in trace}
+    assert dashes["vtm (reference)"] == "dash"
+    assert any(name.startswith("bpg") for name in dashes)
+    app.pills(key="anchors").set_value(["VTM"]).run()
+    names = [trace["name"] for trace in figure(app)["data"]]
+    assert "vtm (reference)" in names
+    assert not any(name.startswith("bpg") for name in names)
+    assert not app.exception
+
+
+def test_a_pasted_curve_joins_the_chart_and_a_faulty_line_is_named(page: AppTest) -> None:
+    app = page.run()
+    app.text_area(key="rd_pasted").set_value("bpp, PSNR\n0.1, 30\n0.2, 33\n0.4, 36\n0.8, 39").run()
+    assert not app.exception
+    (pasted,) = [trace for trace in figure(app)["data"] if trace["name"].startswith("pasted")]
+    assert decoded(pasted["x"]) == [0.1, 0.2, 0.4, 0.8]
+    assert decoded(pasted["y"]) == [30.0, 33.0, 36.0, 39.0]
+    assert app.selectbox(key="dataset").value == "games"
+    app.text_area(key="rd_pasted").set_value("0.1, 30\n0.2").run()
+    assert "Line 2 of the pasted text" in app.error[0].value.replace("\\", "")
+    assert app.get("plotly_chart")
+
+
+def test_an_added_file_is_shown_at_once(page: AppTest) -> None:
+    app = page.run()
+    app.file_uploader[0].set_value([("mine.csv", rows_to_csv(own_rows()).encode(), "text/csv")]).run()
+    assert app.selectbox(key="dataset").value == "d"
+    assert [trace["name"] for trace in figure(app)["data"]] == ["jpeg", "webp"]
+    app.selectbox(key="dataset").set_value("games").run()
+    assert app.selectbox(key="dataset").value == "games"
+    assert "avif" in [trace["name"] for trace in figure(app)["data"]]
+    assert not app.exception
+
+
+def test_the_curves_follow_the_metric_until_somebody_chooses(page: AppTest) -> None:
+    app = page.run()
+    app.selectbox(key="metric").set_value("msssim_rgb").run()
+    assert "mbt2018-msssim-games" in app.multiselect(key="curves").value
+    app.multiselect(key="curves").set_value(["jpeg", "avif"]).run()
+    app.selectbox(key="metric").set_value("psnr_rgb").run()
+    assert app.multiselect(key="curves").value == ["jpeg", "avif"]
+    assert [trace["name"] for trace in figure(app)["data"]] == ["jpeg", "avif"]
+    assert not app.exception and not app.warning
+
+
 def test_the_bd_table_equals_the_core_s_bd_rate(page: AppTest) -> None:
     jpeg, learned = "compressai-kodak/jpeg.json", "compressai-kodak/compressai-mbt2018_mse_cuda.json"
     app = pick(page, jpeg, learned)
@@ -139,17 +206,17 @@ def test_crossover_and_domain_gap_are_answered_in_a_sentence(page: AppTest) -> N
 
 
 def test_bd_rates_are_kept_until_curves_anchor_or_method_change(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    from synthcomp_core.ui.rate_distortion import view as rd_view
+    from synthcomp_core.ui.rate_distortion import bd_panel
 
     computed = []
-    original = rd_view.bd_table
+    original = bd_panel.bd_table
 
     def counted(curves: Sequence[RDCurve], anchor: str, **options: Any) -> list[BDResult]:
         computed.append(anchor)
         return original(curves, anchor, **options)
 
     app = pick(page)
-    monkeypatch.setattr(rd_view, "bd_table", counted)
+    monkeypatch.setattr(bd_panel, "bd_table", counted)
     app.file_uploader[0].set_value([("mine.csv", rows_to_csv(own_rows()).encode(), "text/csv")]).run()
     app.toggle(key="log_rate").set_value(True).run()
     assert computed == ["jpeg"]

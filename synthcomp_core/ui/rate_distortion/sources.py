@@ -1,21 +1,29 @@
-"""Pick results for the rate-distortion page: bundled files, runs, uploads. Each file is read once."""
+"""Pick results for the rate-distortion page: bundled files, runs, anchors, uploads, pasted curves; each read once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.formats import LoadedResults, load_results, reference_files
+from synthcomp_core.results.formats.pasted import parse_pasted
 from synthcomp_core.storage import artifacts_dir, runs_dir
 from synthcomp_core.ui import query
+from synthcomp_core.ui.rate_distortion.choice import dataset_names
 from synthcomp_core.ui.widgets.text import plain
 
 THESIS = "thesis_compression_sr_results.csv"
+# Those of the bundled files that people compare with: name on the page, file.
+ANCHORS = {"VTM": "compressai-kodak/vtm.json", "BPG": "compressai-kodak/bpg_444_x265_ycbcr.json"}
+ANCHOR_DATASET = "kodak"
 _MAX_KEPT = 16
+_NAME_CHARACTERS = 60
 _UPLOAD_MB = 400  # A table of a million rows is some 300 MB.
 
 
@@ -28,34 +36,84 @@ def result_files() -> dict[str, Path]:
     return files
 
 
-def pick_results() -> list[LoadedResults]:
-    """Draw the picker and read what is picked; files that cannot be read get a sentence each."""
+def pick_results(notices: DeltaGenerator) -> list[LoadedResults]:
+    """Draw the picker of files and read what is picked; files that cannot be read get a sentence in ``notices``."""
     files = result_files()
     query.check_choices("results", files, what="the results")
     query.keep_among("results", files)
     default = [name for name in ("compact.csv", THESIS) if name in files][:1]
-    left, right = st.columns([3, 2], gap="medium")
-    chosen = left.multiselect(
+    chosen = st.multiselect(
         "Results", list(files), default=default, key="results", bind="query-params", help="Bundled tables and runs."
     )
-    uploads = right.file_uploader(
-        "Add your own", type=["csv", "json"], accept_multiple_files=True, key="rd_uploads", max_upload_size=_UPLOAD_MB,
-        help="A results CSV, the thesis CSV, CompressAI's JSON or codec-compare's JSON.",
-    )  # fmt: skip
+    loaded = [results for name in chosen if (results := _read(files[name], notices)) is not None]
+    loaded += _pick_anchors(files, chosen, loaded, notices)
+    _show_notes(loaded)
+    return loaded
+
+
+def default_dataset(loaded: Sequence[LoadedResults]) -> str:
+    """The data set that is shown, as far as known before it is picked: what a pasted curve is most likely of."""
+    names = dataset_names(loaded)
+    held = st.session_state.get("dataset")
+    return str(held) if held in names else next(iter(names), "pasted")
+
+
+def add_results(metric: str, dataset: str, notices: DeltaGenerator) -> list[LoadedResults]:
+    """Draw the means to add results of one's own, a file or a pasted curve, and read what was added.
+
+    metric: of the values pasted. dataset: proposed as the data set that they are a mean over. notices: where a file or
+    a text that cannot be read gets a sentence.
+    """
+    with st.expander("Add results", icon=":material/add:"):
+        uploads = st.file_uploader(
+            "Files", type=["csv", "json", "txt"], accept_multiple_files=True, key="rd_uploads",
+            max_upload_size=_UPLOAD_MB,
+            help="A results CSV, the thesis CSV, CompressAI's JSON or codec-compare's JSON.",
+        )  # fmt: skip
+        text = st.text_area(
+            f"Or paste a curve: bpp, {METRICS[metric].label}", key="rd_pasted", height=120,
+            placeholder="0.12, 29.8\n0.25, 32.1\n0.48, 34.6", help="A line per point, as papers print them.",
+        )  # fmt: skip
+        at_name, at_dataset = st.columns(2)
+        name = at_name.text_input("Name of the curve", "pasted", key="rd_pasted_name", max_chars=_NAME_CHARACTERS)
+        of = at_dataset.text_input("Its images", dataset, key="rd_pasted_dataset", max_chars=_NAME_CHARACTERS)
     loaded = []
-    for name in chosen:
-        path = files[name]
-        try:
-            loaded.append(_load_file(str(path), path.stat().st_mtime_ns, path.stat().st_size))
-        except (SynthcompError, OSError) as error:
-            st.error(plain(str(error)))
     for upload in uploads or []:
         try:
             loaded.append(_load_upload(upload.name, upload.file_id, upload))
         except SynthcompError as error:
-            st.error(plain(str(error)))
+            notices.error(plain(str(error)))
+    if text.strip():
+        try:
+            loaded.append(_load_pasted(text, metric, name.strip() or "pasted", of.strip() or dataset))
+        except SynthcompError as error:
+            notices.error(plain(str(error)))
     _show_notes(loaded)
     return loaded
+
+
+def _pick_anchors(
+    files: Mapping[str, Path], chosen: Sequence[str], loaded: Sequence[LoadedResults], notices: DeltaGenerator
+) -> list[LoadedResults]:
+    """The published curves of VTM and BPG, switched on and off, where the results are of the same images."""
+    available = [label for label, name in ANCHORS.items() if name in files and name not in chosen]
+    if ANCHOR_DATASET not in dataset_names(loaded) or not available:
+        return []
+    query.check_choices("anchors", available, what="the anchor")
+    query.keep_among("anchors", available)
+    on = st.pills(
+        f"Published anchors ({ANCHOR_DATASET})", available, selection_mode="multi", default=available, key="anchors",
+        bind="query-params", help="From CompressAI's published results, means over the 24 Kodak images.",
+    )  # fmt: skip
+    return [results for label in on if (results := _read(files[ANCHORS[label]], notices)) is not None]
+
+
+def _read(path: Path, notices: DeltaGenerator) -> LoadedResults | None:
+    try:
+        return _load_file(str(path), path.stat().st_mtime_ns, path.stat().st_size)
+    except (SynthcompError, OSError) as error:
+        notices.error(plain(str(error)))
+        return None
 
 
 def _show_notes(loaded: Sequence[LoadedResults]) -> None:
@@ -65,7 +123,8 @@ def _show_notes(loaded: Sequence[LoadedResults]) -> None:
         for note in results.notes:
             files.setdefault(note, []).append(results.name)
     if files:
-        st.caption("  \n".join(plain(f"{', '.join(names)}: {note}") for note, names in files.items()))
+        with st.expander("Notes on these files"):
+            st.caption("  \n".join(plain(f"{', '.join(names)}: {note}") for note, names in files.items()))
 
 
 # A table of a million rows is shared, not copied on every rerun: the page only reads it.
@@ -77,3 +136,8 @@ def _load_file(path: str, modified_ns: int, size: int) -> LoadedResults:
 @st.cache_resource(show_spinner="Reading results", max_entries=_MAX_KEPT)
 def _load_upload(name: str, file_id: str, _upload: UploadedFile) -> LoadedResults:
     return load_results(_upload.getvalue(), name=name)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_MAX_KEPT)
+def _load_pasted(text: str, metric: str, name: str, dataset: str) -> LoadedResults:
+    return parse_pasted(text, metric=metric, curve=name, dataset=dataset)
