@@ -1,6 +1,7 @@
 """The viewer in a real browser: exact pixels, zoom and pan without the server, keys, links, accessibility."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ def test_divider_follows_the_mouse_and_the_keyboard(open_viewer: Callable[..., V
 
 def test_wheel_zooms_about_the_pointer_in_fixed_steps(open_viewer: Callable[..., Viewer]) -> None:
     viewer = open_viewer("what=frame")
-    viewer.page.mouse.move(*viewer.point(0.3, 0.6))
+    viewer.page.mouse.click(*viewer.point(0.3, 0.6))
     viewer.settle()
     seen = []
     where = []
@@ -162,6 +163,42 @@ def test_wheel_zooms_about_the_pointer_in_fixed_steps(open_viewer: Callable[...,
     viewer.wait_for(zoom="32")
     viewer.page.mouse.dblclick(*viewer.point(0.3, 0.6))
     viewer.wait_for(zoom="1")
+
+
+def test_wheel_scrolls_the_page_until_the_image_is_clicked_or_ctrl_is_held(open_viewer: Callable[..., Viewer]) -> None:
+    viewer = open_viewer("what=frame", viewport={"width": 1280, "height": 500})
+    page, hint = viewer.page, viewer.page.locator(".hint")
+    zoom = viewer.fact("zoom")
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    page.mouse.move(*viewer.point(0.3, 0.6))
+    expect(hint).to_have_css("opacity", "0")
+    page.mouse.wheel(0, 60)
+    page.wait_for_function(f"{scrolled} > 0")
+    expect(hint).to_have_css("opacity", "1")
+    expect(hint).to_have_text("Click the image or hold Ctrl to zoom with the wheel")
+    assert viewer.fact("zoom") == zoom
+    expect(hint).to_have_css("opacity", "0")
+    viewer.rest()
+    place = page.evaluate(scrolled)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -120)
+    page.keyboard.up("Control")
+    viewer.wait_for(zoom="0.5")
+    page.mouse.click(*viewer.point(0.3, 0.6))
+    page.mouse.wheel(0, -120)
+    viewer.wait_for(zoom="1")
+    viewer.rest()
+    assert page.evaluate(scrolled) == place
+
+
+def test_first_tab_stop_leads_to_the_images(open_viewer: Callable[..., Viewer]) -> None:
+    viewer = open_viewer()
+    viewer.page.keyboard.press("Tab")
+    expect(viewer.page.get_by_role("button", name="Skip to the images")).to_be_focused()
+    viewer.page.keyboard.press("Enter")
+    expect(viewer.page.locator(".stage")).to_be_focused()
+    viewer.page.keyboard.press("g")
+    viewer.wait_for(mode="grid")
 
 
 def test_pixel_under_the_pointer_is_named_with_its_values(open_viewer: Callable[..., Viewer]) -> None:
@@ -337,7 +374,7 @@ def test_overlay_is_drawn_over_its_own_picture_with_opacity(open_viewer: Callabl
 
 def test_link_opened_in_another_browser_gives_the_same_view(open_viewer: Callable[..., Viewer]) -> None:
     viewer = open_viewer()
-    viewer.page.mouse.move(*viewer.point(0.3, 0.4))
+    viewer.page.mouse.click(*viewer.point(0.3, 0.4))
     for _ in range(3):
         viewer.page.mouse.wheel(0, -120)
         viewer.settle()
@@ -437,19 +474,24 @@ def test_axe_finds_no_serious_fault_in_any_mode(open_viewer: Callable[..., Viewe
         assert [(key, fault["id"], [node["html"] for node in fault["nodes"]]) for fault in serious] == []
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (700, 900)])
-def test_controls_fit_and_do_not_overlap(width: int, height: int, open_viewer: Callable[..., Viewer]) -> None:
-    viewer = open_viewer("what=frame", viewport={"width": width, "height": height})
+@pytest.mark.parametrize(("width", "fits"), [(1440, True), (1024, True), (390, False)])
+def test_controls_stand_in_one_row_which_scrolls_if_it_must(
+    width: int, fits: bool, open_viewer: Callable[..., Viewer]
+) -> None:
+    viewer = open_viewer("what=frame&bare=1", viewport={"width": width, "height": 800})
     for key in "sgkdl":
         viewer.press(key, "m")
-        boxes = viewer.page.locator(".toolbar button:visible, .toolbar .field:visible, .toolbar input:visible")
+        boxes = viewer.page.locator(".toolbar button:visible, .toolbar select:visible, .toolbar input:visible")
         found = [boxes.nth(i).bounding_box() for i in range(boxes.count())]
         edge = viewer.page.locator(".viewer").bounding_box()
         assert edge is not None
-        rectangles = [box for box in found if box is not None]
-        for i, one in enumerate(rectangles):
-            assert edge["x"] <= one["x"] and one["x"] + one["width"] <= edge["x"] + edge["width"]
-            for other in rectangles[i + 1 :]:
-                apart_x = one["x"] + one["width"] <= other["x"] + 2 or other["x"] + other["width"] <= one["x"] + 2
-                apart_y = one["y"] + one["height"] <= other["y"] + 2 or other["y"] + other["height"] <= one["y"] + 2
-                assert apart_x or apart_y
+        rectangles = sorted((box for box in found if box is not None), key=lambda box: box["x"])
+        for one, other in pairwise(rectangles):
+            assert one["x"] + one["width"] <= other["x"] + 2
+            assert abs(one["y"] + one["height"] / 2 - other["y"] - other["height"] / 2) < 2
+        if fits:
+            assert rectangles[-1]["x"] + rectangles[-1]["width"] <= edge["x"] + edge["width"]
+    last = viewer.page.get_by_role("button", name="Keys (?)")
+    last.focus()
+    box = last.bounding_box()
+    assert box is not None and box["x"] + box["width"] <= edge["x"] + edge["width"], "the row scrolls to it"

@@ -7,7 +7,7 @@ import streamlit as st
 from PIL import Image
 
 from synthcomp_core.figures.paper.drawing import Crop
-from synthcomp_core.ui.viewer import Picture, ViewState, show_viewer
+from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, ViewState, show_viewer
 
 
 def known_pixels(width: int, height: int, seed: int) -> np.ndarray:
@@ -42,6 +42,8 @@ def pictures_of(what: str, variant: int) -> tuple[list[Picture], list[Picture]]:
     if what == "known":
         names = [("original", "Original"), ("a", "A"), ("b", "B")]
         return [picture(key, name, known_pixels(64, 48, i + 10 * variant)) for i, (key, name) in enumerate(names)], []
+    if what == "one":
+        return [picture("original", "Original", known_pixels(64, 48, 0))], []
     if what == "nine":
         return [picture(f"p{i}", f"Picture {i + 1}", known_pixels(96, 64, 0)) for i in range(9)], []
     if what == "html":
@@ -72,9 +74,30 @@ def _keep(crops: tuple[Crop, ...]) -> None:
     st.session_state["crops"] = crops
 
 
+def _footer() -> ViewerFooter:
+    """An empty one, one at work, or one that is done, as chosen in the sidebar."""
+    said = st.sidebar.radio("Footer", ["empty", "busy", "done"], key="said")
+    if said == "empty":
+        return ViewerFooter()
+    side_a = FooterSide("a", "A · WebP, quality 80", 112_340, "SSIMULACRA2 74.2")
+    if said == "busy":
+        waiting = FooterSide("b", "B · mbt2018, quality 4, MSE, games")
+        return ViewerFooter((side_a, waiting), stage="B: coding", fraction=0.4, stale="waiting for B")
+    return ViewerFooter((side_a, FooterSide("b", "B · mbt2018, quality 4, MSE, games", 98_120, "SSIMULACRA2 71.9")))
+
+
+def _stop() -> None:
+    st.session_state["said"] = "empty"
+
+
 def main() -> None:
     st.set_page_config(page_title="Viewer", layout="wide")
     what = st.query_params.get("what", "frame")
+    if st.query_params.get("bare") is not None:
+        shown, maps = pictures_of(what, 0)
+        show_viewer(shown, key="viewer", overlays=maps, footer=ViewerFooter())
+        st.text("What stands below the viewer")
+        return
     variant = st.sidebar.number_input("Variant", 0, 5, 0)
     st.sidebar.text_input("Bound", key="bound", bind="query-params")
     if st.sidebar.button("Set a parameter"):
@@ -86,6 +109,7 @@ def main() -> None:
     pictures, overlays = pictures_of(what, int(variant))
     report = st.query_params.get("report") is not None
     picks = st.query_params.get("crops") is not None
+    footer = _footer() if st.query_params.get("footer") is not None else None
     state = show_viewer(
         pictures,
         key="viewer",
@@ -95,6 +119,8 @@ def main() -> None:
         on_state_change=(lambda: None) if report else None,
         crops=st.session_state.get("crops", ()),
         on_crops=_keep if picks else None,
+        footer=footer,
+        on_stop=_stop,
     )
     st.text("Crops: " + " ".join(map(str, st.session_state.get("crops", ()))))
     st.text(f"Runs: {st.session_state['runs']}")

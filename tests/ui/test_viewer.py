@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.ui.viewer import Picture, ViewState, show_viewer
+from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, ViewState, show_viewer
+from synthcomp_core.ui.viewer.footer import described_footer
 
 LARGE = 1_500_000  # bytes; beyond 1 MiB Streamlit's media store names files by samples of their content only
 
@@ -51,6 +52,7 @@ def test_browser_gets_urls_instead_of_bytes_and_names_as_they_are(app: AppTest) 
     assert all("/media/" in picture["url"] and picture["url"].endswith(".png") for picture in data["pictures"])
     assert [(overlay["label"], overlay["overlay_of"]) for overlay in data["overlays"]] == [("FLIP error map", "a")]
     assert (data["key"], data["height"]) == ("viewer", 500)
+    assert (data["footer"], data["stoppable"]) == (None, False)
     assert (data["state"], data["jump"]) == ("grid~~~2~0.5~0.5", 0)
 
 
@@ -99,3 +101,21 @@ def test_pictures_that_cannot_be_shown_are_refused() -> None:
         show_viewer([picture("a"), picture("a")], key="viewer")
     with pytest.raises(ValueError, match="must name the picture"):
         show_viewer([picture("a")], overlays=[picture("map", overlay_of="b")], key="viewer")
+
+
+def test_footer_names_whole_bytes_and_leaves_unknown_ones_blank() -> None:
+    sides = (FooterSide("a", "A · WebP, quality 80", 112_340, "SSIMULACRA2 74.2"), FooterSide("b", "B"))
+    assert described_footer(ViewerFooter(sides, stage="B: coding", fraction=0.25)) == {
+        "sides": [
+            {"key": "a", "label": "A · WebP, quality 80", "bytes": "112,340 bytes", "metric": "SSIMULACRA2 74.2"},
+            {"key": "b", "label": "B", "bytes": "", "metric": ""},
+        ],
+        "stage": "B: coding",
+        "fraction": 0.25,
+        "stale": "",
+    }
+
+
+def test_fraction_beyond_the_whole_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"between 0 and 1, not 1\.5"):
+        ViewerFooter(fraction=1.5)

@@ -14,18 +14,33 @@ from pathlib import Path
 
 import streamlit as st
 from streamlit import runtime
+from streamlit.components.v2.bidi_component.state import ComponentResult
 from streamlit.components.v2.types import ComponentRenderer
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.drawing import CROP_COLOURS, MAX_CROPS, Crop
 from synthcomp_core.ui import query
+from synthcomp_core.ui.viewer.footer import FooterSide, ViewerFooter, described_footer
 from synthcomp_core.ui.viewer.scripts import joined_modules
 from synthcomp_core.ui.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
 
-__all__ = ["DEFAULT_URL_PARAM", "MAX_PICTURES", "MODES", "Picture", "ViewState", "linked_view", "show_viewer"]
+__all__ = [
+    "DEFAULT_URL_PARAM",
+    "MAX_PICTURES",
+    "MODES",
+    "FooterSide",
+    "Picture",
+    "ViewState",
+    "ViewerFooter",
+    "linked_view",
+    "show_viewer",
+]
 
 MAX_PICTURES = 9  # one number key each
+
+# The least that viewer.css lets a viewer take that fills the window, kept free before the browser has its script.
+_PLACE_KEPT = "<style>.st-key-{key} {{ min-height: max(320px, calc(100dvh - 25dvh - 12px)) }}</style>"
 
 _FOLDER = Path(__file__).parent
 
@@ -53,24 +68,31 @@ def show_viewer(
     *,
     key: str,
     overlays: Sequence[Picture] = (),
-    height: int = 640,
+    height: int | None = None,
     state: ViewState | None = None,
     jump: int = 0,
     on_state_change: Callable[[], None] | None = None,
     url_param: str | None = DEFAULT_URL_PARAM,
     crops: Sequence[Crop] = (),
     on_crops: Callable[[tuple[Crop, ...]], None] | None = None,
+    footer: ViewerFooter | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> ViewState:
     """Show 1 to 9 images; the first is the reference, and all others are drawn at its size.
 
-    `height` is that of the whole viewer in CSS pixels, toolbar included. `state` is where it opens. A later call with
-    another `state`, or with the same one and another `jump` (a count of such moves), moves the viewer there, for
-    example to the worst tile; the same two leave it alone. A view in the URL parameter `url_param` takes precedence
-    over `state` when the page opens; None keeps the view out of the URL.
+    `height` is that of the whole viewer in CSS pixels, toolbar and footer included; None lets it reach from its place
+    on the page down to the window's lower edge, and follow the window's size.
+
+    `state` is where the viewer opens. A later call with another `state`, or with the same one and another `jump` (a
+    count of such moves), moves it there, for example to the worst tile; the same two leave it alone. A view in the URL
+    parameter `url_param` takes precedence over `state` when the page opens; None keeps the view out of the URL.
 
     `crops` are outlined on every image, in pixels of the reference and in the colours of a figure. With `on_crops` the
     viewer offers to pick them: like a widget's callback, it is called with the new list before the rerun that adding
     or removing one causes.
+
+    `footer` is shown below the images, and keeps its height however much or little it says; None leaves it out. With
+    `on_stop` it has a Stop button for as long as it names a stage, which calls that before the rerun that it causes.
 
     Returns the view as far as the server knows it. Without `on_state_change` the viewer never calls back, and that is
     the view in the URL of the last rerun; with it, the view is reported once it has rested for a second.
@@ -78,7 +100,9 @@ def show_viewer(
     Raises ValueError if there are no or too many images, or two with the same key.
     """
     _check(pictures, overlays)
-    data = {
+    if height is None:
+        st.html(_PLACE_KEPT.format(key=key))
+    data: dict[str, object] = {
         "key": key,
         "height": height,
         "pictures": [_described(picture, key) for picture in pictures],
@@ -90,20 +114,37 @@ def show_viewer(
         "crops": [str(crop) for crop in crops],
         "crop_colours": CROP_COLOURS,
         "pick_crops": on_crops is not None,
+        "footer": described_footer(footer),
+        "stoppable": on_stop is not None,
     }
+
+    result = _mounted(key, data, on_state_change, on_crops, on_stop)
+    reported = result.get("view") if on_state_change else None
+    known = ViewState.parse(reported) if isinstance(reported, str) else None
+    return known or linked_view(url_param) or state or ViewState()
+
+
+def _mounted(
+    key: str,
+    data: dict[str, object],
+    on_state_change: Callable[[], None] | None,
+    on_crops: Callable[[tuple[Crop, ...]], None] | None,
+    on_stop: Callable[[], None] | None,
+) -> ComponentResult:
+    """Put the component on the page; what it has told the server."""
 
     def on_crops_change() -> None:
         picked = st.session_state[key].get("crops")
         if on_crops is not None and isinstance(picked, str):
             on_crops(_parsed_crops(picked))
 
-    result = _component()(
-        key=key, data=data, on_view_change=on_state_change, on_crops_change=on_crops_change if on_crops else None
+    return _component()(
+        key=key,
+        data=data,
+        on_view_change=on_state_change,
+        on_crops_change=on_crops_change if on_crops else None,
+        on_stop_change=on_stop,
     )
-
-    reported = result.get("view") if on_state_change else None
-    known = ViewState.parse(reported) if isinstance(reported, str) else None
-    return known or linked_view(url_param) or state or ViewState()
 
 
 def linked_view(url_param: str | None = DEFAULT_URL_PARAM) -> ViewState | None:

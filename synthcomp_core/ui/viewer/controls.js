@@ -1,12 +1,15 @@
 // The elements around the canvas: toolbar, labels, divider, loupe, status line, key list.
 
-import { button, choice, element, iconButton } from "./elements.js";
+import { button, choice, element, icon, iconButton } from "./elements.js";
+import { buildFooter } from "./footer.js";
 import { MODES } from "./view.js";
 
 /** @import { Viewer } from "./viewer.js" */
 /** @typedef {ReturnType<typeof buildControls>} Controls */
 /** @typedef {ReturnType<typeof labelParts>} Label */
 /** @typedef {ReturnType<typeof loupeParts>} Loupe */
+
+const WHEEL_HINT = "Click the image or hold Ctrl to zoom with the wheel";
 
 const KEYS = [
   ["1 … 9", "Show that image alone; again: back to the previous mode"],
@@ -18,7 +21,7 @@ const KEYS = [
   ["v", "Turn the divider: upright or level"],
   ["Space", "Flip between left and right by hand"],
   ["p", "Run or pause flicker"],
-  ["+  −  wheel", "Zoom in, zoom out"],
+  ["+  −  wheel", "Zoom in, zoom out (the wheel once the image was clicked, or with Ctrl)"],
   ["f  0", "Fit the image"],
   ["z", "1:1, one image pixel on one screen pixel (also double click)"],
   ["Arrows, drag", "Move the image (with Shift: by one pixel)"],
@@ -43,12 +46,18 @@ export function buildControls(root, viewer) {
   const { status, ...told } = buildStatus();
   const live = element("div", { class: "unseen", "aria-live": "polite" });
   const dialog = helpDialog();
-  root.replaceChildren(toolbar.bar, stage, loupes, status, live, dialog);
+  const footer = buildFooter(viewer);
+  // The stage comes first for the Tab key and for screen readers; the style sheet puts the toolbar above it.
+  root.replaceChildren(stage, toolbar.bar, loupes, status, footer.bar, live, dialog);
+  // Until the images are there, nothing is shown that might have to go away again.
+  const { play, period, kind, opacity, gain, crop, orient } = toolbar;
+  const parts = [play, period.field, kind.field, opacity, gain.field, crop, orient, staged.divider, loupes];
+  for (const part of parts) part.hidden = true;
   /** @type {Label[]} */
   const labelList = [];
   /** @type {Loupe[]} */
   const loupeList = [];
-  return { ...toolbar, ...staged, ...told, stage, loupes, live, dialog, labelList, loupeList };
+  return { ...toolbar, ...staged, ...told, stage, loupes, footer, live, dialog, labelList, loupeList };
 }
 
 /**
@@ -64,8 +73,10 @@ const spring = () => element("div", { class: "spring" });
 function buildToolbar(viewer) {
   const modes = MODES.map(({ id, label, key, hint }) => ({
     id,
-    node: button({ title: `${hint} (${key})`, text: label }, () => viewer.setMode(id)),
+    node: button({ title: `${label}: ${hint.toLowerCase()} (${key})` }, () => viewer.setMode(id)),
+    label,
   }));
+  for (const { id, node, label } of modes) node.append(icon(id), element("span", { text: label }));
   const left = choice("Left", (key) => viewer.change({ left: key }));
   const right = choice("Right", (key) => viewer.change({ right: key }));
   const swap = iconButton("swap", "Swap left and right (x)", () => viewer.swap());
@@ -81,6 +92,8 @@ function buildToolbar(viewer) {
   const zoomOut = iconButton("minus", "Zoom out (−)", () => viewer.step(-1));
   const zoom = choice("Zoom", (value) => viewer.setZoom(Number(value)));
   const zoomIn = iconButton("plus", "Zoom in (+)", () => viewer.step(1));
+  for (const { field } of [zoom, gain, period]) field.classList.add("brief");
+  for (const node of [zoomOut, zoomIn]) node.classList.add("step");
   const crop = iconButton("crop", "Crop for a figure (c)", () => viewer.crop.toggle());
   const full = iconButton("full", "Full screen (w)", () => viewer.toggleFullScreen());
   const help = iconButton("help", "Keys (?)", () => viewer.toggleHelp());
@@ -93,11 +106,14 @@ function buildToolbar(viewer) {
   const bar = element(
     "div",
     { class: "toolbar" },
-    // Two rows whatever the mode, so that the images keep their size when it changes.
-    element("div", { class: "row" }, modeGroup, spring(), zooming, group("Viewer", crop, full, help)),
-    element("div", { class: "row" }, pair, spring(), options),
+    // One row whatever the mode, which scrolls where it is too long: the images keep their size.
+    modeGroup,
+    pair,
+    options,
+    spring(),
+    zooming,
+    group("Viewer", crop, full, help),
   );
-  zoom.field.classList.add("bare");
   return { bar, modes, left, right, swap, orient, play, period, kind, overlay, opacity, gain, zoom, crop };
 }
 
@@ -110,7 +126,10 @@ function buildStage() {
   const message = element("div", { class: "message", role: "status" });
   const name = "Images; press ? for the keys";
   const attributes = { class: "stage", role: "application", tabindex: 0, "aria-label": name };
-  return { stage: element("div", attributes, canvas, labels, divider, message), canvas, labels, divider, message };
+  // Not read out: who cannot see it has no use for the wheel.
+  const hint = element("div", { class: "hint", "aria-hidden": "true", text: WHEEL_HINT });
+  const stage = element("div", attributes, canvas, labels, divider, message, hint);
+  return { stage, canvas, labels, divider, message, hint };
 }
 
 function buildStatus() {

@@ -13,6 +13,13 @@ const ICONS = {
   pause: "M5 3v10M11 3v10",
   crop: "M4.5 1v10.5H15M1 4.5h10.5V15",
   full: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
+  stop: "M3.5 3.5h9v9h-9z",
+  single: "M2 3h12v10H2z",
+  swipe: "M2 3h12v10H2zM8 1v14",
+  grid: "M2 2.5h5v4.5H2zM9 2.5h5v4.5H9zM2 9h5v4.5H2zM9 9h5v4.5H9z",
+  flicker: "M2 2.5h8.5v7H2zM5.5 12v1.5H14v-7h-1.5",
+  difference: "M8 2.5l6 11H2z",
+  loupe: "M7 2.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9M10.4 10.4l3.6 3.6",
   help: "M5.5 6a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8M8 12.6v.4",
 };
 
@@ -36,7 +43,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /** @param {IconName} name */
-function icon(name) {
+export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [key, value] of Object.entries({ viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" })) {
     svg.setAttribute(key, String(value));
@@ -86,7 +93,7 @@ export function setIcon(node, name, label) {
  * @param {(value: string) => void} onChoose
  */
 export function choice(label, onChoose) {
-  const select = element("select", { "aria-label": label });
+  const select = element("select", { "aria-label": label, title: label });
   select.addEventListener("change", () => onChoose(select.value));
   const caption = element("span", { text: label });
   return { field: element("label", { class: "field" }, caption, select), caption, select };

@@ -1,11 +1,14 @@
 // Mouse, touch and keyboard, turned into calls of the viewer.
 
+import { Delayed } from "./delayed.js";
+import { rootOf } from "./elements.js";
 import { clamp, nearestStep } from "./view.js";
 
 /** @import { Viewer } from "./viewer.js" */
 
 const WHEEL_NOTCH = 60; // pixels of wheel travel per zoom step; a mouse's notch sends 100 to 120
 const WHEEL_PAUSE_MS = 250;
+const HINT_MS = 2000; // long enough to read the hint twice
 const PAN_FRACTION = 0.125; // of the pane, for an arrow key
 const DIVIDER_STEP = 0.02;
 
@@ -26,13 +29,30 @@ export function listen(viewer) {
 const isOnDivider = ({ target }) => target instanceof Element && target.closest(".divider") !== null;
 
 /**
+ * Whether the wheel is meant for the images: they were clicked, or reached by key, or a key asks for it.
+ * @param {Viewer} viewer
+ * @param {WheelEvent} event
+ */
+function isForImages({ root }, event) {
+  const { activeElement, fullscreenElement } = rootOf(root);
+  return event.ctrlKey || event.metaKey || root.contains(activeElement) || fullscreenElement === root;
+}
+
+/**
+ * The wheel zooms where it is meant to; else it scrolls the page, and a hint says how to zoom.
  * @param {Viewer} viewer
  * @param {HTMLElement} stage
  */
 function listenToWheel(viewer, stage) {
+  const { hint } = viewer.controls;
+  const hiding = new Delayed(HINT_MS, () => {});
   let travel = 0;
   let last = 0;
   const onWheel = (/** @type {WheelEvent} */ event) => {
+    const zooms = isForImages(viewer, event);
+    hint.classList.toggle("shown", !zooms);
+    hiding.ask(() => hint.classList.remove("shown"));
+    if (!zooms) return;
     event.preventDefault();
     const unit = event.deltaMode === 1 ? 40 : event.deltaMode === 2 ? 400 : 1;
     if (event.timeStamp - last > WHEEL_PAUSE_MS || travel * event.deltaY < 0) travel = 0;

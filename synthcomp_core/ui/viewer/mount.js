@@ -2,15 +2,18 @@
 
 import { Viewer } from "./viewer.js";
 
+/** @import { FooterData } from "./footer.js" */
 /** @import { Picture } from "./scene.js" */
 
 /**
  * What Python sends with every rerun (`show_viewer` in __init__.py).
  * @typedef {object} ViewerData
  * @property {string} key
- * @property {number} height of the whole viewer, in CSS pixels
+ * @property {number | null} height of the whole viewer, in CSS pixels; null: what the window leaves
  * @property {Picture[]} pictures
  * @property {Picture[]} overlays
+ * @property {FooterData | null} footer
+ * @property {boolean} stoppable whether Python wants to hear of Stop
  * @property {string | null} state the view that Python wants, as text
  * @property {number} jump another number moves the viewer to `state` once more
  * @property {string | null} url_param
@@ -26,7 +29,7 @@ import { Viewer } from "./viewer.js";
  * @property {ViewerData} data
  * @property {ParentNode} parentElement
  * @property {(name: string, value: string) => void} setStateValue
- * @property {(name: string, value: string) => void} setTriggerValue
+ * @property {(name: string, value: string | boolean) => void} setTriggerValue
  */
 
 /** @type {WeakMap<ParentNode, Viewer>} by mounting element */

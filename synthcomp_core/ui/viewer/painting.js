@@ -3,6 +3,7 @@
 import { cropText } from "./crop.js";
 import { drawPane } from "./drawing.js";
 import { rootOf, setText } from "./elements.js";
+import { syncSides } from "./footer.js";
 import { decodes } from "./rasters.js";
 import { syncControls, syncLabels } from "./sync.js";
 import { formatView, short, zoomName } from "./view.js";
@@ -29,6 +30,9 @@ export function paint(viewer, scene) {
   // The keys must keep working when the mode hides the focused control.
   if (focused?.closest("[hidden]") && root.contains(focused)) controls.stage.focus({ preventScroll: true });
   syncLabels(controls, ratio, scene, shown, panes, sentences);
+  syncSides(controls.footer, scene, view);
+  const { zoom, h } = { zoom: viewer.zoom(), ...viewer.paneSize() };
+  controls.stage.classList.toggle("level-only", scene.size.height * zoom <= h);
   viewer.flicker.run(scene.mode(view) === "flicker");
   describe(viewer, scene);
   notePending(viewer);

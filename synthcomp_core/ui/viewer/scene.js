@@ -4,6 +4,7 @@ import { gridPanes } from "./geometry.js";
 import { differenceRaster, loadRaster } from "./rasters.js";
 import { DEFAULT_VIEW, DIFFERENCE_OVERLAY } from "./view.js";
 
+/** @import { FooterData } from "./footer.js" */
 /** @import { Box, Size } from "./geometry.js" */
 /** @import { Raster } from "./rasters.js" */
 /** @import { Mode, View } from "./view.js" */
@@ -29,10 +30,11 @@ const DIFFERENCES_KEPT = 12;
 
 /** Images and overlays of one rerun with their rasters; it replaces the one before when all of it is decoded. */
 export class Scene {
-  /** @param {{pictures: Picture[], overlays: Picture[]}} data */
+  /** @param {{pictures: Picture[], overlays: Picture[], footer: FooterData | null}} data */
   constructor(data) {
     this.pictures = data.pictures;
     this.overlays = data.overlays;
+    this.sides = data.footer?.sides ?? [];
     /** @type {Size} */
     this.size = { width: data.pictures[0].width, height: data.pictures[0].height };
     this.released = false;

@@ -68,7 +68,7 @@ function syncPair(c, scene, view, mode) {
   const one = mode === "single" || mode === "loupe";
   const two = !one && mode !== "grid";
   setText(c.left.caption, one ? "Image" : "Left");
-  setAttribute(c.left.select, "aria-label", one ? "Image" : "Left");
+  for (const name of ["aria-label", "title"]) setAttribute(c.left.select, name, one ? "Image" : "Left");
   setOptions(c.left.select, options, left.key);
   setOptions(c.right.select, options, right.key);
   c.left.field.hidden = mode === "grid";
@@ -91,7 +91,7 @@ function syncOverlay(c, scene, view, mode) {
   c.kind.field.hidden = !comparing;
   setOptions(c.kind.select, [["abs", "Absolute"], ["signed", "Signed"], ...maps], view.kind);
   c.overlay.field.hidden = comparing || (scene.pictures.length < 2 && maps.length === 0);
-  setOptions(c.overlay.select, [["", "None"], [DIFFERENCE_OVERLAY, "Difference to 1"], ...maps], view.overlay);
+  setOptions(c.overlay.select, [["", "No overlay"], [DIFFERENCE_OVERLAY, "Difference to 1"], ...maps], view.overlay);
   const shown = comparing ? "" : view.overlay;
   c.opacity.hidden = !shown;
   const opacity = String(Math.round(view.opacity * 100));

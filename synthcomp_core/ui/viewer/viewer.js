@@ -4,7 +4,9 @@ import { buildControls } from "./controls.js";
 import { CropTool } from "./crop.js";
 import { Delayed } from "./delayed.js";
 import { rootOf } from "./elements.js";
+import { Filling } from "./filling.js";
 import { Flicker } from "./flicker.js";
+import { syncState } from "./footer.js";
 import { centreKeeping, effective, fitZoom, inside } from "./geometry.js";
 import { listen } from "./input.js";
 import { Link } from "./link.js";
@@ -12,6 +14,7 @@ import { notePending, paint } from "./painting.js";
 import { dropUnused } from "./rasters.js";
 import { readOut } from "./readout.js";
 import { Scene } from "./scene.js";
+import { addSkip } from "./skip.js";
 import { Surface } from "./surface.js";
 import { clamp, DEFAULT_VIEW, DIFFERENCE_OVERLAY, formatView, GAINS, nextStep, parseView } from "./view.js";
 
@@ -51,6 +54,9 @@ export class Viewer {
     this.reported = "";
     this.reporting = new Delayed(REPORT_DELAY_MS, () => notePending(this));
     this.crop = new CropTool(this);
+    /** @type {(() => void) | null} tells Python to stop */
+    this.stop = null;
+    this.filling = new Filling(root);
     this.controls = buildControls(root, this);
     this.controls.message.textContent = "Loading…";
     this.surface = new Surface(this.controls.canvas, this.controls.stage, () => {
@@ -58,6 +64,7 @@ export class Viewer {
       this.draw(); // at once: a resized canvas is blank
     });
     this.link = new Link(data.url_param, (view) => this.change(view), () => notePending(this));
+    this.removeSkip = addSkip(this.controls.stage);
     listen(this);
     // The first view: the link's, else the one this viewer had before, else Python's, else the default.
     const linked = this.link.view();
@@ -73,7 +80,11 @@ export class Viewer {
     const { data } = component;
     this.link.parameter = data.url_param;
     this.report = data.report ? component.setStateValue : null;
-    this.root.style.setProperty("--height", `${data.height}px`);
+    if (data.height === null) this.root.style.removeProperty("--height");
+    else this.root.style.setProperty("--height", `${data.height}px`);
+    this.filling.measure();
+    this.stop = data.stoppable ? () => component.setTriggerValue("stop", true) : null;
+    syncState(this.controls.footer, data.footer, data.stoppable);
     this.crop.update(component);
     if (wishOf(data) !== this.wish) {
       this.wish = wishOf(data);
@@ -111,6 +122,8 @@ export class Viewer {
   close() {
     this.link.close();
     this.surface.close();
+    this.filling.close();
+    this.removeSkip();
     this.flicker.run(false);
     this.reporting.cancel();
     cancelAnimationFrame(this.frame);

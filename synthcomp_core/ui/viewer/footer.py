@@ -1,0 +1,54 @@
+"""The footer of a viewer: what each side takes and reaches, and what the page is doing. Its height never changes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FooterSide:
+    """The numbers of one image in the viewer; `key` is that image's.
+
+    `label` and `metric` ("SSIMULACRA2 74.2") are plain text. `num_bytes` is the size of the bitstream; None where there
+    is none yet.
+    """
+
+    key: str
+    label: str
+    num_bytes: int | None = None
+    metric: str = ""
+
+
+@dataclass(frozen=True)
+class ViewerFooter:
+    """What stands in the footer now. Empty values leave their places blank.
+
+    Of more than two `sides`, the viewer shows those of the two images that are being compared. `stage` names what is
+    being computed, "" if nothing is; `fraction` is how much of it is done, 0 to 1, None if that is not known. `stale`
+    is a short sentence on what the images on screen do not yet show, such as "waiting for A".
+
+    Raises ValueError for a fraction outside 0 to 1.
+    """
+
+    sides: tuple[FooterSide, ...] = ()
+    stage: str = ""
+    fraction: float | None = None
+    stale: str = ""
+
+    def __post_init__(self) -> None:
+        if self.fraction is not None and not 0.0 <= self.fraction <= 1.0:
+            raise ValueError(f"a fraction done is between 0 and 1, not {self.fraction}")
+
+
+def described_footer(footer: ViewerFooter | None) -> dict[str, object] | None:
+    """A footer as the browser side reads it (`FooterData` in footer.js)."""
+    if footer is None:
+        return None
+    sides = [
+        {
+            "key": side.key,
+            "label": side.label,
+            "bytes": "" if side.num_bytes is None else f"{side.num_bytes:,} bytes",
+            "metric": side.metric,
+        }
+        for side in footer.sides
+    ]
+    return {"sides": sides, "stage": footer.stage, "fraction": footer.fraction, "stale": footer.stale}
