@@ -1,26 +1,33 @@
-"""The verbs `snapshot import`, `snapshot show`: checkpoints into snapshots, and what a snapshot is."""
+"""The verbs `snapshot import`, `fetch` and `show`: checkpoints into snapshots, and what a snapshot is."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from synthcomp_core.cli.console import output, print_json
+from synthcomp_core.cli.console import output, print_json, progress_bar
 from synthcomp_core.cli.options import AsJson
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library import snapshots
+from synthcomp_core.library.checkpoint_files import read_checkpoint
+from synthcomp_core.library.checkpoint_names import point_in_name
 
-snapshot_app = typer.Typer(help="Trained models: import a checkpoint, show a card.", no_args_is_help=True)
+snapshot_app = typer.Typer(
+    help="Trained models: import a checkpoint, fetch published ones, show a card.", no_args_is_help=True
+)
 
 
 @snapshot_app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A .pt, .pth, .pth.tar or .safetensors checkpoint.")],
-    id_: Annotated[str, typer.Option("--id", help="The snapshot's id, as in mbt2018-q4-mse-games.")],
+    file: Annotated[Path, typer.Argument(help="A .pt, .pth, .pth.tar, .ckpt or .safetensors checkpoint.")],
+    id_: Annotated[
+        str | None, typer.Option("--id", help="The snapshot's id (default: from the file's name and the options).")
+    ] = None,
     quality: Annotated[int | None, typer.Option(help="Quality 1..8 it was trained for.")] = None,
     lmbda: Annotated[float | None, typer.Option("--lambda", help="Rate-distortion weight.")] = None,
     distortion: Annotated[str | None, typer.Option(help="mse or ms-ssim.")] = None,
@@ -28,20 +35,33 @@ def import_(
     steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the checkpoint comes from.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the weights.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Which state dict of the file, as in ema; or the prefix of the names to take.")
+    ] = None,
     half: Annotated[bool, typer.Option(help="Store the weights in float16 (half the size).")] = True,
     replace: Annotated[bool, typer.Option(help="Replace a snapshot of the same id.")] = False,
 ) -> None:
     """Import a codec's or upscaler's checkpoint; architecture and channels are read from the weights.
 
+    Quality, distortion and training data are read from the file's name where it follows the thesis
+    (mbt2018_q4_mse_500ep.pth.tar) or CompressAI (mbt2018-ms-ssim-4-a120e037.pth.tar); options go first.
+
     Example: python -m synthcomp_core snapshot import mbt2018_q4_mse_500ep.pth.tar --id mbt2018-q4-mse-thesis
     """
-    if snapshots.snapshot_path(id_).exists() and not replace:
-        raise SnapshotError(f"There is a snapshot {id_!r} already; choose another --id or add --replace.")
-    preserved = None if distortion is None else snapshots.Distortion.parse(distortion)
-    state_dict = snapshots.read_checkpoint(file)
+    named = point_in_name(file.name)
+    preserved = named.distortion if distortion is None else snapshots.Distortion.parse(distortion)
+    quality, trained_on = quality or named.quality, trained_on or named.trained_on
+    if id_ is not None:
+        _check_free(id_, replace)
+    state_dict = read_checkpoint(file, key=key)
     from synthcomp_core.codecs import checkpoints
 
-    if checkpoints.is_codec(state_dict):
+    is_codec = checkpoints.is_codec(state_dict)
+    if id_ is None:
+        architecture = checkpoints.infer_architecture(checkpoints.with_current_names(state_dict))[0] if is_codec else ""
+        id_ = _default_id(file, architecture, quality, preserved, trained_on)
+        _check_free(id_, replace)
+    if is_codec:
         card = checkpoints.import_codec(
             state_dict, id=id_, quality=quality, lmbda=lmbda, distortion=preserved, trained_on=trained_on,
             steps=steps, source=source, licence=licence, half=half,
@@ -53,6 +73,66 @@ def import_(
             state_dict, id=id_, trained_on=trained_on, steps=steps, source=source, licence=licence, half=half
         )
     _print_card(card)
+
+
+def _check_free(snapshot_id: str, replace: bool) -> None:
+    if snapshots.snapshot_path(snapshot_id).exists() and not replace:
+        raise SnapshotError(f"There is a snapshot {snapshot_id!r} already; choose another --id or add --replace.")
+
+
+def _default_id(
+    file: Path,
+    architecture: str,
+    quality: int | None,
+    distortion: snapshots.Distortion | None,
+    trained_on: str | None,
+) -> str:
+    """The id of a codec whose point is known, MODEL-qQUALITY-DISTORTION-TRAINED_ON; SnapshotError if it is not."""
+    if not architecture or quality is None or distortion is None:
+        raise SnapshotError(f"The name {file.name} does not say what to call the snapshot; give it an --id.")
+    data = re.sub(r"[^a-z0-9]+", "", (trained_on or "own").lower()) or "own"
+    return f"{architecture}-q{quality}-{distortion.short}-{data}"
+
+
+@snapshot_app.command()
+def fetch(
+    architecture: Annotated[str, typer.Argument(help="A model of CompressAI's zoo, as in mbt2018.")],
+    quality: Annotated[str, typer.Option(help="Qualities, as in 4 or 4,6,8, or all.")] = "all",
+    distortion: Annotated[str, typer.Option(help="mse, ms-ssim or all.")] = "all",
+    half: Annotated[bool, typer.Option(help="Store the weights in float16 (half the size).")] = True,
+    replace: Annotated[bool, typer.Option(help="Fetch those again whose snapshot is installed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched, and how large.")] = False,
+) -> None:
+    """Download models that CompressAI publishes, and import them; an interrupted download is continued.
+
+    Example: python -m synthcomp_core snapshot fetch mbt2018 --quality 4,6,8 --distortion mse
+    """
+    from synthcomp_core.codecs.zoo import choose_models, fetch_published, published_models
+
+    qualities = () if quality == "all" else _numbers(quality)
+    distortions = () if distortion == "all" else (snapshots.Distortion.parse(distortion),)
+    models = choose_models(published_models(), architecture, qualities=qualities, distortions=distortions)
+    wanted = [model for model in models if replace or not model.installed]
+    for model in models:
+        if model not in wanted:
+            output.print(f"{model.id}: installed already", highlight=False)
+    megabytes = sum(model.num_bytes for model in wanted) / 1e6
+    output.print(f"{len(wanted)} models to fetch, about {megabytes:.0f} MB", highlight=False)
+    if dry_run:
+        for model in wanted:
+            output.print(f"{model.id}: {model.url}", highlight=False, soft_wrap=True)
+        return
+    for number, model in enumerate(wanted, start=1):
+        with progress_bar(f"{number} of {len(wanted)}: {model.id}") as on_progress:
+            card = fetch_published(model, half=half, on_progress=on_progress)
+        output.print(f"{card.id}: installed", highlight=False)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise SnapshotError(f"--quality takes whole numbers such as 4,6,8, or all, not {text!r}.") from None
 
 
 @snapshot_app.command()

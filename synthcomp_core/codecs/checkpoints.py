@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = (
     "bmshj2018-factorized",
+    "bmshj2018-factorized-relu",
     "bmshj2018-hyperprior",
     "mbt2018-mean",
     "mbt2018",
@@ -34,14 +37,55 @@ _BUFFERS = (
     "scale_table",
     "scale_bound",
 )
+PRIOR = "integer_prior."  # Of our snapshots: tables made of the parameters.
+# A codec's names begin here, whatever wrapper stands in front of them.
+_FIRST = re.compile(r"(?P<prefix>(?:.*\.)?)g_a\.0\.(?:weight|conv1\.weight)")
+_CODEC_NAME = re.compile(r"(?:.*\.)?(?:entropy_bottleneck\.|g_a\.\d)")
+# The three ways in which CompressAI has written the density network: up to 1.0 `_matrices.0`, to 1.2.6 `_matrix0`,
+# then `matrices.0`; and cheng2020's shortcut, `downsample` before it was `skip` (compressai.zoo.pretrained).
+_DENSITY = re.compile(r"(?P<front>(?:.*\.)?entropy_bottleneck\.)_?(?P<kind>matri|bias|factor)[a-z]*\.?(?P<layer>\d+)")
+_KINDS = {"matri": "matrices", "bias": "biases", "factor": "factors"}
 
 
-def is_codec(state_dict: dict[str, torch.Tensor]) -> bool:
+def is_codec(state_dict: Mapping[str, torch.Tensor]) -> bool:
     """Whether the names in a state dict are those of a CompressAI codec, of a supported architecture or not."""
-    return any(name.startswith(("entropy_bottleneck.", "g_a.")) for name in state_dict)
+    return any(_CODEC_NAME.match(name) for name in state_dict)
 
 
-def infer_architecture(state_dict: dict[str, torch.Tensor]) -> tuple[str, int, int]:
+def with_current_names(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A codec's state dict by the names that CompressAI 1.2.8 uses, from any that it or a wrapper has written.
+
+    A prefix in front of ``g_a`` is dropped. SnapshotError when several codecs stand in one state dict, when a name is
+    left over outside the prefix, or when two names become one.
+    """
+    matches = (_FIRST.fullmatch(name) for name in state_dict)
+    prefixes = sorted({match["prefix"] for match in matches if match})
+    if len(prefixes) > 1:
+        shown = ", ".join(prefix.rstrip(".") or "(no prefix)" for prefix in prefixes)
+        raise SnapshotError(f"The checkpoint holds several codecs ({shown}); choose one by its prefix with --key.")
+    prefix = prefixes[0] if prefixes else ""
+    outside = [name for name in state_dict if not name.startswith(prefix)]
+    if outside:
+        raise SnapshotError(
+            f"The codec's weights begin with {prefix!r}, but {len(outside)} others do not ({outside[0]}, ...); leave "
+            f"those out with --key {prefix.rstrip('.')}."
+        )
+    renamed: dict[str, torch.Tensor] = {}
+    for name, tensor in state_dict.items():
+        current = _current_name(name.removeprefix(prefix))
+        if current in renamed:
+            raise SnapshotError(f"The checkpoint holds the weight {current} twice, under an old and a new name.")
+        renamed[current] = tensor
+    return renamed
+
+
+def _current_name(name: str) -> str:
+    name = name.replace(".module.", ".").replace(".downsample.", ".skip.")
+    density = _DENSITY.fullmatch(name)
+    return f"{density['front']}{_KINDS[density['kind']]}.{density['layer']}" if density else name
+
+
+def infer_architecture(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, int, int]:
     """Architecture, N and M of a CompressAI state dict; SnapshotError when it is of none of ARCHITECTURES."""
     if "g_a.0.conv1.weight" in state_dict and "context_prediction.weight" in state_dict:
         attention = any(".conv_a." in name for name in state_dict)
@@ -54,7 +98,8 @@ def infer_architecture(state_dict: dict[str, torch.Tensor]) -> tuple[str, int, i
         )
     channels, latents = state_dict["g_a.0.weight"].shape[0], state_dict["g_a.6.weight"].shape[0]
     if "h_s.4.weight" not in state_dict:
-        architecture = "bmshj2018-factorized"
+        has_gdn = "g_a.1.beta" in state_dict
+        architecture = "bmshj2018-factorized" if has_gdn else "bmshj2018-factorized-relu"
     elif "context_prediction.weight" in state_dict:
         architecture = "mbt2018"
     elif state_dict["h_s.4.weight"].shape[0] == 2 * latents:
@@ -73,6 +118,7 @@ def build_model(architecture: str, N: int, M: int) -> Any:
 
     classes = {
         "bmshj2018-factorized": models.FactorizedPrior,
+        "bmshj2018-factorized-relu": models.FactorizedPriorReLU,
         "bmshj2018-hyperprior": models.ScaleHyperprior,
         "mbt2018-mean": models.MeanScaleHyperprior,
         "mbt2018": models.JointAutoregressiveHierarchicalPriors,
@@ -84,18 +130,15 @@ def build_model(architecture: str, N: int, M: int) -> Any:
     return classes[architecture](N) if architecture.startswith("cheng2020") else classes[architecture](N, M)
 
 
-def codec_tensors(
-    state_dict: dict[str, torch.Tensor], *, half: bool = True
-) -> tuple[str, int, int, dict[str, torch.Tensor]]:
-    """Architecture, N, M and the tensors a codec snapshot holds: CompressAI's parameters and the integer prior.
+def codec_parameters(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, int, int, dict[str, torch.Tensor]]:
+    """Architecture, N, M and every parameter of CompressAI's class in float32, by its current names.
 
-    half: weights as float16 (quantiles stay float32). SnapshotError, naming the difference, when the state dict does
-    not fit CompressAI's class.
+    state_dict: CompressAI's in any of its forms (:func:`with_current_names`), or a snapshot's tensors. SnapshotError,
+    naming the difference, when anything is missing, left over, of another shape, or not finite.
     """
     import torch
 
-    from synthcomp_core.codecs.entropy.prior import derive_prior
-
+    state_dict = with_current_names({name: value for name, value in state_dict.items() if not name.startswith(PRIOR)})
     architecture, N, M = infer_architecture(state_dict)
     model = build_model(architecture, N, M)
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
@@ -118,6 +161,19 @@ def codec_tensors(
         if not torch.isfinite(tensor).all():
             raise SnapshotError(f"The weight {name} holds values that are not finite; the checkpoint is not usable.")
         tensors[name] = tensor.float()
+    return architecture, N, M, tensors
+
+
+def codec_tensors(
+    state_dict: Mapping[str, torch.Tensor], *, half: bool = True
+) -> tuple[str, int, int, dict[str, torch.Tensor]]:
+    """Architecture, N, M and the tensors a codec snapshot holds: CompressAI's parameters and the integer prior.
+
+    half: weights as float16 (quantiles stay float32). SnapshotError as of :func:`codec_parameters`.
+    """
+    from synthcomp_core.codecs.entropy.prior import derive_prior
+
+    architecture, N, M, tensors = codec_parameters(state_dict)
     prior = derive_prior(tensors)
     if half:
         tensors = {name: tensor if "quantiles" in name else _as_half(name, tensor) for name, tensor in tensors.items()}
@@ -125,7 +181,7 @@ def codec_tensors(
 
 
 def import_codec(
-    state_dict: dict[str, torch.Tensor],
+    state_dict: Mapping[str, torch.Tensor],
     *,
     id: str,
     quality: int | None = None,
@@ -139,7 +195,7 @@ def import_codec(
 ) -> SnapshotCard:
     """Write a CompressAI state dict as the codec snapshot ``id``; its card, with architecture, N and M filled in.
 
-    state_dict: as ``snapshots.read_checkpoint`` returns it. half: store weights as float16. path: instead of the
+    state_dict: as ``checkpoint_files.read_checkpoint`` returns it. half: store weights as float16. path: instead of the
     snapshots folder. fields: further fields of SnapshotCard. SnapshotError when the weights fit no architecture, are
     not finite, or are too large for the exact integer path (checked here, not at first use).
     """

@@ -28,7 +28,7 @@ def codec_shapes(architecture: str, N: int, M: int) -> Shapes | None:
 
 def prior_channels(architecture: str, N: int, M: int) -> int:
     """How many channels the factorised prior of an architecture codes."""
-    return M if architecture == "bmshj2018-factorized" else N
+    return M if architecture.startswith("bmshj2018-factorized") else N
 
 
 def _bottleneck(channels: int) -> Shapes:
@@ -55,13 +55,13 @@ def _gdn(name: str, channels: int) -> Shapes:
     return {f"{name}.beta": (channels,), f"{name}.gamma": (channels, channels)}
 
 
-def _google_transforms(N: int, M: int) -> Shapes:
+def _google_transforms(N: int, M: int, *, relu: bool = False) -> Shapes:
     shapes: Shapes = {}
     for index, (inputs, outputs) in zip((0, 2, 4, 6), ((3, N), (N, N), (N, N), (N, M)), strict=True):
         shapes |= _conv(f"g_a.{index}", inputs, outputs, 5)
     for index, (inputs, outputs) in zip((0, 2, 4, 6), ((M, N), (N, N), (N, N), (N, 3)), strict=True):
         shapes |= _deconv(f"g_s.{index}", inputs, outputs)
-    for index in (1, 3, 5):
+    for index in () if relu else (1, 3, 5):
         shapes |= _gdn(f"g_a.{index}", N) | _gdn(f"g_s.{index}", N)
     return shapes
 
@@ -140,6 +140,7 @@ def _attention(name: str, N: int) -> Shapes:
 
 _ARCHITECTURES: dict[str, Callable[[int, int], Shapes]] = {
     "bmshj2018-factorized": _factorized,
+    "bmshj2018-factorized-relu": lambda N, M: _bottleneck(M) | _google_transforms(N, M, relu=True),
     "bmshj2018-hyperprior": _scale_hyperprior,
     "mbt2018-mean": _mean_hyperprior,
     "mbt2018": _joint,

@@ -17,11 +17,12 @@ from typing import Any
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import EXTENSIONS, iter_images, png_bytes, read_image, resize
 from synthcomp_core.images.archives import extract_images
+from synthcomp_core.images.headers import header_size
+from synthcomp_core.library.downloads import download
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.storage import artifacts_dir, check_name, file_sha256, write_bytes, write_text
 
 SPLITS = ("train", "valid", "test")
-CONNECT_S = 30  # Seconds without an answer or a byte after which a download is given up.
 _CLIC = "https://data.vision.ee.ethz.ch/cvl/clic"
 
 
@@ -254,55 +255,30 @@ def _bring(item: Download, folder: Path, *, on_progress: OnProgress) -> str:
     done = folder / "downloads" / f"{item.folder.replace('/', '-')}-{file_name}.done"
     if done.is_file():
         return done.read_text(encoding="utf-8")
-    path = _download(item, folder / "downloads", file_name, span(on_progress, 0.0, 0.8))
+    path = download(
+        item.url,
+        folder / "downloads",
+        file_name,
+        sha256=item.sha256,
+        otherwise="or download it elsewhere and run `data fetch FILE --name NAME`",
+        on_progress=span(on_progress, 0.0, 0.8),
+    )
     sha256 = file_sha256(path)
-    if path.suffix.lower() in EXTENSIONS:
-        images.mkdir(parents=True, exist_ok=True)
-        path.replace(images / file_name)
-    else:
-        extract_images(path, images, on_progress=span(on_progress, 0.8, 1.0))
-        path.unlink()
+    try:
+        if path.suffix.lower() not in EXTENSIONS:
+            extract_images(path, images, on_progress=span(on_progress, 0.8, 1.0))
+            path.unlink()
+        elif header_size(path) is None:
+            raise SynthcompError(f"{item.url} did not return an image; fetch it again, or look at the address.")
+        else:
+            images.mkdir(parents=True, exist_ok=True)
+            path.replace(images / file_name)
+    except SynthcompError:
+        path.unlink(missing_ok=True)  # Else the next fetch would take it for downloaded.
+        raise
     note = f"{file_name} sha256 {sha256}"
     write_text(done, note)
     return note
-
-
-def _download(item: Download, folder: Path, file_name: str, on_progress: OnProgress) -> Path:
-    import logging
-
-    import pooch
-    import requests
-
-    pooch.get_logger().setLevel(logging.WARNING)
-    downloader = pooch.HTTPDownloader(progressbar=_Bar(on_progress, file_name), timeout=CONNECT_S)
-    try:
-        fetched = pooch.retrieve(item.url, item.sha256, fname=file_name, path=folder, downloader=downloader)
-    except requests.exceptions.RequestException as error:
-        reason = str(error).split("\n")[0][:200]
-        raise SynthcompError(
-            f"{item.url} cannot be fetched ({reason}); download it elsewhere and run `data fetch FILE --name NAME`."
-        ) from None
-    except ValueError as error:
-        raise SynthcompError(f"{item.url} did not return the expected file ({str(error).splitlines()[0]}).") from None
-    return Path(fetched)
-
-
-class _Bar:
-    """What pooch takes for a progress bar, as our callback."""
-
-    def __init__(self, on_progress: OnProgress, stage: str) -> None:
-        self.on_progress, self.stage = on_progress, stage
-        self.total, self.done = 0, 0
-
-    def update(self, count: int) -> None:
-        self.done += count
-        self.on_progress(min(1.0, self.done / self.total) if self.total else 0.0, f"fetching {self.stage}")
-
-    def reset(self) -> None:
-        self.done = 0
-
-    def close(self) -> None:
-        pass
 
 
 def _take_in(path: Path, folder: Path, on_progress: OnProgress) -> None:

@@ -1,7 +1,7 @@
 """Trained models on disk: one safetensors file each, weights and card; used by codecs, upscalers and training.
 
 Reading a card touches only the file's header, so that listing needs neither torch nor the weights. Nothing is
-ever unpickled here except through ``torch.load(..., weights_only=True)`` in :func:`read_checkpoint`.
+ever unpickled here; other people's files are read in :mod:`.checkpoint_files`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import zipfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
@@ -24,7 +24,7 @@ from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library.codec_shapes import PRIOR_LONGEST, PRIOR_PREFIX, codec_shapes, prior_channels
 from synthcomp_core.library.json_records import JsonError, parse_json
 from synthcomp_core.library.snapshot_file import SnapshotFile, read_snapshot_file, stored_sha256
-from synthcomp_core.storage import artifacts_dir, atomic_path, open_file
+from synthcomp_core.storage import artifacts_dir, atomic_path
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +68,7 @@ class Distortion(StrEnum):
         ('ms-ssim', 'msssim', 'MSE')
         """
         for distortion in cls:
-            if text.lower() in (distortion.value, distortion.short):
+            if text.lower().replace("_", "-") in (distortion.value, distortion.short):
                 return distortion
         raise SnapshotError(f"Unknown distortion {text!r}: use one of {', '.join(cls)}.")
 
@@ -283,44 +283,3 @@ def weights_sha256(tensors: dict[str, torch.Tensor]) -> str:
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
-    """The state dict in a ``.pt``/``.pth``/``.pth.tar``/``.safetensors`` file, without ``module.`` prefixes.
-
-    A training dict (epoch, state_dict, loss, optimizer, ...) yields its ``state_dict``; ``params_ema`` and
-    ``params`` (BasicSR) likewise. Loaded with ``weights_only=True``; SnapshotError for anything else.
-    """
-    import pickle
-
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    hint = "expected a PyTorch state dict or a safetensors file"
-    if not path.exists():
-        raise SnapshotError(f"There is no checkpoint file {path}.")
-    content: Any
-    try:
-        if path.suffix == ".safetensors":
-            read_snapshot_file(path)
-            content = load_file(path)
-        else:
-            with open_file(path, max_bytes=limits.CHECKPOINT_BYTES) as file:
-                content = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, SafetensorError, *WEIGHTS_ERRORS) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise SnapshotError(f"{path.name} cannot be loaded ({reason.rstrip('.')}); {hint}.") from error
-    for key in ("state_dict", "params_ema", "params", "model"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-            break
-    if not isinstance(content, dict) or not content:
-        raise SnapshotError(f"{path.name} holds no state dict; {hint}.")
-    if not all(isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items()):
-        raise SnapshotError(f"{path.name} holds other things than named tensors; {hint}.")
-    for name, tensor in content.items():
-        # A view may claim any shape over a few bytes, and would be as large once it is copied.
-        if tensor.layout != torch.strided or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-            raise SnapshotError(f"{path.name} holds {name[:80]!r}, which is larger than its data; {hint}.")
-    return {key.removeprefix("module."): value for key, value in content.items()}

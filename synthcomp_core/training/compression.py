@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synthcomp_core.errors import PlanError
+from synthcomp_core.errors import PlanError, SnapshotError
 from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.runtime import ensure_torchvision
 from synthcomp_core.training.forward import Noise, draw_noise, quantised_forward, train_forward
@@ -74,30 +74,39 @@ class CompressionTraining:
             return CompressionStep(net, self.loss, plan.surrogate), "from a cascaded KLT of the training images"
         if start is None:
             return CompressionStep(net, self.loss, plan.surrogate), "from random weights"
-        # Parameters only: the constants among the buffers do not survive float16 (a likelihood floor of 1e-9 is 0).
-        trained = {name for name, _ in net.named_parameters()}
-        weights = {name: value.float() for name, value in start.items() if name in trained}
+        weights = self._weights(start)
         note = f"from {plan.init}"
-        channels = weights["g_a.6.weight"].shape[0] if "g_a.6.weight" in weights else plan.M
-        if channels != plan.M:
-            raise PlanError(
-                f"model {plan.id}: init {plan.init!r} has M={channels} latent channels, the plan M={plan.M}; set "
-                f"`M = {channels}`, or begin from a model with M={plan.M}."
-            )
-        state = net.state_dict()
-        kept = {name: weights.get(name, value) for name, value in state.items()}
-        try:
-            net.load_state_dict(kept)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise PlanError(
-                f"model {plan.id}: init {plan.init!r} does not fit N={plan.N}, M={plan.M} ({reason})."
-            ) from None
+        # Parameters only: the constants among the buffers do not survive float16 (a likelihood floor of 1e-9 is 0).
+        net.load_state_dict({**net.state_dict(), **weights})
         if plan.gain:
             net.eval()
             gain, loss = search_gain(net, to_tensor(self.gain_crops), self.loss)
             note += f", latents times {gain:.3g} (loss {loss:.3f})"
         return CompressionStep(net, self.loss, plan.surrogate), note
+
+    def _weights(self, start: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Every parameter of the plan's network, from a start in any form that `snapshot import` takes.
+
+        PlanError when the start is of another architecture or width, or lacks or adds a weight.
+        """
+        from synthcomp_core.codecs.checkpoints import codec_parameters
+
+        plan = self.plan
+        where = f"model {plan.id}: init {plan.init!r}"
+        try:
+            architecture, N, M, weights = codec_parameters(start)
+        except SnapshotError as error:
+            raise PlanError(f"{where} cannot be used. {error}") from None
+        if architecture != plan.architecture:
+            raise PlanError(f"{where} is {architecture}, the plan's architecture {plan.architecture}; choose another.")
+        if M != plan.M:
+            raise PlanError(
+                f"{where} has M={M} latent channels, the plan M={plan.M}; set `M = {M}`, or begin from a model with "
+                f"M={plan.M}."
+            )
+        if N != plan.N:
+            raise PlanError(f"{where} has N={N} channels and does not fit N={plan.N}; set `N = {N}`.")
+        return weights
 
     def _patches(self) -> Tensor:
         """The patches from which the KLT is computed, (KLT_PATCHES, 3, P, P) in [0, 1]."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from synthcomp_core.codecs.lambdas import QUALITIES, lambda_of
 from synthcomp_core.errors import PlanError, SnapshotError
 from synthcomp_core.images import list_images
 from synthcomp_core.images.headers import header_size
@@ -29,7 +30,6 @@ from synthcomp_core.toml_records import (
     read_text,
 )
 from synthcomp_core.training.generated_images import write_images
-from synthcomp_core.training.lambdas import QUALITIES, lambda_of
 
 KLT_START = "klt"
 HYPER_STRIDE = 64  # Pixels per side that one hyper-latent stands for; patches are multiples of it.
@@ -86,8 +86,9 @@ class ModelPlan:
     """One model. lr falls from ``lr`` to ``lr_final`` after ``warmup`` steps; batch counts all processes together.
 
     init: the id of another model (of this plan, or an installed snapshot), a checkpoint file relative to the plan, or
-    "klt" (klt_start.py). entropy_steps: first steps in which only the entropy model is trained. transform_rate:
-    the learning rate of g_a and g_s as a multiple of ``lr``.
+    "klt" (klt_start.py). init_key: which state dict of a checkpoint file, as `snapshot import --key`.
+    entropy_steps: first steps in which only the entropy model is trained. transform_rate: the learning rate of g_a and
+    g_s as a multiple of ``lr``.
     gain: start by rescaling the latents of ``init`` for this lambda (gain.py). ema: decay of the averaged weights
     that are validated and kept. ship: false for a model that serves only as a start for others. channels, groups,
     blocks, reduction, scale: of an RCAN; behind: codec ids that its input has gone through, with equal shares beside
@@ -107,6 +108,7 @@ class ModelPlan:
     surrogate: Literal["mixed", "noise"] = "mixed"
     gain: bool = False
     init: str | None = None
+    init_key: str | None = None
     patch: Count = 128
     batch: Count = 8
     lr: Positive = 2.5e-4

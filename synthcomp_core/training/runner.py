@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from synthcomp_core.errors import PlanError, SynthcompError
-from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, read_checkpoint, snapshot_path
+from synthcomp_core.library.checkpoint_files import read_checkpoint
+from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, snapshot_path
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.runtime import keep_freed_memory, torch_device
 from synthcomp_core.storage import atomic_path, runs_dir, write_text
@@ -180,7 +181,7 @@ def starting_weights(plan: TrainingPlan, model: ModelPlan) -> dict[str, Tensor] 
             return read_checkpoint(final)
     path = plan.path.parent / model.init
     if path.is_file():
-        return read_checkpoint(path)
+        return read_checkpoint(path, key=model.init_key)
     if "/" not in model.init and snapshot_path(model.init).is_file():
         return load_snapshot(model.init)[1]
     raise PlanError(

@@ -25,6 +25,7 @@ from synthcomp_core.runtime import ensure_torchvision
 from synthcomp_core.training.forward import float32_region
 from synthcomp_core.training.loader import PatchSampler, open_cache, to_tensor
 from synthcomp_core.training.loop import Validation
+from synthcomp_core.upscalers.edsr import in_edsr_layout, without_mean_shift
 
 if TYPE_CHECKING:
     from synthcomp_core.training.plan import ModelPlan
@@ -87,11 +88,15 @@ class SuperResolutionTraining:
         if start is None:
             begin_as_interpolation(net)
             return SuperResolutionStep(net), "begun as quadratic interpolation"
+        weights = without_mean_shift(in_edsr_layout(start))
         try:
-            net.load_state_dict({name: value.float() for name, value in start.items()})
+            net.load_state_dict(weights)
         except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise PlanError(f"model {plan.id}: init {plan.init!r} does not fit its channels ({reason}).") from None
+            reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+            raise PlanError(
+                f"model {plan.id}: init {plan.init!r} does not fit an RCAN of its channels, groups, blocks and "
+                f"reduction ({reason.rstrip('. ')[:200]})."
+            ) from None
         return SuperResolutionStep(net), f"from {plan.init}"
 
     def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor, ...]:

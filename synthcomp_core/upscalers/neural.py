@@ -1,4 +1,4 @@
-"""Neural upscalers: RCAN and what else spandrel can load, as snapshots, on images of any size.
+"""Neural upscalers: EDSR, RCAN and what else spandrel can load, as snapshots, on images of any size.
 
 A network's own scale is followed by an exact resize to the size asked for. RCAN runs through :mod:`.rcan`; any
 other network through spandrel's own call. What does not fit the memory budget goes in overlapping tiles.
@@ -28,6 +28,7 @@ from synthcomp_core.library.snapshots import (
 from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.runtime import Arithmetic, Precision, ensure_torchvision, torch_device
+from synthcomp_core.upscalers.edsr import in_edsr_layout, is_edsr, load_edsr
 from synthcomp_core.upscalers.rcan import RcanForward
 from synthcomp_core.upscalers.tiling import FADE, FloatImage, TilePlan, plan_tiles, run_tiled
 
@@ -143,12 +144,14 @@ def import_upscaler(
 ) -> SnapshotCard:
     """Store an upscaler's weights as the snapshot ``id`` and return its card: architecture, scale, parameters.
 
-    state_dict: of an EDSR-PyTorch or original RCAN, or of any other RGB network that spandrel recognises.
+    state_dict: of an EDSR or RCAN in EDSR-PyTorch's or BasicSR's layout, or of any other RGB network that spandrel
+    recognises.
     half: store the large tensors in float16, of networks with at least half a million parameters. path: a file other
     than the snapshots folder's. SnapshotError for weights of an unknown network, or of one that does not turn an RGB
     image into an RGB image.
     """
     check_id(id)
+    state_dict = in_edsr_layout(state_dict)
     descriptor = _describe(state_dict, id)
     parameters = sum(parameter.numel() for parameter in descriptor.model.parameters())
     card = SnapshotCard(
@@ -197,6 +200,7 @@ def build_upscaler(
     state_dict: dict[str, torch.Tensor], *, precision: str = "float32", device: str = "cpu", id: str = "unsaved"
 ) -> NeuralUpscaler:
     """An upscaler straight from weights, without a snapshot: for training's validation and for benchmarks."""
+    state_dict = in_edsr_layout(state_dict)
     descriptor = _describe(state_dict, id)
     card = SnapshotCard(id=id, kind="upscaler", architecture=str(descriptor.architecture.id).lower())
     return NeuralUpscaler(card, _forward(state_dict, card, Precision.parse(precision), torch_device(device)))
@@ -221,13 +225,15 @@ def _describe(state_dict: dict[str, torch.Tensor], snapshot_id: str) -> Any:
     ensure_torchvision()
     import spandrel
 
+    if is_edsr(state_dict):
+        return load_edsr(state_dict)
     try:
         # A copy, as spandrel takes the dict apart.
         descriptor = spandrel.ModelLoader().load_from_state_dict(dict(state_dict))
     except spandrel.UnsupportedModelError:
         raise SnapshotError(
-            f"The weights for {snapshot_id} are of no codec and of no upscaler that spandrel knows (RCAN, "
-            "SwinIR, ...); check that the file is a checkpoint of one."
+            f"The weights for {snapshot_id} are of no codec and of no upscaler that is known (EDSR, RCAN, SwinIR and "
+            "what else spandrel reads); check that the file is a checkpoint of one."
         ) from None
     except WEIGHTS_ERRORS as error:
         raise _unfit(snapshot_id, error) from error

@@ -11,7 +11,8 @@ from synthcomp_core.library.snapshots import Distortion, SnapshotCard, list_snap
 from synthcomp_core.variants.variant import Variant
 
 # Snapshot ids tell the point they are at: MODEL-qQUALITY-DISTORTION-TRAINED_ON, as mbt2018-q6-msssim-photos.
-_POINT_ID = re.compile(r"(?P<model>.+)-q(?P<quality>\d+)-(?P<distortion>mse|msssim)-(?P<trained_on>[a-z0-9_.]+)")
+_POINT_ID = re.compile(r"(?P<model>.+)-q(?P<quality>\d+)-(?P<distortion>mse|ms-?ssim)-(?P<trained_on>[a-z0-9_.]+)")
+UNSTATED = "unstated"  # The training data of a snapshot whose card does not say it.
 FULL = "full"
 DISTORTION_LABELS = {distortion.short: distortion.label for distortion in Distortion}
 
@@ -51,19 +52,27 @@ class MatrixCell:
 
 
 def learned_points() -> list[LearnedPoint]:
-    """The points of all codec snapshots whose ids name one, by model, quality, distortion, training set."""
-    points = [point for card in list_snapshots("codec") if (point := point_of(card)) is not None]
-    return sorted(points, key=lambda point: (point.model, point.quality, point.distortion, point.trained_on))
+    """The points of the codec snapshots whose ids or cards name one, by model, quality, distortion, training set.
+
+    Of several snapshots at one point it is that of the one whose id names the point, else the first by id.
+    """
+    cards = sorted(list_snapshots("codec"), key=lambda card: (_POINT_ID.fullmatch(card.id) is None, card.id))
+    points: dict[tuple[str, int, str, str], LearnedPoint] = {}
+    for point in filter(None, map(point_of, cards)):
+        points.setdefault((point.model, point.quality, point.distortion, point.trained_on), point)
+    return [points[place] for place in sorted(points)]
 
 
 def point_of(card: SnapshotCard) -> LearnedPoint | None:
-    """The point that a snapshot's id names, None when it names none."""
+    """The point that a snapshot's id names, else the one on its card; None when neither says quality and distortion."""
     match = _POINT_ID.fullmatch(card.id)
-    if match is None:
+    if match is not None:
+        distortion = Distortion.parse(match["distortion"]).short
+        return LearnedPoint(card.id, match["model"], int(match["quality"]), distortion, match["trained_on"], card.lmbda)
+    if card.quality is None or card.distortion is None:
         return None
-    return LearnedPoint(
-        card.id, match["model"], int(match["quality"]), match["distortion"], match["trained_on"], card.lmbda
-    )
+    distortion = Distortion.parse(card.distortion).short
+    return LearnedPoint(card.id, card.architecture, card.quality, distortion, card.trained_on or UNSTATED, card.lmbda)
 
 
 def all_axes(model: str | None = None) -> MatrixAxes:
@@ -73,7 +82,10 @@ def all_axes(model: str | None = None) -> MatrixAxes:
     """
     points = learned_points()
     if not points:
-        raise SynthcompError("There is no codec snapshot named like mbt2018-q4-mse-games; import or train one.")
+        raise SynthcompError(
+            "There is no codec snapshot named like mbt2018-q4-mse-games, nor one with a quality and distortion on its "
+            "card; import or train one."
+        )
     models = [point.model for point in points]
     chosen = model or max(sorted(set(models)), key=models.count)
     own = [point for point in points if point.model == chosen]
@@ -92,14 +104,14 @@ def all_axes(model: str | None = None) -> MatrixAxes:
 
 def matrix_cells(axes: MatrixAxes) -> list[MatrixCell]:
     """All combinations, scaling outermost, then quality, then training set, then distortion."""
-    ids = {point.id for point in learned_points()}
+    ids = {(point.model, point.quality, point.distortion, point.trained_on): point.id for point in learned_points()}
     cells = []
     for scaling in axes.scalings:
         for quality in axes.qualities:
             for trained_on in axes.trained_on:
                 for distortion in axes.distortions:
-                    codec = f"{axes.model}-q{quality}-{distortion}-{trained_on}"
-                    variant = scaled_variant(codec, scaling) if codec in ids else None
+                    codec = ids.get((axes.model, quality, distortion, trained_on))
+                    variant = None if codec is None else scaled_variant(codec, scaling)
                     cells.append(MatrixCell(quality, distortion, trained_on, scaling, variant))
     return cells
 

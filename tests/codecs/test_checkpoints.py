@@ -19,7 +19,8 @@ from synthcomp_core.codecs.checkpoints import (
 )
 from synthcomp_core.codecs.entropy.prior import read_prior
 from synthcomp_core.errors import SnapshotError
-from synthcomp_core.library.snapshots import find_snapshot, load_snapshot, read_checkpoint
+from synthcomp_core.library.checkpoint_files import read_checkpoint
+from synthcomp_core.library.snapshots import find_snapshot, load_snapshot
 from tests.codecs.models import SNAPSHOT, random_model
 
 

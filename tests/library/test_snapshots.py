@@ -15,13 +15,13 @@ from safetensors.torch import load_file, save_file
 from synthcomp_core import limits
 from synthcomp_core.codecs.checkpoints import ARCHITECTURES, build_model
 from synthcomp_core.errors import SnapshotError
+from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.codec_shapes import codec_shapes
 from synthcomp_core.library.snapshot_file import read_snapshot_file, stored_sha256
 from synthcomp_core.library.snapshots import (
     find_snapshot,
     list_snapshots,
     load_snapshot,
-    read_checkpoint,
     save_snapshot,
     snapshot_path,
     survey_snapshots,

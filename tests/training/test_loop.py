@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from synthcomp_core.errors import SnapshotError, SynthcompError
-from synthcomp_core.library.snapshots import read_card, read_checkpoint
+from synthcomp_core.library.checkpoint_files import read_checkpoint
+from synthcomp_core.library.snapshots import read_card
 from synthcomp_core.training.loop import Trainer, learning_rate, load_checkpoint, save_checkpoint
 from synthcomp_core.training.plan import ModelPlan, read_training_plan
 from synthcomp_core.training.runner import launch, make_training, train_models

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from synthcomp_core.codecs.lambdas import LAMBDAS, lambda_of
 from synthcomp_core.library.snapshots import Distortion
-from synthcomp_core.training.lambdas import LAMBDAS, lambda_of
 from synthcomp_core.training.losses import RateDistortionLoss
 
 

@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 
 from synthcomp_core.errors import Cancelled, ImageError, SnapshotError, SynthcompError
 from synthcomp_core.images import Image, resize
+from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.snapshots import (
     find_snapshot,
     list_snapshots,
-    read_checkpoint,
     save_snapshot,
     snapshot_path,
 )
@@ -195,7 +195,7 @@ def test_progress_rises_and_cancelling_stops_within_a_tile() -> None:
 
 
 def test_weights_of_no_known_network_are_refused(artifacts: Path) -> None:
-    with pytest.raises(SnapshotError, match="no upscaler that spandrel knows"):
+    with pytest.raises(SnapshotError, match="of no upscaler that is known"):
         import_upscaler({"g_a.0.weight": torch.zeros(3, 3)}, id="what")
     assert list_snapshots() == []
 

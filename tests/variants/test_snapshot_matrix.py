@@ -19,8 +19,9 @@ from synthcomp_core.variants.snapshot_matrix import (
 )
 
 
-def write_card(artifacts: Path, snapshot_id: str, lmbda: float | None = None) -> None:
+def write_card(artifacts: Path, snapshot_id: str, lmbda: float | None = None, **fields: object) -> None:
     card = {"id": snapshot_id, "kind": "codec", "architecture": "mbt2018", "sha256": "ab" * 32, "lmbda": lmbda}
+    card |= fields
     header = json.dumps({"__metadata__": {"card": json.dumps(card)}}).encode()
     path = artifacts / "snapshots" / f"{snapshot_id}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +58,23 @@ def test_cells_are_all_combinations_and_those_without_a_snapshot_have_no_variant
         None,
         None,
         "mbt2018-q6-msssim-games@x2-rcan",
+    ]
+
+
+def test_a_snapshot_of_any_name_enters_through_its_card_and_yields_to_one_named_after_the_point(
+    artifacts: Path,
+) -> None:
+    write_card(artifacts, "checkpoint-best", quality=4, distortion="ms-ssim", trained_on="GTA+")
+    write_card(artifacts, "mine", quality=4, distortion="mse")
+    write_card(artifacts, "a-copy", quality=6, distortion="mse", trained_on="games")
+    write_card(artifacts, "mbt2018-q6-mse-games")
+    axes = all_axes("mbt2018")
+    assert (axes.qualities, axes.trained_on) == ((4, 6), ("GTA+", "games", "unstated"))
+    cells = [cell for cell in matrix_cells(axes) if cell.variant is not None]
+    assert [(cell.quality, cell.trained_on, cell.distortion, str(cell.variant)) for cell in cells] == [
+        (4, "GTA+", "msssim", "checkpoint-best"),
+        (4, "unstated", "mse", "mine"),
+        (6, "games", "mse", "mbt2018-q6-mse-games"),
     ]
 
 

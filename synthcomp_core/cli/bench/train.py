@@ -118,9 +118,9 @@ def _our_step(fabric: Any, patches: Patches, N: int, M: int) -> Callable[[], Non
 def _peer_step(patches: Patches, N: int, M: int) -> Callable[[], None]:
     import torch
 
+    from synthcomp_core.codecs.lambdas import lambda_of
     from synthcomp_core.library.snapshots import Distortion
     from synthcomp_core.training.compression import new_model
-    from synthcomp_core.training.lambdas import lambda_of
 
     net: Any = new_model("mbt2018", N, M).train()
     x = torch.from_numpy(patches).permute(0, 3, 1, 2).contiguous().float() / 255

@@ -59,7 +59,7 @@ class CodedLatents:
 def entropy_model(tensors: dict[str, Tensor], architecture: str, channels: int) -> EntropyModel:
     """The integer entropy model in a snapshot's tensors; SnapshotError when they cannot be held exactly."""
     prior = read_prior(tensors)
-    if architecture == "bmshj2018-factorized":
+    if architecture.startswith("bmshj2018-factorized"):
         return EntropyModel(prior, None, False, None, channels)
     plain = architecture == "bmshj2018-hyperprior"  # ReLUs, also behind the last layer, and scales only.
     h_s = tuple(exact_sequential(tensors, "h_s.", last_relu=plain, relu_slope=0.0 if plain else LEAKY_SLOPE))

@@ -116,8 +116,9 @@ def build_transforms(
             attention = architecture.endswith("attn")
             return Transforms(*build.cheng(attention), build.hyper_analysis(plain=False), False, 10, device, dtype)
         plain = architecture == "bmshj2018-hyperprior"  # Its h_a takes magnitudes and has plain ReLUs.
-        h_a = None if architecture == "bmshj2018-factorized" else build.hyper_analysis(plain=plain)
-        return Transforms(*build.google(), h_a, plain, 3, device, dtype)
+        h_a = None if architecture.startswith("bmshj2018-factorized") else build.hyper_analysis(plain=plain)
+        relu = architecture.endswith("-relu")
+        return Transforms(*build.google(relu=relu), h_a, plain, 3, device, dtype)
     except KeyError as error:
         raise SnapshotError(f"The snapshot lacks the weight {error.args[0]}; import its checkpoint again.") from None
 
@@ -130,16 +131,18 @@ class _Builder:
     device: torch.device
     dtype: torch.dtype
 
-    def google(self) -> tuple[list[Layer], list[Layer]]:
-        """g_a, g_s of bmshj2018 and mbt2018: four strided 5x5 convolutions with (inverse) GDN between."""
-        if self.device.type == "cpu" and self.dtype == torch.float32 and winograd.fits(self.tensors):
+    def google(self, *, relu: bool = False) -> tuple[list[Layer], list[Layer]]:
+        """g_a, g_s of bmshj2018 and mbt2018: four strided 5x5 convolutions with (inverse) GDN, or ReLU, between."""
+        if not relu and self.device.type == "cpu" and self.dtype == torch.float32 and winograd.fits(self.tensors):
             return self.google_by_winograd()
         g_a: list[Layer] = [self.convolution("g_a.0", stride=2, scale=1 / 255)]
         g_s: list[Layer] = []
         for index in (1, 3, 5):
             # Latents of 64 and more, in bfloat16, would be rounded to halves: g_a ends and g_s begins in float32.
-            g_a += [self.gdn(f"g_a.{index}"), self.convolution(f"g_a.{index + 1}", stride=2, fine=index == 5)]
-            g_s += [self.deconvolution(f"g_s.{index - 1}", fine=index == 1), self.gdn(f"g_s.{index}", inverse=True)]
+            before = functional.relu_ if relu else self.gdn(f"g_a.{index}")
+            behind = functional.relu_ if relu else self.gdn(f"g_s.{index}", inverse=True)
+            g_a += [before, self.convolution(f"g_a.{index + 1}", stride=2, fine=index == 5)]
+            g_s += [self.deconvolution(f"g_s.{index - 1}", fine=index == 1), behind]
         return g_a, [*g_s, self.to_pixels(*_subpixel(self.tensors["g_s.6.weight"], self.tensors["g_s.6.bias"]))]
 
     def google_by_winograd(self) -> tuple[list[Layer], list[Layer]]:

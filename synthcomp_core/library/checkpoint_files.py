@@ -1,0 +1,194 @@
+"""Other people's checkpoint files: read without running code, whatever they are wrapped in, to named tensors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcomp_core import limits
+from synthcomp_core.errors import SnapshotError
+from synthcomp_core.library.snapshot_file import read_snapshot_file
+from synthcomp_core.library.snapshots import WEIGHTS_ERRORS
+from synthcomp_core.storage import open_file
+
+if TYPE_CHECKING:
+    import torch
+
+# What people put a state dict into: training dicts, BasicSR, EMA wrappers. Any other name will do if there is one.
+WRAPPERS = ("state_dict", "model_state_dict", "model", "params", "params_ema", "ema", "net")
+# What DataParallel, torch.compile and training classes put in front of every name.
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
+_BASICSR = ("params", "params_ema")  # BasicSR's own tests and inference read the latter.
+_DEPTH = 4
+_HINT = "expected a PyTorch state dict or a safetensors file"
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+_NUMBERS = (
+    "Bool",
+    "Int8",
+    "Int16",
+    "Int32",
+    "Int64",
+    "UInt8",
+    "UInt16",
+    "UInt32",
+    "UInt64",
+    "Float16",
+    "Float32",
+    "Float64",
+)
+
+
+def read_checkpoint(path: Path, *, key: str | None = None) -> dict[str, torch.Tensor]:
+    """The state dict in a ``.pt``/``.pth``/``.pth.tar``/``.ckpt``/``.safetensors`` file, by plain names.
+
+    A training dict (epoch, state_dict, loss, optimizer, ...) yields its only state dict; of BasicSR's ``params`` and
+    ``params_ema`` the latter. key: which one to take where there are several, as in "ema" or "model.state_dict"; or a
+    prefix of names, as in "net", which leaves out all other names. A prefix that all names share (:data:`PREFIXES`)
+    is dropped. Nothing is unpickled but tensors, plain values and numpy's scalars. SnapshotError, in one line, for
+    anything else, and for a choice that ``key`` must make.
+    """
+    if not path.exists():
+        raise SnapshotError(f"There is no checkpoint file {path}.")
+    content = _loaded(path)
+    found = dict(_state_dicts(content, ""))
+    tensors = found[_only(path, found)] if key is None else _chosen(path, content, found, key)
+    return without_prefixes(_tensors(path, tensors))
+
+
+def without_prefixes(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors without what wrappers put in front of all their names: ``module.``, ``_orig_mod.``, ...
+
+    A prefix stays where a number would be left in front, as in ESRGAN's ``model.0.weight``, which is the name itself.
+    """
+    names = {name: name.replace("._orig_mod.", ".") for name in tensors}
+    while True:
+        shared = [prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in names.values())]
+        if not shared or any(name.removeprefix(shared[0])[:1].isdigit() for name in names.values()):
+            return {names[name]: tensor for name, tensor in tensors.items()}
+        names = {name: short.removeprefix(shared[0]) for name, short in names.items()}
+
+
+def _loaded(path: Path) -> Any:
+    import pickle
+    import struct
+
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            read_snapshot_file(path)
+            return load_file(path)
+        with _numpy_scalars_allowed(), open_file(path, max_bytes=limits.CHECKPOINT_BYTES) as file:
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise SnapshotError(_foreign_content(path, str(error))) from None
+    except (SafetensorError, struct.error, *WEIGHTS_ERRORS) as error:
+        raise SnapshotError(f"{path.name} cannot be loaded ({one_line(error)}); {_HINT}.") from error
+
+
+@contextmanager
+def _numpy_scalars_allowed() -> Iterator[None]:
+    """Let the unpickler build numbers of numpy, which training scripts store beside the weights (a loss, an epoch).
+
+    Rebuilding one runs none of the file's code: a number's type and its bytes. Types that hold objects stay refused.
+    """
+    import numpy as np
+    import torch
+
+    scalar = np.core.multiarray.scalar  # type: ignore[attr-defined]
+    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # before and from numpy 2 on
+    types = [getattr(np.dtypes, f"{name}DType") for name in _NUMBERS]
+    with torch.serialization.safe_globals([*((scalar, name) for name in names), np.dtype, *types]):
+        yield
+
+
+def _foreign_content(path: Path, message: str) -> str:
+    """The sentence on a file that holds more than tensors and numbers, naming what, and how to save it again."""
+    import torch
+
+    named = _GLOBAL.findall(message)
+    try:
+        with _numpy_scalars_allowed():
+            named = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path)) or named
+    except (ValueError, RuntimeError, OSError, LookupError):
+        pass  # Not a zip archive; the unpickler's message names the first.
+    if not named:
+        return f"{path.name} cannot be loaded ({one_line(message)}); {_HINT}."
+    return (
+        f"{path.name} holds more than tensors and numbers ({', '.join(dict.fromkeys(named))}), which would have to be "
+        "run to be read. If you trust the file, save its weights alone where it was made: "
+        f"c = torch.load({path.name!r}, weights_only=False); torch.save(c['state_dict'], 'weights.pth')."
+    )
+
+
+def one_line(error: object) -> str:
+    """What an exception says, in one line without control characters; its type if it says nothing."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    line = "".join(letter for letter in text[0] if letter.isprintable()) if text else ""
+    return line[:200].rstrip(". ") or type(error).__name__
+
+
+def _state_dicts(content: Any, where: str, depth: int = _DEPTH) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """(path with dots, mapping) of what looks like a model's state dict: a mapping that itself holds weights."""
+    import torch
+
+    if not isinstance(content, Mapping) or depth == 0:
+        return
+    if any(isinstance(value, torch.Tensor) and value.dim() > 1 for value in content.values()):
+        yield where, content
+        return
+    for name, value in content.items():
+        if isinstance(name, str):  # An optimiser's state goes by numbers.
+            yield from _state_dicts(value, f"{where}.{name}" if where else name, depth - 1)
+
+
+def _only(path: Path, found: Mapping[str, Mapping[Any, Any]]) -> str:
+    if not found:
+        raise SnapshotError(f"{path.name} holds no state dict; {_HINT}.")
+    known = [where for where in found if set(where.split(".")) & set(WRAPPERS)]
+    if len(found) == 1:
+        return next(iter(found))
+    if len(known) == 1:
+        return known[0]
+    if sorted(found) == sorted(_BASICSR):
+        return _BASICSR[1]
+    raise SnapshotError(f"{path.name} holds several state dicts ({', '.join(found)}); choose one with --key.")
+
+
+def _chosen(path: Path, content: Any, found: Mapping[str, Mapping[Any, Any]], key: str) -> Mapping[Any, Any]:
+    """The state dict at ``key``, the only one below it, or the names that begin with it."""
+    below = {where: tensors for where, tensors in found.items() if where == key or where.startswith(f"{key}.")}
+    if len(below) == 1:
+        return next(iter(below.values()))
+    prefix = f"{key.rstrip('.')}."
+    for tensors in found.values():
+        named = {name[len(prefix) :]: tensor for name, tensor in tensors.items() if str(name).startswith(prefix)}
+        if named and not below:
+            return named
+    known = ", ".join(below or [where for where in found if where] or (map(str, content) if found else ["nothing"]))
+    raise SnapshotError(f"{path.name} has no state dict at the key {key!r}; it holds {known[:300]}.")
+
+
+def _tensors(path: Path, mapping: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    """The named tensors; plain values that scripts lay beside them (epoch = 3) are left out."""
+    import torch
+
+    tensors = {}
+    for name, value in mapping.items():
+        if isinstance(name, str) and isinstance(value, torch.Tensor):
+            # A view may claim any shape over a few bytes, and would be as large once it is copied.
+            num_bytes = value.numel() * value.element_size()
+            if value.layout != torch.strided or num_bytes > value.untyped_storage().nbytes():
+                raise SnapshotError(f"{path.name} holds {name[:80]!r}, which is larger than its data; {_HINT}.")
+            tensors[name] = value
+        elif not isinstance(name, str) or "." in name:
+            raise SnapshotError(
+                f"{path.name} holds other things than named tensors ({str(name)[:60]!r} is a {type(value).__name__}); "
+                f"{_HINT}."
+            )
+    return tensors
