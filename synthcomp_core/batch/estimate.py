@@ -14,6 +14,12 @@ from synthcomp_core.variants.snapshots_of import codec_snapshot, upscaler_snapsh
 
 # Core seconds per coded megapixel for encoding and decoding, measured on a bundled frame of 960x540 with one thread.
 _CODING_S = {"jpeg": 0.013, "webp": 0.13, "avif": 0.46, "jxl": 0.56, "jpeg2000": 0.15, "png": 0.35, "none": 0.001}
+_OPTION_S = {  # Instead, where an option changes much.
+    "avif": {"s0": 22, "s1": 9.7, "s2": 8.3, "s3": 5.8, "s4": 2.9, "s5": 2.3, "s7": 0.29, "s8": 0.13},
+    "jxl": {"e1": 0.08, "e2": 0.06, "e3": 0.06, "e4": 0.06, "e5": 0.23, "e6": 0.34, "e8": 1.6, "e9": 2.3},
+    "webp": {"m0": 0.03, "m1": 0.03, "m2": 0.03, "lossless": 1.3},
+}
+_TRIES, _LEARNED_TRIES = 10, 3  # Encodings until a target is met.
 _LEARNED_S, _LEARNED_N = 1.3, 64  # mbt2018 of 64 channels; the transforms' cost grows with their square.
 _FSR_S, _INTERPOLATION_S = 0.09, 0.03
 _NETWORK_S, _NETWORK_PARAMETERS = 2.0, 600_000  # The bundled RCAN; the cost grows with the weights.
@@ -75,11 +81,19 @@ def task_cost_s(task: Task) -> float:
 def _rendering_s(variant: Variant) -> float:
     """Core seconds that a variant takes per megapixel of the reference."""
     card = codec_snapshot(variant)
-    if card is None:
-        coding_s = _CODING_S.get(CodecId.family_of(variant.codec), _LEARNED_S)
-    else:
-        coding_s = _LEARNED_S * ((card.N or _LEARNED_N) / _LEARNED_N) ** 2
-    return coding_s / (variant.scale or 1.0) ** 2 + _upscaling_s(variant)
+    coding_s = _classical_s(variant) if card is None else _LEARNED_S * ((card.N or _LEARNED_N) / _LEARNED_N) ** 2
+    target, rendering_s = variant.codec_id.target, coding_s / (variant.scale or 1.0) ** 2 + _upscaling_s(variant)
+    if target is None:
+        return rendering_s
+    searching_s = sum(cost for names, cost in _METRIC_S.items() if target.kind.quantity in names) + rendering_s
+    return rendering_s + searching_s * (_TRIES if card is None else _LEARNED_TRIES)
+
+
+def _classical_s(variant: Variant) -> float:
+    """Core seconds per coded megapixel, for the dearest of the encoder's options."""
+    family = CodecId.family_of(variant.codec)
+    dear = [cost for word, cost in _OPTION_S.get(family, {}).items() if word in variant.codec_id.options]
+    return max(dear, default=_CODING_S.get(family, _LEARNED_S))
 
 
 def _upscaling_s(variant: Variant) -> float:

@@ -45,11 +45,12 @@ def thesis_folder(variant: Variant) -> str:
         return _THESIS_UNCODED
     codec_id = variant.codec_id
     if codec_id.is_learned:
-        card = find_snapshot(variant.codec)
+        card = find_snapshot(codec_id.family)
         distortion = Distortion.parse(card.distortion or Distortion.MSE).short
         codec = f"{card.architecture}_q{card.quality or 0}_{distortion}"
     else:
-        codec = f"{codec_id.family}_q{codec_id.quality or 0}"
+        codec = f"{codec_id.family}_q{codec_id.quality or 0:g}"
+    codec += "".join(f"+{option}" for option in codec_id.options)  # The thesis has none, and no name for one.
     return f"{codec}_fullres" if variant.scale is None else f"{codec}_x{variant.scale:g}res_supersampled"
 
 

@@ -17,14 +17,24 @@ from synthcomp_core.cli.options import (
     Device,
     MaxMegapixels,
     Precision,
+    TargetBpp,
+    TargetBytes,
+    TargetFlip,
+    TargetMsssim,
+    TargetPsnr,
+    TargetSsimulacra2,
+    chosen_target,
+    parse_amount,
     pixel_limit,
     read_noted,
 )
+from synthcomp_core.codecs.options import forms
 from synthcomp_core.errors import BitstreamError
 from synthcomp_core.images import write_png
 from synthcomp_core.library.snapshots import installed_ids, survey_snapshots
+from synthcomp_core.progress import span
 from synthcomp_core.results.rows import rows_to_csv
-from synthcomp_core.variants import Variant, evaluate
+from synthcomp_core.variants import Variant, evaluate, match_target
 
 bitstream_app = typer.Typer(help="Look into a .scb bitstream.", no_args_is_help=True)
 
@@ -44,11 +54,14 @@ def list_() -> None:
 
     Example: python -m synthcomp_core list
     """
-    classical = Table("codec", "quality", "encoder", title="Classical codecs", title_justify="left", box=None)
+    classical = Table(
+        "codec", "quality", "encoder", "options", title="Classical codecs", title_justify="left", box=None
+    )
     for family in codecs.list_families():
         name = family.name if family.qualities is None else f"{family.name}-qN"
         span = "lossless" if family.qualities is None else f"{family.qualities[0]}..{family.qualities[-1]}"
-        classical.add_row(name, span, family.encoder)
+        steps = "" if family.quality_step == 1 else f", by {family.quality_step:g}"
+        classical.add_row(name, span + steps, family.encoder, forms(family.options))
     learned = Table(
         "snapshot",
         "architecture",
@@ -87,25 +100,56 @@ def list_() -> None:
 def encode(
     image: Annotated[Path, typer.Argument(help="The image to encode.")],
     out: Annotated[Path, typer.Argument(help="The bitstream to write.")],
-    codec: Annotated[str, typer.Option(help="Codec id, as in webp-q80 or mbt2018-q4-mse-games; `list` shows them.")],
+    codec: Annotated[
+        str, typer.Option(help="Codec id, as in webp-q80, avif-q60+444 or mbt2018-q4-mse-games; `list` shows them.")
+    ],
+    target_bytes: TargetBytes = None,
+    target_bpp: TargetBpp = None,
+    target_psnr: TargetPsnr = None,
+    target_msssim: TargetMsssim = None,
+    target_ssimulacra2: TargetSsimulacra2 = None,
+    target_flip: TargetFlip = None,
     precision: Precision = "auto",
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
-    """Encode an image into a bitstream.
+    """Encode an image into a bitstream, at the quality that the codec id names or at the one that meets a target.
+
+    With a target, the codec may be a bare family (webp) or any of its ids; of a snapshot, those that differ in quality
+    alone are tried.
 
     Example: python -m synthcomp_core encode frame.png frame.scb --codec mbt2018-q4-mse-games
+    Example: python -m synthcomp_core encode frame.png frame.webp --codec webp --target-bytes 100k
     """
-    coder = codecs.parse_codec(codec, precision=precision, device=device)
+    given = {
+        "bytes": None if target_bytes is None else parse_amount(target_bytes),
+        **{"bpp": target_bpp, "psnr": target_psnr, "msssim": target_msssim},
+        **{"ssimulacra2_": target_ssimulacra2, "flip": target_flip},
+    }
+    target, variant, reached = chosen_target(given), Variant(codec), ""
+    is_aiming = target is not None or variant.codec_id.target is not None
+    if not is_aiming:
+        codecs.parse_codec(codec, precision=precision, device=device)  # Fails before the image is read.
     loaded = read_noted(image, max_megapixels)
     height, width = loaded.image.shape[:2]
     with progress_bar("encode") as on_progress:
+        if is_aiming:
+            match = match_target(
+                *(loaded.image, variant, target),
+                precision=precision,
+                device=device,
+                on_progress=span(on_progress, 0.0, 0.9),
+            )
+            codec, reached, on_progress = match.variant.codec, f"; {match}", span(on_progress, 0.9, 1.0)
+        coder = codecs.parse_codec(codec, precision=precision, device=device)
         bitstream = coder.encode(loaded.image, on_progress=on_progress)
     storage.write_bytes(out, bitstream)
     num_bytes = codecs.rate_bytes(codec, bitstream)
     bpp = metrics.bits_per_pixel(num_bytes, width, height)
     output.print(
-        f"{out}: {num_bytes:,} bytes, {bpp:.4f} bpp, {width}x{height}, {codec}", highlight=False, soft_wrap=True
+        f"{out}: {num_bytes:,} bytes, {bpp:.4f} bpp, {width}x{height}, {codec}{reached}",
+        highlight=False,
+        soft_wrap=True,
     )
 
 

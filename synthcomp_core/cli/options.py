@@ -9,17 +9,26 @@ from typing import Annotated
 import typer
 
 from synthcomp_core.cli.console import errors
+from synthcomp_core.codecs.targets import TARGET_KINDS, Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image
 
 DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
 _MOST_MEGAPIXELS = 10_000  # 100,000 x 100,000: beyond any format's use
 _SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
+_AMOUNT = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(|k|M)B?")
+_MULTIPLES = {"": 1, "k": 1_000, "M": 1_000_000}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]
 Device = Annotated[str | None, typer.Option(help="Where networks run: cpu, cuda, ... (default: a GPU if any).")]
 Precision = Annotated[str, typer.Option(help="Arithmetic of networks: auto, float32 or bfloat16.")]
+TargetBytes = Annotated[str | None, typer.Option(metavar="N", help="Take at most so many bytes, as in 100k or 1.5M.")]
+TargetBpp = Annotated[float | None, typer.Option(help="Take at most so many bits per pixel.")]
+TargetPsnr = Annotated[float | None, typer.Option(help="Reach this PSNR (RGB) in dB, with as few bytes as possible.")]
+TargetMsssim = Annotated[float | None, typer.Option(help="Reach this MS-SSIM (RGB), below 1.")]
+TargetSsimulacra2 = Annotated[float | None, typer.Option(help="Reach this SSIMULACRA2, below 100.")]
+TargetFlip = Annotated[float | None, typer.Option(help="Stay below this FLIP error, between 0 and 1.")]
 Size = Annotated[str | None, typer.Option(metavar="WxH", help="Size of the image, as in 1920x1080.")]
 
 
@@ -42,6 +51,27 @@ def pixel_limit(max_megapixels: float) -> int:
             f"--max-megapixels is {max_megapixels:g}; expected a number above 0 and at most {_MOST_MEGAPIXELS:,}."
         )
     return max(1, int(max_megapixels * 1e6))
+
+
+def parse_amount(text: str) -> int:
+    """Bytes from a number with k (1,000) or M (1,000,000) behind it; SynthcompError when it is not of that form.
+
+    >>> parse_amount("100k"), parse_amount("1.5 MB"), parse_amount("4096")
+    (100000, 1500000, 4096)
+    """
+    match = _AMOUNT.fullmatch(text.strip())
+    if not match:
+        raise SynthcompError(f"Size {text!r} is no number of bytes, such as 4096, 100k or 1.5M.")
+    return int(float(match[1]) * _MULTIPLES[match[2]])
+
+
+def chosen_target(given: dict[str, float | None]) -> Target | None:
+    """The target among options by the word of their kind; None where there is none, SynthcompError for two."""
+    values = {word: value for word, value in given.items() if value is not None}
+    if len(values) > 1:
+        names = " and ".join(f"--target-{TARGET_KINDS[word].word.rstrip('_')}" for word in values)
+        raise SynthcompError(f"{names} cannot be met at once; give one of them.")
+    return next((Target.of(word, value) for word, value in values.items()), None)
 
 
 def read_noted(path: Path, max_megapixels: float) -> LoadedImage:

@@ -7,6 +7,7 @@ from synthcomp_core.codecs import classical
 from synthcomp_core.codecs.classical import rate_bytes
 from synthcomp_core.codecs.families import FAMILIES, CodecFamily
 from synthcomp_core.codecs.ids import CodecId, default_codec_id
+from synthcomp_core.codecs.options import CodecOption
 from synthcomp_core.codecs.protocol import Codec, Encoding
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image
@@ -20,6 +21,7 @@ __all__ = [
     "Codec",
     "CodecFamily",
     "CodecId",
+    "CodecOption",
     "Encoding",
     "decode",
     "default_codec_id",
@@ -31,7 +33,7 @@ __all__ = [
 
 
 def parse_codec(codec_id: str, *, precision: str = "auto", device: str | None = None) -> Codec:
-    """The codec with this id: ``jpeg-q75``, ``png``, ``none``, ... or the id of a codec snapshot.
+    """The codec with this id: ``jpeg-q75``, ``avif-q60+444``, ``png``, ``none``, ... or the id of a codec snapshot.
 
     precision ("auto" | "float32" | "bfloat16") and device ("cpu", "cuda", None = best) concern the transforms of
     learned codecs only. SynthcompError, naming what is available, for an id that fits nothing.
@@ -45,7 +47,12 @@ def parse_codec(codec_id: str, *, precision: str = "auto", device: str | None = 
     parsed = CodecId.parse(codec_id)
     if not parsed.is_learned:
         return classical.parse_classical(parsed)
-    if codec_id not in {card.id for card in list_learned()}:
+    if parsed.target is not None:
+        raise SynthcompError(
+            f"{codec_id} aims at a target among the snapshots {parsed.family}, which only an image can settle; "
+            f"installed: {installed_ids('codec')}."
+        )
+    if parsed.family not in {card.id for card in list_learned()}:
         families = ", ".join(FAMILIES)
         raise SynthcompError(
             f"Unknown codec {codec_id!r}: use one of {families} (with a quality, as in jpeg-q75) "
@@ -53,7 +60,7 @@ def parse_codec(codec_id: str, *, precision: str = "auto", device: str | None = 
         )
     from synthcomp_core.codecs.learned import load_codec
 
-    return load_codec(codec_id, precision=precision, device=device)
+    return load_codec(parsed.family, precision=precision, device=device)
 
 
 def list_families() -> list[CodecFamily]:

@@ -1,15 +1,20 @@
 """Classical codecs: JPEG, WebP, AVIF, JPEG 2000 and PNG by Pillow, JPEG XL by imagecodecs, and none at all.
 
-Every bitstream is a complete file of its format that any viewer opens. Settings that are not the quality are fixed
-here so that the same image yields the same bytes on any machine with the same encoder version:
+Every bitstream is a complete file of its format that any viewer opens. What is neither the quality nor an option of
+the family (in brackets: its default) is fixed here, so that the same image yields the same bytes on any machine with
+the same encoder version:
 
-- JPEG: 4:2:0, optimised Huffman tables, baseline. quality 1..100 of libjpeg.
-- WebP: lossy, method 6 (slowest of 0..6), quality 1..100 of libwebp.
-- AVIF: libaom, 4:2:0, 8 bits, full range, speed 6, libavif's automatic tiles (a function of the size alone), 8 threads
-  at most; libaom writes the same bytes with any number from 2, but others with 1. quality 1..100 of libavif.
-- JPEG XL: effort 7. quality 1..99 as in cjxl, by libjxl's own formula for the Butteraugli distance; 100 is lossless.
+- JPEG: optimised Huffman tables, baseline. quality 1..100 of libjpeg; chroma (4:2:0).
+- WebP: quality 1..100 of libwebp; effort = its method 0..6 (6), chroma always 4:2:0; lossless with libwebp's quality
+  75, which there is an effort.
+- AVIF: libaom, 8 bits, full range, libavif's automatic tiles (a function of the size alone), 8 threads at most; libaom
+  writes the same bytes with any number from 2, but others with 1. quality 1..100 of libavif; speed 0..10 (6), chroma
+  (4:2:0).
+- JPEG XL: quality 1..99.9 as in cjxl, by libjxl's own formula for the Butteraugli distance; 100 is lossless. effort
+  1..9 (7).
 - JPEG 2000: irreversible 9/7 wavelet with colour transform, JP2 file. quality 20..60 = PSNR in dB that each image is
-  cut at (opj_compress -q), met within 1 dB up to about 40 on images from 8x8 and coarsely on smaller ones.
+  cut at (opj_compress -q), met within 1 dB up to about 40 on images from 8x8 and coarsely on smaller ones. Lossless:
+  reversible 5/3 wavelet with reversible colour transform.
 - PNG: lossless, Pillow's default compression. none: a binary PPM, whose rate counts only the raw samples.
 """
 
@@ -33,20 +38,23 @@ from synthcomp_core.images.headers import sniff
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.runtime import Arithmetic
 
-AVIF_SPEED = 6
 AVIF_THREADS = (
     8  # as many as libavif's automatic tiles; see the module's docstring for why it is no function of the CPU
 )
-JXL_EFFORT = 7
-WEBP_METHOD = 6
+WEBP_LOSSLESS_EFFORT = 75
 
 _PPM_HEADER = re.compile(rb"P6\n(\d{1,9}) (\d{1,9})\n255\n")
 
 
 class ClassicalCodec:
-    """A Codec (see the package): one family at one quality, if it has any."""
+    """A Codec (see the package): one family at one quality, if it has any, with its options."""
 
     def __init__(self, codec_id: CodecId) -> None:
+        if codec_id.target is not None:
+            raise SynthcompError(
+                f"{codec_id} aims at a target, which only an image can settle: render or encode one with it."
+            )
+        self.codec_id = codec_id
         self.family = FAMILIES[codec_id.family]
         self.quality = codec_id.quality
         self.arithmetic: Arithmetic | None = None
@@ -64,7 +72,7 @@ class ClassicalCodec:
             )
         on_progress(0.0, f"encoding {self.family.label}")
         try:
-            bitstream = _encode(self.family.name, np.ascontiguousarray(image), self.quality or 0)
+            bitstream = _encode(self.codec_id, np.ascontiguousarray(image))
         except (OSError, ValueError, RuntimeError) as error:
             raise ImageError(f"{self.id} cannot encode an image of {width} x {height}: {error}.") from error
         on_progress(1.0, f"encoded {self.family.label}")
@@ -115,8 +123,8 @@ def rate_bytes(codec_id: str, bitstream: bytes) -> int:
     return 3 * width * height
 
 
-def jxl_distance(quality: int) -> float:
-    """Butteraugli distance for a JPEG XL quality of 1..99 (libjxl 0.11, JxlEncoderDistanceFromQuality).
+def jxl_distance(quality: float) -> float:
+    """Butteraugli distance for a JPEG XL quality of 1 to below 100 (libjxl 0.11, JxlEncoderDistanceFromQuality).
 
     >>> round(jxl_distance(90), 6)
     1.0
@@ -126,40 +134,63 @@ def jxl_distance(quality: int) -> float:
     return 53 / 3000 * quality**2 - 23 / 20 * quality + 25
 
 
-def _encode(name: str, image: Image, quality: int) -> bytes:
-    match name:
+def _encode(codec_id: CodecId, image: Image) -> bytes:
+    match codec_id.family:
         case "jpeg":
-            return _by_pillow(image, "JPEG", quality=quality, subsampling="4:2:0", optimize=True)
+            return _by_pillow(
+                image, "JPEG", quality=codec_id.quality, subsampling=_label(codec_id, "chroma"), optimize=True
+            )
         case "webp":
-            return _by_pillow(image, "WEBP", quality=quality, method=WEBP_METHOD)
+            effort = _number(codec_id, "effort")
+            if codec_id.is_lossless:
+                return _by_pillow(image, "WEBP", lossless=True, quality=WEBP_LOSSLESS_EFFORT, method=effort)
+            return _by_pillow(image, "WEBP", quality=codec_id.quality, method=effort)
         case "avif":
             return _by_pillow(
                 *(image, "AVIF"),
-                quality=quality,
-                subsampling="4:2:0",
-                speed=AVIF_SPEED,
+                quality=codec_id.quality,
+                subsampling=_label(codec_id, "chroma"),
+                speed=_number(codec_id, "speed"),
                 codec="aom",
                 autotiling=True,
                 max_threads=AVIF_THREADS,
             )
         case "jpeg2000":
+            if codec_id.is_lossless:
+                return _by_pillow(image, "JPEG2000", irreversible=False, mct=1, no_jp2=False)
+            layers = [codec_id.quality]
             return _by_pillow(
-                image, "JPEG2000", quality_mode="dB", quality_layers=[quality], irreversible=True, mct=1, no_jp2=False
+                image, "JPEG2000", quality_mode="dB", quality_layers=layers, irreversible=True, mct=1, no_jp2=False
             )
         case "jxl":
-            import imagecodecs
-
-            # libjxl's output does not depend on the number of threads.
-            threads = min(8, os.cpu_count() or 1)
-            if quality == 100:
-                return bytes(imagecodecs.jpegxl_encode(image, lossless=True, effort=JXL_EFFORT, numthreads=threads))
-            distance = jxl_distance(quality)
-            return bytes(imagecodecs.jpegxl_encode(image, distance=distance, effort=JXL_EFFORT, numthreads=threads))
+            return _jxl(image, codec_id)
         case "png":
             return png_bytes(image)
         case "none":
             return b"P6\n%d %d\n255\n" % (image.shape[1], image.shape[0]) + image.tobytes()
-    raise SynthcompError(f"Unknown codec {name!r}: use one of {', '.join(FAMILIES)}.")
+    raise SynthcompError(f"Unknown codec {codec_id.family!r}: use one of {', '.join(FAMILIES)}.")
+
+
+def _jxl(image: Image, codec_id: CodecId) -> bytes:
+    import imagecodecs
+
+    # libjxl's output does not depend on the number of threads.
+    threads, effort = min(8, os.cpu_count() or 1), _number(codec_id, "effort")
+    if codec_id.is_lossless or codec_id.quality is None:
+        return bytes(imagecodecs.jpegxl_encode(image, lossless=True, effort=effort, numthreads=threads))
+    distance = jxl_distance(codec_id.quality)
+    return bytes(imagecodecs.jpegxl_encode(image, distance=distance, effort=effort, numthreads=threads))
+
+
+def _label(codec_id: CodecId, name: str) -> str:
+    """An option's choice as its encoder writes it, such as "4:2:0"."""
+    choice = codec_id.choice(name)
+    return next(option.label_of(choice) for option in codec_id.available_options if option.name == name)
+
+
+def _number(codec_id: CodecId, name: str) -> int:
+    """The number of an option that is a scale: 6 of ``s6``."""
+    return int(codec_id.choice(name)[1:])
 
 
 def _by_pillow(image: Image, file_format: str, **settings: object) -> bytes:

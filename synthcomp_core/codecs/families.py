@@ -1,4 +1,4 @@
-"""The families of classical codecs: their names, qualities and limits, and the versions of their encoders."""
+"""The families of classical codecs: their names, qualities, options and limits, and the versions of their encoders."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from functools import cache
 import PIL
 from PIL import features
 
+from synthcomp_core.codecs.options import CodecOption, chroma_option, lossless_option, scale_option
+
 
 @dataclass(frozen=True)
 class CodecFamily:
     """A kind of classical codec.
 
-    name: its ids are ``name`` or, where qualities is not None, ``name-qQUALITY``. suffix: of its files, with the dot.
-    max_side: in pixels, what the format or its library can hold; None = no practical limit.
+    name: its ids are ``name`` or, where qualities is not None, ``name-qQUALITY``, then its options. suffix: of its
+    files, with the dot. max_side: in pixels, what the format or its library can hold; None = no practical limit.
+    options: in the order of the ids. quality_step: 1, or 0.1 where the encoder tells tenths apart. lossless_quality:
+    the quality that means lossless, where one does; ``+lossless`` is then another way to write it.
     """
 
     name: str
@@ -27,6 +31,24 @@ class CodecFamily:
     suffix: str
     max_side: int | None
     encoder_version: Callable[[], str] = field(repr=False, compare=False)
+    options: tuple[CodecOption, ...] = ()
+    quality_step: float = 1
+    lossless_quality: int | None = None
+
+    @property
+    def quality_levels(self) -> tuple[float, ...]:
+        """Every quality that an id may name, rising; whole numbers as int."""
+        if self.qualities is None:
+            return ()
+        per_unit = round(1 / self.quality_step)
+        return tuple(
+            level // per_unit if level % per_unit == 0 else level / per_unit
+            for level in range(self.qualities[0] * per_unit, self.qualities[-1] * per_unit + 1)
+        )
+
+    def option(self, name: str) -> CodecOption | None:
+        """The option of this name; None where the family has none."""
+        return next((option for option in self.options if option.name == name), None)
 
     @property
     def encoder(self) -> str:
@@ -66,16 +88,42 @@ def _png_version() -> str:
 
 
 _PERCENT = range(1, 101)
+_TENTHS = 0.1
 FAMILIES: dict[str, CodecFamily] = {
     family.name: family
     for family in (
-        CodecFamily("jpeg", "JPEG", _PERCENT, 75, "JPEG", ".jpg", 65500, _jpeg_version),
-        CodecFamily("webp", "WebP", _PERCENT, 75, "WebP", ".webp", 16383, _pillow_feature("libwebp", "webp")),
-        CodecFamily("avif", "AVIF", _PERCENT, 60, "AVIF", ".avif", 32768, _avif_version),
-        CodecFamily("jxl", "JPEG XL", _PERCENT, 75, "JPEG XL", ".jxl", None, _jxl_version),
+        CodecFamily(
+            *("jpeg", "JPEG", _PERCENT, 75, "JPEG", ".jpg", 65500, _jpeg_version),
+            options=(chroma_option("420", "422", "444"),),
+        ),
+        CodecFamily(
+            *("webp", "WebP", _PERCENT, 75, "WebP", ".webp", 16383, _pillow_feature("libwebp", "webp")),
+            options=(
+                lossless_option(),
+                scale_option("effort", "Effort", "m", range(7), 6, ends=("fastest", "slowest")),
+            ),
+        ),
+        CodecFamily(
+            *("avif", "AVIF", _PERCENT, 60, "AVIF", ".avif", 32768, _avif_version),
+            options=(
+                scale_option("speed", "Speed", "s", range(11), 6, ends=("slowest", "fastest")),
+                chroma_option("420", "422", "444"),
+            ),
+        ),
+        CodecFamily(
+            *("jxl", "JPEG XL", _PERCENT, 75, "JPEG XL", ".jxl", None, _jxl_version),
+            options=(
+                lossless_option(),
+                scale_option("effort", "Effort", "e", range(1, 10), 7, ends=("fastest", "slowest")),
+            ),
+            quality_step=_TENTHS,
+            lossless_quality=100,
+        ),
         CodecFamily(
             *("jpeg2000", "JPEG 2000", range(20, 61), 36, "JPEG 2000", ".jp2", None),
             _pillow_feature("OpenJPEG", "jpg_2000"),
+            options=(lossless_option(),),
+            quality_step=_TENTHS,
         ),
         CodecFamily("png", "PNG (lossless)", None, None, "PNG", ".png", None, _png_version),
         CodecFamily("none", "None (raw pixels)", None, None, "PPM", ".ppm", None, lambda: "none: raw 8-bit RGB"),

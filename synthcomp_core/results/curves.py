@@ -29,7 +29,8 @@ _NAMING_COLUMNS = (
     *("dataset", "image", "variant", "codec", "quality", "distortion", "trained_on", "scale", "upscaler"),
     *("bpp", "error"),
 )
-_POINT = re.compile(r"-[qp]\d+(?:\.\d+)?(?=-|$)")
+_POINT = re.compile(r"-[qp]\d+(?:\.\d+)?(?=-|\+|$)")
+_TARGET = re.compile(r"(-(?:bytes|bpp|psnr|msssim|ssimulacra2|flip))_?\d+(?:\.\d+)?(?=-|\+|$)")
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,14 @@ def curve_name(variant: str) -> str:
 
     >>> curve_name("mbt2018-q4-mse@x2-rcan")
     'mbt2018-mse@x2-rcan'
+    >>> curve_name("avif-q60+444")
+    'avif+444'
+    >>> curve_name("webp-psnr35")
+    'webp-psnr'
     """
     codec, at, scaling = variant.partition("@")
-    return _POINT.sub("", codec, count=1) + at + scaling
+    without = _POINT.sub("", codec, count=1)
+    return (_TARGET.sub(r"\1", codec, count=1) if without == codec else without) + at + scaling
 
 
 def rd_curves(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from synthcomp_core.codecs import CodecId, parse_codec
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.library.snapshots import list_snapshots
 from synthcomp_core.variants.evaluation import ERROR_MAP, Evaluation, evaluate
-from synthcomp_core.variants.rendering import Rendering, render
+from synthcomp_core.variants.rendering import Rendering
 from synthcomp_core.variants.rows import CodecPoint, bare_row, describe_codec, result_row
+from synthcomp_core.variants.snapshots_of import codec_cards
+from synthcomp_core.variants.targets import TargetMatch, match_target, render
 from synthcomp_core.variants.variant import MAX_SCALE, Variant
 
 __all__ = [
@@ -16,11 +17,13 @@ __all__ = [
     "CodecPoint",
     "Evaluation",
     "Rendering",
+    "TargetMatch",
     "Variant",
     "bare_row",
     "describe_codec",
     "evaluate",
     "has_codec",
+    "match_target",
     "render",
     "result_row",
 ]
@@ -29,9 +32,11 @@ __all__ = [
 def has_codec(codec_id: str) -> bool:
     """Whether a codec with this id is available, without loading it."""
     try:
-        if CodecId.parse(codec_id).is_learned:
-            return codec_id in {card.id for card in list_snapshots("codec")}
-        parse_codec(codec_id)
+        parsed = CodecId.parse(codec_id)
+        if parsed.is_learned:
+            return bool(codec_cards(parsed))
+        if parsed.target is None:
+            parse_codec(codec_id)
     except SynthcompError:
         return False
     return True

@@ -11,8 +11,9 @@ from synthcomp_core.metrics import DEFAULT_METRICS, ErrorMap, Metrics, flip_colo
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.bit_map import bit_map_image
-from synthcomp_core.variants.rendering import Rendering, render
+from synthcomp_core.variants.rendering import Rendering
 from synthcomp_core.variants.rows import result_row
+from synthcomp_core.variants.targets import render
 from synthcomp_core.variants.variant import Variant
 
 ERROR_MAP = "error_map"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from synthcomp_core.codecs import FAMILIES, CodecFamily, CodecId, default_codec_id, parse_codec, rate_bytes
@@ -11,11 +11,10 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, downscale
 from synthcomp_core.metrics import METRICS, measure
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.variants.rendering import render
+from synthcomp_core.variants.rendering import render_settled
+from synthcomp_core.variants.search import QualitySearch
 from synthcomp_core.variants.variant import Variant
 
-# Encoders are monotone in their quality only almost: around the bisection's end this many neighbours are looked at.
-_NEIGHBOURS = 2
 BYTES = "bytes"
 
 
@@ -67,19 +66,19 @@ class IsoMatch:
 
 
 def match_bytes(image: Image, variant: Variant, max_num_bytes: int, *, on_progress: OnProgress = silent) -> ByteMatch:
-    """The quality of ``variant``'s classical codec whose bytes come closest to ``max_num_bytes`` from below.
+    """The whole quality of ``variant``'s classical codec whose bytes come closest to ``max_num_bytes`` from below.
 
-    variant: any quality; its scale is kept. SynthcompError when its codec has no quality, or when even its lowest
-    quality takes more.
+    variant: any quality; its options and scale are kept. SynthcompError when its codec has no quality, or when even its
+    lowest quality takes more.
     """
-    family, qualities = _searchable(variant)
-    search = _Search(qualities, _byte_counter(image, variant), family.name, on_progress)
-    search.bisect(max_num_bytes, rising=True)
+    _, qualities = _searchable(variant)
+    search = _search(variant, qualities, _byte_counter(image, variant), on_progress)
+    search.bisect(lambda value: value <= max_num_bytes)
     fitting = [quality for quality, size in search.values.items() if size <= max_num_bytes]
     if not fitting:
         raise SynthcompError(
-            f"Even {family.name}-q{qualities[0]} takes {min(search.values.values()):,.0f} bytes on this image, "
-            f"more than the {max_num_bytes:,} to match."
+            f"Even {_at_quality(variant, qualities[0]).codec} takes {min(search.values.values()):,.0f} bytes "
+            f"on this image, more than the {max_num_bytes:,} to match."
         )
     best = max(fitting, key=lambda quality: (search.values[quality], quality))
     on_progress(1.0, "matched")
@@ -91,17 +90,18 @@ def match(
 ) -> IsoMatch:
     """The quality of ``variant``'s classical codec that comes closest to ``target`` of ``quantity`` on an image.
 
-    variant: any quality; its scale and upscaler are kept. quantity: a name in ISO_QUANTITIES; metrics are those of the
-    final image against ``image``. SynthcompError when the codec has no quality, or the metric is not defined at this
-    size.
+    variant: any quality; its options, scale and upscaler are kept. quantity: a name in ISO_QUANTITIES; metrics are
+    those of the final image against ``image``. SynthcompError when the codec has no quality, or the metric is not
+    defined at this size.
     """
     if quantity not in ISO_QUANTITIES:
         raise SynthcompError(f"Unknown quantity to hold {quantity!r}: use {', '.join(ISO_QUANTITIES)}.")
     info = ISO_QUANTITIES[quantity]
-    family, qualities = _searchable(variant)
+    family, _ = _searchable(variant)
     value_of = _byte_counter(image, variant) if quantity == BYTES else _metric_reader(image, variant, quantity)
-    search = _Search(qualities, value_of, family.name, on_progress)
-    search.bisect(target, rising=info.higher_with_quality)
+    search = _search(variant, family.quality_levels, value_of, on_progress)
+    rises = info.higher_with_quality
+    search.bisect(lambda value: (value <= target) if rises else (value >= target))
     values = search.values
     # Of equally close ones the cheaper: the lower quality.
     best = min(values, key=lambda quality: (_distance(values[quality], target), quality))
@@ -112,35 +112,6 @@ def match(
     return IsoMatch(_at_quality(variant, best), quantity, target, value, why_not)
 
 
-class _Search:
-    """Bisection over the qualities of one codec, keeping what was tried."""
-
-    def __init__(self, qualities: range, value_of: Callable[[int], float], name: str, on_progress: OnProgress) -> None:
-        self.qualities, self.name, self.on_progress = qualities, name, on_progress
-        self.values: dict[int, float] = {}
-        self._value_of = value_of
-        self._expected = len(qualities).bit_length() + 2 * _NEIGHBOURS
-
-    def value(self, quality: int) -> float:
-        if quality not in self.values:
-            self.on_progress(min(len(self.values) / self._expected, 0.99), f"trying {self.name}-q{quality}")
-            self.values[quality] = self._value_of(quality)
-        return self.values[quality]
-
-    def bisect(self, target: float, *, rising: bool) -> None:
-        """Try the qualities around the highest one that is not beyond ``target``."""
-        low, high = 0, len(self.qualities) - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            value = self.value(self.qualities[middle])
-            if (value <= target) if rising else (value >= target):
-                low = middle
-            else:
-                high = middle - 1
-        for index in range(max(0, low - _NEIGHBOURS), min(len(self.qualities), low + _NEIGHBOURS + 1)):
-            self.value(self.qualities[index])
-
-
 def _searchable(variant: Variant) -> tuple[CodecFamily, range]:
     family = FAMILIES.get(CodecId.family_of(variant.codec))
     if family is None or family.qualities is None:
@@ -148,25 +119,38 @@ def _searchable(variant: Variant) -> tuple[CodecFamily, range]:
     return family, family.qualities
 
 
-def _at_quality(variant: Variant, quality: int) -> Variant:
-    # The quality that the variant has does not matter, and may be none that its family knows.
-    codec_id = default_codec_id(CodecId.family_of(variant.codec)).at_quality(quality)
-    return dataclasses.replace(variant, codec=str(codec_id))
+def _search(
+    variant: Variant, levels: Sequence[float], value_of: Callable[[float], float], on_progress: OnProgress
+) -> QualitySearch[float]:
+    return QualitySearch(
+        levels,
+        lambda quality, _: value_of(quality),
+        name_of=lambda quality: _at_quality(variant, quality).codec,
+        on_progress=on_progress,
+    )
 
 
-def _byte_counter(image: Image, variant: Variant) -> Callable[[int], float]:
+def _at_quality(variant: Variant, quality: float) -> Variant:
+    try:
+        codec_id = variant.codec_id
+    except SynthcompError:  # The quality that the variant has does not matter, and may be none that its family knows.
+        codec_id = default_codec_id(CodecId.family_of(variant.codec))
+    return dataclasses.replace(variant, codec=str(codec_id.at_quality(quality)))
+
+
+def _byte_counter(image: Image, variant: Variant) -> Callable[[float], float]:
     source = downscale(image, variant.scale)
 
-    def count(quality: int) -> float:
+    def count(quality: float) -> float:
         codec_id = _at_quality(variant, quality).codec
         return rate_bytes(codec_id, parse_codec(codec_id).encode(source))
 
     return count
 
 
-def _metric_reader(image: Image, variant: Variant, name: str) -> Callable[[int], float]:
-    def read(quality: int) -> float:
-        rendering = render(image, _at_quality(variant, quality))
+def _metric_reader(image: Image, variant: Variant, name: str) -> Callable[[float], float]:
+    def read(quality: float) -> float:
+        rendering = render_settled(image, _at_quality(variant, quality))
         value = getattr(measure(image, rendering.image, metrics=(name,)), name)
         if value is None:
             raise SynthcompError(f"{METRICS[name].label} is not defined for images this small; hold another quantity.")
@@ -180,7 +164,7 @@ def _distance(value: float, target: float) -> float:
     return 0.0 if value == target else abs(value - target)
 
 
-def _why_not(family: CodecFamily, info: IsoQuantity, target: float, search: _Search) -> str:
+def _why_not(family: CodecFamily, info: IsoQuantity, target: float, search: QualitySearch[float]) -> str:
     """The sentence that says why no quality comes within the tolerance."""
 
     def shown(value: float) -> str:
@@ -190,15 +174,16 @@ def _why_not(family: CodecFamily, info: IsoQuantity, target: float, search: _Sea
     above = [quality for quality, value in search.values.items() if value > target]
     if not below or not above:
         quality = min(search.values, key=lambda quality: (_distance(search.values[quality], target), quality))
-        end = "highest" if quality > search.qualities[len(search.qualities) // 2] else "lowest"
+        end = "highest" if quality > search.levels[len(search.levels) // 2] else "lowest"
         return (
             f"{family.label} cannot reach {info.label} {shown(target)} on this image: "
-            f"its {end} quality, {quality}, reaches {shown(search.values[quality])}."
+            f"its {end} quality, {quality:g}, reaches {shown(search.values[quality])}."
         )
     under = max(below, key=lambda quality: search.values[quality])
     over = min(above, key=lambda quality: search.values[quality])
     first, second = sorted((under, over))
     return (
-        f"{family.label}'s whole qualities are too coarse for {info.label} {shown(target)} on this image: "
-        f"quality {first} reaches {shown(search.values[first])} and {second} reaches {shown(search.values[second])}."
+        f"{family.label}'s qualities are too coarse for {info.label} {shown(target)} on this image: "
+        f"quality {first:g} reaches {shown(search.values[first])}, "
+        f"and quality {second:g} reaches {shown(search.values[second])}."
     )

@@ -1,4 +1,4 @@
-"""Rendering: an image sent through a variant, down to the bitstream and back."""
+"""Rendering: an image sent through a variant of settled quality, down to the bitstream and back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Rendering:
     final image, of the reference's size. coded_image: the decoded image before upscaling (the same array when
     nothing was upscaled). bit_map: bits per latent position, float32 (rows, columns), or None. bits_estimated:
     ideal code length in bits, or None. Times in seconds, without the loading of models. *_arithmetic: precision and
-    device of the networks, None without one.
+    device of the networks, None without one. settled_by: the variant at the quality that ``variant``'s target led to,
+    None where ``variant`` names the quality itself.
     """
 
     variant: Variant
@@ -40,9 +41,15 @@ class Rendering:
     upscale_s: float | None
     codec_arithmetic: Arithmetic | None = None
     upscaler_arithmetic: Arithmetic | None = None
+    settled_by: Variant | None = None
+
+    @property
+    def settled(self) -> Variant:
+        """The variant with the quality that was used."""
+        return self.settled_by or self.variant
 
 
-def render(
+def render_settled(
     image: Image,
     variant: Variant,
     *,
@@ -50,7 +57,7 @@ def render(
     device: str | None = None,
     on_progress: OnProgress = silent,
 ) -> Rendering:
-    """Send an (H, W, 3) image through a variant: downscale, encode, decode the bitstream, upscale.
+    """Send an (H, W, 3) image through a variant without a target: downscale, encode, decode the bitstream, upscale.
 
     precision ("auto" | "float32" | "bfloat16") and device ("cpu", "cuda", None = best): of the codec's and the
     upscaler's networks. The decoded image comes from the bitstream itself, as any decoder would get it.

@@ -11,6 +11,7 @@ from synthcomp_core.library.snapshots import Distortion, find_snapshot
 from synthcomp_core.metrics import Metrics, bits_per_pixel
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.rendering import Rendering
+from synthcomp_core.variants.snapshots_of import codec_cards
 from synthcomp_core.variants.variant import Variant
 
 
@@ -19,27 +20,36 @@ class CodecPoint:
     """Where a codec stands: family or architecture, and the point on its rate-distortion curve."""
 
     family: str
-    quality: int | None = None
+    quality: float | None = None
     lmbda: float | None = None
     distortion: str | None = None
     trained_on: str | None = None
 
 
 def describe_codec(codec_id: str) -> CodecPoint:
-    """Family and quality of a classical codec id, or what a snapshot's card says; SynthcompError when unknown."""
+    """Family and quality of a classical codec id, or what a snapshot's card says; SynthcompError when unknown.
+
+    Where the id aims at a target, the quality and lambda are None: they differ from image to image.
+    """
     parsed = CodecId.parse(codec_id)
     if not parsed.is_learned:
         return CodecPoint(parsed.family, quality=parsed.quality)
-    card = find_snapshot(codec_id)
+    if parsed.target is not None:
+        cards = codec_cards(parsed)
+        if not cards:
+            raise SynthcompError(f"No installed snapshot is named like {parsed.family}.")
+        return CodecPoint(cards[0].architecture, None, None, cards[0].distortion, cards[0].trained_on)
+    card = find_snapshot(parsed.family)
     return CodecPoint(card.architecture, card.quality, card.lmbda, card.distortion, card.trained_on)
 
 
 def result_row(rendering: Rendering, metrics: Metrics, *, dataset: str, image_name: str) -> ResultRow:
-    """The row of one rendering and its metrics; bpp on the reference's pixels."""
+    """The row of one rendering and its metrics; bpp on the reference's pixels; quality and lambda as used."""
     height, width = rendering.image.shape[:2]
     estimated, codec, upscaler = rendering.bits_estimated, rendering.codec_arithmetic, rendering.upscaler_arithmetic
     return dataclasses.replace(
-        bare_row(dataset, image_name, rendering.variant),
+        bare_row(dataset, image_name, rendering.settled),
+        variant=str(rendering.variant),
         width=width,
         height=height,
         num_bytes=rendering.num_bytes,

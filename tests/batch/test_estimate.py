@@ -42,6 +42,15 @@ def test_more_metrics_and_dearer_codecs_cost_more(plan_path: Path) -> None:
     assert task_cost_s(prepare(read_run_plan(plan_path)).todo[0]) > 10 * few.pixels / 1e6 * 0.013
 
 
+def test_slow_options_and_searches_are_expected_to_take_longer(plan_path: Path) -> None:
+    def cost_s(variant: str) -> float:
+        plan_path.write_text(f'variants = ["{variant}"]\nmetrics = ["psnr_rgb"]\n[[datasets]]\nfolder = "frames"\n')
+        return task_cost_s(prepare(read_run_plan(plan_path)).todo[0])
+
+    assert cost_s("avif-q60+s8") < cost_s("avif-q60") < cost_s("avif-q60+s2") / 5
+    assert cost_s("webp-q75") < cost_s("webp-bytes1000") < cost_s("webp-ssimulacra2_70")
+
+
 def test_what_was_measured_before_counts_more_than_typical_speeds(plan_path: Path, on_the_spot: OnTheSpot) -> None:
     outcome = carry_out_plan(read_run_plan(plan_path), Workers(count=1))
     entries = list(read_journal(outcome.folder / "journal.jsonl").values())

@@ -68,6 +68,17 @@ def test_variants_named_twice_are_one(tmp_path: Path) -> None:
     assert [str(variant) for variant in plan.variants] == ["jpeg-q30", "jpeg-q60"]
 
 
+def test_options_and_targets_stand_in_braces_and_become_canonical(tmp_path: Path) -> None:
+    patterns = (
+        '"avif-q60+{444,420}{,+s8}", "webp-{psnr{30,35},bytes20000}", "{webp,jxl}+lossless", "jxl-q{80..81..1}.5"'
+    )
+    plan = read_run_plan(plan_in(tmp_path, f"variants = [{patterns}]\n{DATA}"))
+    assert [str(variant) for variant in plan.variants] == [
+        *("avif-q60+444", "avif-q60+s8+444", "avif-q60", "avif-q60+s8"),
+        *("webp-psnr30", "webp-psnr35", "webp-bytes20000", "webp+lossless", "jxl-q100", "jxl-q80.5", "jxl-q81.5"),
+    ]
+
+
 VARIANTS = 'variants = ["jpeg-q30"]\n'
 
 
@@ -83,6 +94,9 @@ VARIANTS = 'variants = ["jpeg-q30"]\n'
         (f'variants = ["jpeg-q300"]\n{DATA}', ["`variants`", '"jpeg-q300"', "jpeg-q100"]),
         (f'variants = ["jpeg-q{{30"]\n{DATA}', ["`variants`", "not closed"]),
         (f'variants = ["nosuch-q4-mse"]\n{DATA}', ["`variants`", "nosuch-q4-mse"]),
+        (f'variants = ["avif-q60+s11"]\n{DATA}', ["`variants`", "'s11'", "+s0 to +s10"]),
+        (f'variants = ["webp-psnr300"]\n{DATA}', ["`variants`", "PSNR 300", "below 200"]),
+        (f'variants = ["mbt2018-psnr30-mse-nowhere"]\n{DATA}', ["`variants`", "mbt2018-q*-mse-nowhere"]),
         (f'variants = ["none@x2-magic"]\n{DATA}', ["`variants`", "magic"]),
         (f'variants = ["none@x9-bicubic"]\n{DATA}', ["`variants`", "scale 9"]),
         (f'{VARIANTS}keep = "all"\n{DATA}', ['`keep` is "all" (text)', "both, renderings, bitstreams, none"]),

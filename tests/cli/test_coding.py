@@ -34,6 +34,37 @@ def test_encode_then_decode_gives_what_the_codec_gives(codec: str, reference: Pa
     assert np.array_equal(read_image(tmp_path / "out.png").image, expected)
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--codec", "webp", "--target-bytes", "4k"], ["--codec", "webp-q90", "--target-bytes", "4000"]]
+)
+def test_encode_fills_a_size_and_says_which_quality_does(
+    arguments: list[str], reference: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from synthcomp_core.codecs import parse_codec
+
+    assert main(["encode", str(reference), str(tmp_path / "out.webp"), *arguments]) == 0
+    sizes = {f"webp-q{quality}": len(parse_codec(f"webp-q{quality}").encode(frame(5))) for quality in range(1, 101)}
+    fitting = max(size for size in sizes.values() if size <= 4000)
+    assert (tmp_path / "out.webp").stat().st_size == fitting
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"reaches size {fitting:,} bytes (at most 4,000 bytes)" in printed
+    assert any(f"{codec} reaches" in printed for codec, size in sizes.items() if size == fitting)
+
+
+def test_encode_and_render_take_a_target_in_the_id(reference: Path, tmp_path: Path) -> None:
+    import csv
+
+    variant = "jpeg-psnr32+444"
+    assert main(["encode", str(reference), str(tmp_path / "out.jpg"), "--codec", variant]) == 0
+    rendering = ["render", str(reference), str(tmp_path / "out.png"), "--variant", variant]
+    assert main([*rendering, "--csv", str(tmp_path / "out.csv")]) == 0
+    with (tmp_path / "out.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["variant"] == variant and 1 <= float(row["quality"]) <= 100
+    assert 32 <= float(row["psnr_rgb"]) < 33
+    assert int(row["num_bytes"]) == (tmp_path / "out.jpg").stat().st_size
+
+
 def test_measure_prints_the_results_table_s_names_as_json(
     reference: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,6 +110,14 @@ def test_render_writes_picture_bitstream_and_row(reference: Path, tmp_path: Path
         ["encode", "{frame}", "o.bin", "--codec", "jpeg"],
         ["encode", "{frame}", "o.bin", "--codec", "jpeg-q101"],
         ["encode", "{frame}", "o.bin", "--codec", "png", "--max-megapixels", "0.001"],
+        ["encode", "{frame}", "o.bin", "--codec", "jpeg-q75+lossless"],
+        ["encode", "{frame}", "o.bin", "--codec", "jpeg", "--target-bytes", "100 parsecs"],
+        ["encode", "{frame}", "o.bin", "--codec", "jpeg", "--target-bytes", "0"],
+        ["encode", "{frame}", "o.bin", "--codec", "jpeg", "--target-psnr", "99"],
+        ["encode", "{frame}", "o.bin", "--codec", "jpeg", "--target-psnr", "nan"],
+        ["encode", "{frame}", "o.bin", "--codec", "jpeg", "--target-psnr", "30", "--target-bpp", "1"],
+        ["encode", "{frame}", "o.bin", "--codec", "png", "--target-bytes", "100k"],
+        ["encode", "{frame}", "o.bin", "--codec", "webp-psnr"],
         ["decode", "{frame}.txt", "o.png"],
         ["decode", "missing.scb", "o.png"],
         ["measure", "{frame}", "{small}"],

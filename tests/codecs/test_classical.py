@@ -234,6 +234,7 @@ def test_ids_come_back_and_name_the_quality() -> None:
         ("jpeg-q", "no whole number"),
         ("jpeg-q07", "no whole number"),
         ("jpeg-q7.5", "no whole number"),
+        ("jxl-q7.55", "finer than its encoder's steps: write jxl-q1 to jxl-q100 in steps of 0.1, as in jxl-q75"),
         ("jpeg-q-3", "no whole number"),
         ("jpeg-q٣", "no whole number"),
         ("png-q5", "lossless and takes none: write png"),
@@ -342,3 +343,59 @@ def test_progress_ends_at_one() -> None:
     codec, reports = parse_classical("webp-q50"), []
     codec.decode(codec.encode(smooth(9, 9)), on_progress=lambda fraction, stage: reports.append((fraction, stage)))
     assert reports[-1][0] == 1.0 and "WebP" in reports[-1][1]
+
+
+def chroma_factors(bitstream: bytes) -> tuple[int, int]:
+    """How much coarser a JPEG's second component is sampled than its first, across and down, from its SOF0 marker."""
+    at = bitstream.index(b"\xff\xc0")
+    first, second = bitstream[at + 11], bitstream[at + 14]
+    return (first >> 4) // (second >> 4), (first & 15) // (second & 15)
+
+
+@pytest.mark.parametrize(("options", "factors"), [("", (2, 2)), ("+420", (2, 2)), ("+422", (2, 1)), ("+444", (1, 1))])
+def test_a_jpeg_s_header_holds_the_chroma_asked_for(options: str, factors: tuple[int, int]) -> None:
+    assert chroma_factors(parse_classical(f"jpeg-q80{options}").encode(smooth(40, 50))) == factors
+
+
+@pytest.mark.parametrize("family", ["jpeg", "avif"])
+def test_full_chroma_keeps_a_colour_edge_that_quarter_chroma_smears(family: str) -> None:
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[:, ::2, 0] = 255
+    errors = {
+        options: psnr(picture, codec.decode(codec.encode(picture)))
+        for options in ("", "+444")
+        if (codec := parse_classical(f"{family}-q90{options}"))
+    }
+    assert errors["+444"] > errors[""] + 6
+
+
+@pytest.mark.parametrize("codec_id", ["webp+lossless", "webp+lossless+m0", "jpeg2000+lossless", "jxl+lossless+e1"])
+@pytest.mark.parametrize("size", [(1, 1), (31, 33)])
+def test_lossless_options_lose_nothing(codec_id: str, size: tuple[int, int]) -> None:
+    codec = parse_classical(codec_id)
+    picture = RNG.integers(0, 256, (*size, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(codec.decode(codec.encode(picture)), picture)
+
+
+@pytest.mark.parametrize(
+    ("fast", "slow"), [("webp-q75+m0", "webp-q75"), ("jxl-q75+e1", "jxl-q75+e9"), ("avif-q60+s10", "avif-q60+s3")]
+)
+def test_more_effort_spends_fewer_bits_per_error(fast: str, slow: str, kodak: list[np.ndarray]) -> None:
+    """Bytes at equal error, by 6 dB per bit and sample, on one photograph."""
+    picture = kodak[4][:256, :256]
+
+    def cost(codec_id: str) -> float:
+        codec = parse_classical(codec_id)
+        bitstream = codec.encode(picture)
+        bpp = len(bitstream) * 8 / (256 * 256)
+        return bpp - psnr(picture, codec.decode(bitstream)) / 6.02
+
+    assert cost(slow) < cost(fast)
+
+
+@pytest.mark.parametrize("codec_id", ["jxl-q90", "jpeg2000-q40"])
+def test_tenths_of_a_quality_lie_between_their_neighbours(codec_id: str, kodak: list[np.ndarray]) -> None:
+    picture = kodak[4]
+    ids = (codec_id, f"{codec_id}.3", f"{codec_id}.6", f"{codec_id[:-1]}1")
+    sizes = [len(parse_classical(each).encode(picture)) for each in ids]
+    assert sizes == sorted(sizes) and len(set(sizes)) == 4

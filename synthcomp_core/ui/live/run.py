@@ -90,6 +90,6 @@ def match_side(result: LiveResult, side: SideResult, other: SideResult, place: D
         return
     quality = match.variant.codec_id.quality
     if quality is not None:
-        want_quality(side.side.lower(), quality)
+        want_quality(side.side.lower(), int(quality))
     variants = {each.side: match.variant if each is side else each.variant for each in result.sides}
     render_sides(result.picked, variants, place)
