@@ -217,23 +217,37 @@ def render_(
 def measure(
     reference: Annotated[Path, typer.Argument(help="The reference image.")],
     image: Annotated[Path, typer.Argument(help="The image to measure; it must have the reference's size.")],
+    shave: Annotated[
+        int | None,
+        typer.Option(min=0, help="Leave out so many pixels on each side, and measure the luma metrics alone."),
+    ] = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     json: AsJson = False,
 ) -> None:
     """Measure an image against a reference: PSNR, SSIM, MS-SSIM, FLIP, SSIMULACRA2.
 
+    With --shave, PSNR, SSIM and MS-SSIM of luma without a border, as papers on super-resolution report them; they shave
+    as many pixels as their factor.
+
     Example: python -m synthcomp_core measure frame.png decoded.png --json
+    Example: python -m synthcomp_core measure frame.png upscaled.png --shave 2
     """
-    first = read_noted(reference, max_megapixels)
-    second = read_noted(image, max_megapixels)
+    first, second = (read_noted(path, max_megapixels).image for path in (reference, image))
+    height, width = first.shape[:2]
+    names = metrics.DEFAULT_METRICS if shave is None else metrics.LUMA_METRICS
     with progress_bar("measure") as on_progress:
-        measured = metrics.measure(first.image, second.image, on_progress=on_progress)
-    values = dataclasses.asdict(measured)
+        metrics.check_pair(first, second)
+        if shave is not None:
+            first, second = metrics.shaved(first, shave), metrics.shaved(second, shave)
+        measured = dataclasses.asdict(metrics.measure(first, second, metrics=names, on_progress=on_progress))
+    values = {name: measured[name] for name in names}
     if json:
-        height, width = first.image.shape[:2]
-        print_json({"reference": str(reference), "image": str(image), "width": width, "height": height, **values})
+        border = {} if shave is None else {"shave": shave}
+        about = {"reference": str(reference), "image": str(image), "width": width, "height": height}
+        print_json({**about, **border, **values})
         return
-    table = Table("metric", "value", "unit", "better", box=None)
+    title = None if shave is None else f"without {shave} pixels on each side"
+    table = Table("metric", "value", "unit", "better", title=title, title_justify="left", box=None)
     for name, value in values.items():
         info = metrics.METRICS[name]
         shown = "not measured" if value is None else f"{value:.{info.decimals}f}"

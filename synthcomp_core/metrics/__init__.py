@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image
 from synthcomp_core.metrics.flip import ErrorMap, flip, flip_colours, flip_error, mean_error
-from synthcomp_core.metrics.pairs import check_pair, luma, rgb_planes
+from synthcomp_core.metrics.pairs import check_pair, luma, rgb_planes, shaved
 from synthcomp_core.metrics.psnr import psnr, psnr_y
 from synthcomp_core.metrics.ssim import MSSSIM_MIN_SIDE, msssim, msssim_y, similarity, ssim, ssim_y
 from synthcomp_core.metrics.ssimulacra2 import SSIMULACRA2_MIN_SIDE, ssimulacra2
@@ -20,6 +20,7 @@ from synthcomp_core.progress import OnProgress, silent
 
 __all__ = [
     "DEFAULT_METRICS",
+    "LUMA_METRICS",
     "METRICS",
     "MSSSIM_MIN_SIDE",
     "SSIMULACRA2_MIN_SIDE",
@@ -27,6 +28,7 @@ __all__ = [
     "MetricInfo",
     "Metrics",
     "bits_per_pixel",
+    "check_pair",
     "flip",
     "flip_colours",
     "flip_error",
@@ -36,6 +38,7 @@ __all__ = [
     "msssim_y",
     "psnr",
     "psnr_y",
+    "shaved",
     "ssim",
     "ssim_y",
     "ssimulacra2",
@@ -90,6 +93,7 @@ METRICS: dict[str, MetricInfo] = {
     )
 }
 DEFAULT_METRICS: tuple[str, ...] = tuple(METRICS)
+LUMA_METRICS: tuple[str, ...] = ("psnr_y", "ssim_y", "msssim_y")
 
 
 def bits_per_pixel(num_bytes: int, width: int, height: int) -> float:

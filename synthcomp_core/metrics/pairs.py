@@ -32,6 +32,23 @@ def check_pair(reference: Image, image: Image) -> None:
         )
 
 
+def shaved(image: Image, border: int) -> Image:
+    """An (H, W, 3) image without ``border`` pixels on each side; ImageError when nothing is left.
+
+    Papers on super-resolution leave out as many as their factor, because the pixels at the border have no neighbours.
+
+    >>> shaved(np.zeros((10, 12, 3), np.uint8), 4).shape
+    (2, 4, 3)
+    """
+    height, width = image.shape[:2]
+    if border < 0 or 2 * border >= min(height, width):
+        raise ImageError(
+            f"A border of {border} pixels cannot be shaved off an image of {width} x {height}: "
+            f"shave 0 to {(min(height, width) - 1) // 2}."
+        )
+    return image[border : height - border, border : width - border]
+
+
 def strips(reference: Image, image: Image) -> Iterator[tuple[Image, Image]]:
     """Strips of the same rows of two images, from the top down."""
     """Strips of the same rows of two images, from the top down."""

@@ -78,6 +78,28 @@ def test_measure_prints_the_results_table_s_names_as_json(
     assert (record["width"], record["height"]) == (200, 176)
 
 
+def test_shaving_leaves_the_border_out_of_the_luma_metrics(
+    reference: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A difference in the border alone counts until it is shaved off; inside, by PSNR's definition on studio luma."""
+    image = frame(5)
+    image[:4] = image[-4:] = 255 - image[:4]
+    image[:, :4] = image[:, -4:] = 0
+    image[50:60, 70:90] //= 2
+    write_png(image, tmp_path / "other.png")
+    assert main(["measure", str(reference), str(tmp_path / "other.png"), "--shave", "4", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert set(record) == {"reference", "image", "width", "height", "shave", "psnr_y", "ssim_y", "msssim_y"}
+    difference = (frame(5)[4:-4, 4:-4].astype(float) - image[4:-4, 4:-4]) @ [65.481, 128.553, 24.966] / 255
+    assert record["psnr_y"] == pytest.approx(10 * np.log10(255**2 / np.mean(difference**2)), abs=1e-9)
+    assert record["ssim_y"] == pytest.approx(
+        measure(frame(5)[4:-4, 4:-4].copy(), image[4:-4, 4:-4].copy()).ssim_y, abs=1e-12
+    )
+    assert (record["width"], record["height"], record["shave"]) == (200, 176, 4)
+    assert main(["measure", str(reference), str(tmp_path / "other.png"), "--shave", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["psnr_y"] < record["psnr_y"] - 3
+
+
 def test_identical_images_have_infinite_psnr_in_valid_json(reference: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["measure", str(reference), str(reference), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["psnr_rgb"] == "inf"
@@ -121,6 +143,7 @@ def test_render_writes_picture_bitstream_and_row(reference: Path, tmp_path: Path
         ["decode", "{frame}.txt", "o.png"],
         ["decode", "missing.scb", "o.png"],
         ["measure", "{frame}", "{small}"],
+        ["measure", "{frame}", "{frame}", "--shave", "88"],
         ["render", "{frame}", "o.png", "--variant", "png@x2"],
         ["snapshot", "show", "nothing-like-this"],
         ["snapshot", "import", "missing.pt", "--id", "a-b"],
