@@ -50,7 +50,7 @@ if comparison.results:
     extra = tuple(compared.variant for compared in comparison.results if compared.variant not in choice.matrix)
     worst = find_worst(picked, shown)
     show_figure_panel(picked, extra, key=FIGURE_KEY, view=known_view, axes=choice.axes, worst=worst)
-    show_copy_anything(picked, comparison.results)
+    show_copy_anything(picked, [*shown, *others])
     show_preview(picked, shown)
 elif not comparison.missing:
     st.info("Pick at least one point of the matrix, or name a variant.")

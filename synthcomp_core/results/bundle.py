@@ -30,12 +30,13 @@ def images_zip(
 ) -> bytes:
     """A zip of the images, ``results.csv``, and ``manifest.json`` with the SHA-256 of every other file.
 
+    The file names begin with the number that the image has in the viewer, if the images are in its order, from 1 on.
     image: the name of the reference, for the manifest. commands: those that make the images again. The same arguments
     always make the same bytes.
     """
     files: dict[str, bytes] = {}
     described = []
-    for number, file in enumerate(images):
+    for number, file in enumerate(images, start=1):
         name = f"{number}-{safe_name(file.variant or file.label)}.png"
         files[name] = file.png
         described.append({"file": name, "label": file.label, "variant": file.variant or None})

@@ -7,7 +7,17 @@ import streamlit as st
 from PIL import Image
 
 from synthcomp_core.figures.paper.drawing import Crop
-from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, ViewState, show_viewer
+from synthcomp_core.metrics import flip_colours
+from synthcomp_core.ui.viewer import (
+    FooterSide,
+    Picture,
+    ViewerFooter,
+    ViewState,
+    bit_map_of,
+    error_map_of,
+    show_viewer,
+)
+from synthcomp_core.variants.bit_map import bit_map_image
 
 
 def known_pixels(width: int, height: int, seed: int) -> np.ndarray:
@@ -37,6 +47,27 @@ def picture(key: str, label: str, pixels: np.ndarray, detail: str = "", overlay_
     return Picture(key, label, png(pixels), width, height, detail, overlay_of)
 
 
+def mapped_pictures() -> tuple[list[Picture], list[Picture]]:
+    """Three images, two of them with maps; the bit map of b reaches four times as far as that of a."""
+    original, a, b = pictures_of("known", 0)[0]
+    errors = [error_map_of(side, png(flip_colours(known_errors(seed)))) for side, seed in ((a, 1), (b, 2))]
+    bits = [
+        bit_map_of(side, png(bit_map_image(known_bits(largest), (64, 48), (64, 48))), largest=largest)
+        for side, largest in ((a, 8.0), (b, 32.0))
+    ]
+    return [original, a, b], [*errors, *bits]
+
+
+def known_errors(seed: int) -> np.ndarray:
+    """A FLIP error map (48, 64) float32 with every level between 0 and 1."""
+    return np.random.default_rng(seed).permutation(np.linspace(0, 1, 64 * 48, dtype=np.float32)).reshape(48, 64)
+
+
+def known_bits(largest: float) -> np.ndarray:
+    """Bits per latent position, (3, 4) float32, rising to the largest."""
+    return np.linspace(0, largest, 12, dtype=np.float32).reshape(3, 4)
+
+
 @st.cache_data
 def pictures_of(what: str, variant: int) -> tuple[list[Picture], list[Picture]]:
     if what == "known":
@@ -54,6 +85,8 @@ def pictures_of(what: str, variant: int) -> tuple[list[Picture], list[Picture]]:
             picture("original", "Original", known_pixels(64, 48, 1)),
             picture("a", "A", known_pixels(32, 24, 2)),
         ], []
+    if what == "maps":
+        return mapped_pictures()
     if what == "large":
         base = np.tile(landscape(512, 270, 0), (8, 8, 1))
         return [picture(f"p{i}", f"Picture {i + 1}", np.roll(base, 40 * i, axis=1)) for i in range(6)], []

@@ -29,5 +29,6 @@ def test_the_archive_holds_the_images_as_they_are_with_their_hashes() -> None:
         for file, described in zip(images, manifest["images"], strict=True):
             assert archive.read(described["file"]) == file.png
             assert "/" not in described["file"]
+        assert [described["file"][:2] for described in manifest["images"]] == ["1-", "2-"]
         assert archive.read("results.csv").decode() == rows_to_csv(ROWS)
     assert images_zip(images, ROWS, image="a/b.png", commands=["python -m synthcomp_core render x"]) == content

@@ -3,11 +3,15 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, ViewState, show_viewer
+from synthcomp_core.metrics import flip_colours
+from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, ViewState, picture_numbers, show_viewer
 from synthcomp_core.ui.viewer.footer import described_footer
+from synthcomp_core.ui.viewer.maps import ColourScale, bits_scale, error_scale
+from synthcomp_core.variants.bit_map import bit_map_image
 
 LARGE = 1_500_000  # bytes; beyond 1 MiB Streamlit's media store names files by samples of their content only
 
@@ -119,3 +123,30 @@ def test_footer_names_whole_bytes_and_leaves_unknown_ones_blank() -> None:
 def test_fraction_beyond_the_whole_is_refused() -> None:
     with pytest.raises(ValueError, match=r"between 0 and 1, not 1\.5"):
         ViewerFooter(fraction=1.5)
+
+
+def numbers_of(colours: np.ndarray, scale: ColourScale) -> np.ndarray:
+    """The numbers that a map's colours (H, W, 3) stand for, by looking every colour up as the scale documents it."""
+    table = [scale.colours[6 * i : 6 * i + 6] for i in range(256)]
+    places = [[table.index(bytes(colour).hex()) for colour in row] for row in colours]
+    return scale.first + np.asarray(places) / 255 * (scale.last - scale.first)
+
+
+def test_errors_are_read_back_from_the_colours_of_their_map() -> None:
+    errors = np.random.default_rng(0).random((9, 40), dtype=np.float32)
+    errors[0, :2] = 0.0, 1.0
+    read = numbers_of(flip_colours(errors), error_scale())
+    assert np.abs(read - errors).max() <= 1 / 510 + 1e-6
+    assert read[0, :2].tolist() == [0.0, 1.0]
+
+
+def test_bits_are_read_back_from_the_colours_of_their_map() -> None:
+    bits = (np.random.default_rng(0).random((5, 7), dtype=np.float32) ** 2) * 57.5
+    colours = bit_map_image(bits, (7 * 16, 5 * 16), (7 * 16, 5 * 16))[::16, ::16]
+    read = numbers_of(colours, bits_scale(float(bits.max())))
+    assert np.abs(read - bits).max() <= 1.5 / 256 * bits.max()  # Two neighbours of viridis share a colour.
+
+
+def test_images_are_numbered_as_the_keys_that_show_them() -> None:
+    pictures = [Picture(key, key.upper(), b"", 1, 1) for key in ("original", "a", "b")]
+    assert picture_numbers(pictures) == {"original": 1, "a": 2, "b": 3}

@@ -16,7 +16,15 @@ from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.ui import query
 from synthcomp_core.ui.compare.run import Compared, Comparison
 from synthcomp_core.ui.compare.state import CompareState
-from synthcomp_core.ui.viewer import DEFAULT_URL_PARAM, MAX_PICTURES, Picture, ViewState, show_viewer
+from synthcomp_core.ui.viewer import (
+    DEFAULT_URL_PARAM,
+    MAX_PICTURES,
+    Picture,
+    ViewState,
+    bit_map_of,
+    error_map_of,
+    show_viewer,
+)
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.metric_strip import show_metric_strip
@@ -67,11 +75,12 @@ def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> None:
     for number, compared in enumerate(shown, start=1):
         key = slot(number)
         row, rendered = compared.row, compared.rendered
-        pictures.append(Picture(key, row.variant, rendered.png, width, height, _detail(row), None))
-        overlays.append(Picture(f"{key}-flip", "FLIP error map", rendered.flip_png, width, height, "", key))
-        if rendered.bit_map_png is not None:
-            bits = Picture(f"{key}-bits", "Bit map", rendered.bit_map_png, width, height, "", key)
-            overlays.append(bits)
+        picture = Picture(key, row.variant, rendered.png, width, height, _detail(row), None)
+        pictures.append(picture)
+        overlays.append(error_map_of(picture, rendered.flip_png))
+        if rendered.bit_map_png is not None and rendered.rendering.bit_map is not None:
+            largest = float(rendered.rendering.bit_map.max())
+            overlays.append(bit_map_of(picture, rendered.bit_map_png, largest=largest))
         if rendered.coded_png is not None:
             low_height, low_width = rendered.rendering.coded_image.shape[:2]
             detail = f"{low_width}x{low_height}, as coded"

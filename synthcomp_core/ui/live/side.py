@@ -10,7 +10,7 @@ import streamlit as st
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.storage import project_relative
 from synthcomp_core.ui.render_cache import Rendered
-from synthcomp_core.ui.viewer import Picture
+from synthcomp_core.ui.viewer import Picture, bit_map_of, error_map_of
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.text import plain
 
@@ -30,11 +30,10 @@ def side_pictures(side: str, rendered: Rendered) -> tuple[Picture, list[Picture]
         detail=f"{row.bpp:.3f} bpp, {psnr}",
         overlay_of=None,
     )
-    overlays = [Picture(f"{key}-flip", f"FLIP error map {side}", rendered.flip_png, width, height, "", key)]
+    overlays = [error_map_of(picture, rendered.flip_png)]
     if rendered.bit_map_png is not None and rendered.rendering.bit_map is not None:
         largest = float(rendered.rendering.bit_map.max())
-        detail = f"dark 0 to yellow {largest:.0f} bits per latent position"
-        overlays.append(Picture(f"{key}-bits", f"Bit map {side}", rendered.bit_map_png, width, height, detail, key))
+        overlays.append(bit_map_of(picture, rendered.bit_map_png, largest=largest))
     return picture, overlays
 
 

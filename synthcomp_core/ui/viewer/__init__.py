@@ -8,7 +8,7 @@ page's URL (`?view=`), so that a link opens it in another browser. Crops for a f
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.drawing import CROP_COLOURS, MAX_CROPS, Crop
 from synthcomp_core.ui import query
 from synthcomp_core.ui.viewer.footer import FooterSide, ViewerFooter, described_footer
+from synthcomp_core.ui.viewer.pictures import Picture, bit_map_of, error_map_of, picture_numbers
 from synthcomp_core.ui.viewer.scripts import joined_modules
 from synthcomp_core.ui.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
 
@@ -33,7 +34,10 @@ __all__ = [
     "Picture",
     "ViewState",
     "ViewerFooter",
+    "bit_map_of",
+    "error_map_of",
     "linked_view",
+    "picture_numbers",
     "show_viewer",
 ]
 
@@ -43,24 +47,6 @@ MAX_PICTURES = 9  # one number key each
 _PLACE_KEPT = "<style>.st-key-{key} {{ min-height: max(320px, calc(100dvh - 25dvh - 12px)) }}</style>"
 
 _FOLDER = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One image, or an overlay on one, as the viewer receives it.
-
-    `key` is stable across reruns ("original", "a"); `label` and `detail` (a caption such as "0.21 bpp, 32.8 dB") are
-    plain text. An overlay names in `overlay_of` the key of the image it covers; overlays with the same label form one
-    choice in the toolbar and are stretched over the whole image.
-    """
-
-    key: str
-    label: str
-    png: bytes
-    width: int
-    height: int
-    detail: str = ""
-    overlay_of: str | None = None
 
 
 def show_viewer(
@@ -171,7 +157,7 @@ def _check(pictures: Sequence[Picture], overlays: Sequence[Picture]) -> None:
         raise ValueError(f"an overlay must name the picture it covers, not {strays}")
 
 
-def _described(picture: Picture, viewer_key: str) -> dict[str, str | int | None]:
+def _described(picture: Picture, viewer_key: str) -> dict[str, object]:
     """An image as the browser side reads it: all but the bytes, which it fetches from `url`."""
     return {
         "key": picture.key,
@@ -180,6 +166,7 @@ def _described(picture: Picture, viewer_key: str) -> dict[str, str | int | None]
         "width": picture.width,
         "height": picture.height,
         "overlay_of": picture.overlay_of,
+        "scale": asdict(picture.scale) if picture.scale else None,
         "url": _media_url(picture.png, f"synthcomp-viewer-{viewer_key}-{picture.key}"),
     }
 

@@ -73,22 +73,22 @@ const spring = () => element("div", { class: "spring" });
 function buildToolbar(viewer) {
   const modes = MODES.map(({ id, label, key, hint }) => ({
     id,
-    node: button({ title: `${label}: ${hint.toLowerCase()} (${key})` }, () => viewer.setMode(id)),
+    node: button({ title: `${label}: ${hint.toLowerCase()} (${key})` }, () => viewer.choosing.setMode(id)),
     label,
   }));
   for (const { id, node, label } of modes) node.append(icon(id), element("span", { text: label }));
   const left = choice("Left", (key) => viewer.change({ left: key }));
   const right = choice("Right", (key) => viewer.change({ right: key }));
-  const swap = iconButton("swap", "Swap left and right (x)", () => viewer.swap());
-  const orient = iconButton("upright", "Turn the divider (v)", () => viewer.turnDivider());
+  const swap = iconButton("swap", "Swap left and right (x)", () => viewer.choosing.swap());
+  const orient = iconButton("upright", "Turn the divider (v)", () => viewer.choosing.turnDivider());
   const play = iconButton("pause", "Pause (p)", () => viewer.flicker.setPlaying(!viewer.flicker.playing));
   const period = choice("Every", (value) => viewer.flicker.setPeriod(Number(value)));
   const kind = choice("Show", (value) => viewer.change({ kind: value }));
-  const overlay = choice("Overlay", (value) => viewer.change({ overlay: value }));
+  const overlay = choice("Overlay", (value) => viewer.choosing.setOverlay(value));
   const [type, label] = ["range", "Opacity of the overlay"];
   const opacity = element("input", { type, min: 0, max: 100, "aria-label": label, title: label });
   opacity.addEventListener("input", () => viewer.change({ opacity: Number(opacity.value) / 100 }));
-  const gain = choice("Gain", (value) => viewer.change({ gain: Number(value) }));
+  const gain = choice("Gain", (value) => viewer.choosing.setGain(Number(value)));
   const zoomOut = iconButton("minus", "Zoom out (−)", () => viewer.step(-1));
   const zoom = choice("Zoom", (value) => viewer.setZoom(Number(value)));
   const zoomIn = iconButton("plus", "Zoom in (+)", () => viewer.step(1));
@@ -128,17 +128,29 @@ function buildStage() {
   const attributes = { class: "stage", role: "application", tabindex: 0, "aria-label": name };
   // Not read out: who cannot see it has no use for the wheel.
   const hint = element("div", { class: "hint", "aria-hidden": "true", text: WHEEL_HINT });
-  const stage = element("div", attributes, canvas, labels, divider, message, hint);
-  return { stage, canvas, labels, divider, message, hint };
+  const legend = legendParts();
+  const stage = element("div", attributes, canvas, labels, legend.node, divider, message, hint);
+  return { stage, canvas, labels, legend, divider, message, hint };
+}
+
+/** The colour scale of the maps that are shown. */
+function legendParts() {
+  const title = element("span", { class: "title" });
+  const bar = element("div", { class: "bar" });
+  const numbers = element("div", { class: "numbers" });
+  const node = element("div", { class: "legend", role: "img" }, title, bar, numbers);
+  node.hidden = true;
+  return { node, title, bar, numbers };
 }
 
 function buildStatus() {
   const where = element("span", { class: "where" });
   const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
   const rgb = element("span", { class: "rgb" });
+  const maps = element("span", { class: "maps" });
   const pictureSize = element("span", { class: "size" });
-  const status = element("div", { class: "status" }, where, swatch, rgb, spring(), pictureSize);
-  return { status, where, swatch, rgb, pictureSize };
+  const status = element("div", { class: "status" }, where, swatch, rgb, maps, spring(), pictureSize);
+  return { status, where, swatch, rgb, maps, pictureSize };
 }
 
 /** The elements of one pane's label. */

@@ -190,19 +190,19 @@ function panByKey(viewer, right, down, fine) {
 
 /** @type {Record<string, (viewer: Viewer, event: KeyboardEvent) => void>} */
 const KEY_ACTIONS = {
-  s: (viewer) => viewer.setMode("swipe"),
-  g: (viewer) => viewer.setMode("grid"),
-  k: (viewer) => viewer.setMode("flicker"),
-  d: (viewer) => viewer.setMode("difference"),
-  l: (viewer) => viewer.setMode("loupe"),
-  a: (viewer) => viewer.cycle("left", 1),
-  A: (viewer) => viewer.cycle("left", -1),
-  b: (viewer) => viewer.cycle("right", 1),
-  B: (viewer) => viewer.cycle("right", -1),
-  x: (viewer) => viewer.swap(),
-  v: (viewer) => viewer.turnDivider(),
+  s: (viewer) => viewer.choosing.setMode("swipe"),
+  g: (viewer) => viewer.choosing.setMode("grid"),
+  k: (viewer) => viewer.choosing.setMode("flicker"),
+  d: (viewer) => viewer.choosing.setMode("difference"),
+  l: (viewer) => viewer.choosing.setMode("loupe"),
+  a: (viewer) => viewer.choosing.cycle("left", 1),
+  A: (viewer) => viewer.choosing.cycle("left", -1),
+  b: (viewer) => viewer.choosing.cycle("right", 1),
+  B: (viewer) => viewer.choosing.cycle("right", -1),
+  x: (viewer) => viewer.choosing.swap(),
+  v: (viewer) => viewer.choosing.turnDivider(),
   o: (viewer) => viewer.setPeek(true),
-  " ": (viewer) => viewer.flip(),
+  " ": (viewer) => viewer.choosing.flip(),
   p: (viewer) => viewer.flicker.setPlaying(!viewer.flicker.playing),
   "+": (viewer) => viewer.step(1),
   "=": (viewer) => viewer.step(1),
@@ -210,13 +210,13 @@ const KEY_ACTIONS = {
   f: (viewer) => viewer.setZoom(0),
   0: (viewer) => viewer.setZoom(0),
   z: (viewer) => viewer.setZoom(1),
-  m: (viewer) => viewer.nextOverlay(),
+  m: (viewer) => viewer.choosing.nextOverlay(),
   w: (viewer) => viewer.toggleFullScreen(),
   "?": (viewer) => viewer.toggleHelp(),
   ",": (viewer) => viewer.change({ split: clamp(viewer.view.split - DIVIDER_STEP, 0, 1) }),
   ".": (viewer) => viewer.change({ split: clamp(viewer.view.split + DIVIDER_STEP, 0, 1) }),
-  PageUp: (viewer) => viewer.changeGain(1),
-  PageDown: (viewer) => viewer.changeGain(-1),
+  PageUp: (viewer) => viewer.choosing.changeGain(1),
+  PageDown: (viewer) => viewer.choosing.changeGain(-1),
   ArrowLeft: (viewer, event) => panByKey(viewer, -1, 0, event.shiftKey),
   ArrowRight: (viewer, event) => panByKey(viewer, 1, 0, event.shiftKey),
   ArrowUp: (viewer, event) => panByKey(viewer, 0, -1, event.shiftKey),
@@ -233,7 +233,7 @@ function onKey(viewer, event) {
   if (target instanceof HTMLSelectElement || target instanceof HTMLInputElement) return; // they use keys too
   if (target instanceof HTMLButtonElement && (key === " " || key === "Enter")) return;
   const picture = /^[1-9]$/.test(key) ? viewer.scene.pictures[Number(key) - 1] : undefined;
-  const action = picture ? () => viewer.showAlone(picture) : (viewer.crop.keyAction(key) ?? KEY_ACTIONS[key]);
+  const action = picture ? () => viewer.choosing.showAlone(picture) : (viewer.crop.keyAction(key) ?? KEY_ACTIONS[key]);
   if (!action) return;
   event.preventDefault();
   event.stopPropagation(); // Streamlit has keys of its own

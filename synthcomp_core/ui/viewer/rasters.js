@@ -189,6 +189,52 @@ export async function differenceRaster(a, b, size, signed, gain) {
 }
 
 /**
+ * A raster made from another one's pixels, band by band; `change` is given RGBA, four numbers a pixel.
+ * @param {Raster} raster
+ * @param {(pixels: Uint8ClampedArray) => void} change
+ */
+export async function bandwise(raster, change) {
+  const { width, height } = raster;
+  const rows = Math.min(BAND_ROWS, height);
+  const source = band(width, rows);
+  const result = new OffscreenCanvas(width, height);
+  const target = required(result.getContext("2d"));
+  for (let top = 0; top < height; top += rows) {
+    const pixels = bandOf(raster, source, raster, top, Math.min(rows, height - top));
+    change(pixels.data);
+    target.putImageData(pixels, 0, top);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return new Raster(result.transferToImageBitmap());
+}
+
+const SAMPLED_ROWS = 48; // of a frame; enough for a percentile, and done within a few milliseconds
+
+/**
+ * The difference of two images, 0 to 255, that only 1 in 200 of their pixels exceeds in any channel.
+ * @param {Raster} a
+ * @param {Raster} b
+ * @param {Size} size at which they are compared
+ */
+export function highDifference(a, b, size) {
+  const { width, height } = size;
+  const [bandA, bandB] = [band(width, 1), band(width, 1)];
+  const counts = new Uint32Array(256);
+  const rows = Math.min(SAMPLED_ROWS, height);
+  for (let row = 0; row < rows; row++) {
+    const top = Math.floor(((row + 0.5) * height) / rows);
+    const from = bandOf(a, bandA, size, top, 1).data;
+    const to = bandOf(b, bandB, size, top, 1).data;
+    for (let i = 0; i < from.length; i += 4) {
+      const [dr, dg, db] = [to[i] - from[i], to[i + 1] - from[i + 1], to[i + 2] - from[i + 2]];
+      counts[Math.max(Math.abs(dr), Math.abs(dg), Math.abs(db))] += 1;
+    }
+  }
+  let above = (width * rows) / 200;
+  return counts.findLastIndex((count) => (above -= count) < 0);
+}
+
+/**
  * @param {number} width
  * @param {number} rows
  */

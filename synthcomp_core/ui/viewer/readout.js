@@ -18,13 +18,13 @@ import { clamp } from "./view.js";
  * @param {Scene} scene
  */
 export function readOut(viewer, scene) {
-  const { where, swatch, rgb, loupes } = viewer.controls;
+  const { where, swatch, rgb, maps, loupes } = viewer.controls;
   const { pointer } = viewer;
   const pane = viewer.paneAt(scene, pointer);
   const at = pointer ? fractionsAt(viewer, scene, pane, pointer) : effective(viewer.view, pane, scene.size);
   const said = viewer.crop.says();
   const raster = !said && pointer && inside(pane.clip, pointer) && isWithin(at) ? scene.raster(pane.picture) : null;
-  swatch.hidden = rgb.hidden = !raster;
+  swatch.hidden = rgb.hidden = maps.hidden = !raster;
   if (said) {
     setText(where, said);
   } else if (raster) {
@@ -47,7 +47,7 @@ const isWithin = ({ x, y }) => x >= 0 && y >= 0 && x < 1 && y < 1;
  * @param {Point} fraction of the image
  */
 function namePixel(viewer, scene, pane, raster, fraction) {
-  const { where, swatch, rgb } = viewer.controls;
+  const { where, swatch, rgb, maps } = viewer.controls;
   const at = pixelAt(raster, fraction);
   const values = readPixel(raster, at).join(" ");
   const other = pane.difference && scene.raster(pane.difference);
@@ -55,6 +55,9 @@ function namePixel(viewer, scene, pane, raster, fraction) {
   setText(where, `${pane.picture.label}${against} · x ${at.x} y ${at.y}`);
   setText(rgb, `RGB ${values}` + (other ? ` against ${readPixel(other, pixelAt(other, fraction)).join(" ")}` : ""));
   swatch.style.backgroundColor = `rgb(${values})`;
+  const mapped = pane.difference ?? pane.picture; // the difference to the original has the maps of the other image
+  const onReady = () => viewer.setPointer(viewer.pointer);
+  setText(maps, scene.mapNumbers(mapped, fraction, onReady).join(" · "));
 }
 
 /**

@@ -1,11 +1,13 @@
 // The images of one viewer: what Python sent, decoded; and which of them a view shows in which pane.
 
 import { gridPanes } from "./geometry.js";
-import { differenceRaster, loadRaster } from "./rasters.js";
-import { DEFAULT_VIEW, DIFFERENCE_OVERLAY } from "./view.js";
+import { commonScale, readMap, rescaled } from "./maps.js";
+import { differenceRaster, highDifference, loadRaster, pixelAt } from "./rasters.js";
+import { DEFAULT_VIEW, DIFFERENCE_OVERLAY, gainFor } from "./view.js";
 
 /** @import { FooterData } from "./footer.js" */
-/** @import { Box, Size } from "./geometry.js" */
+/** @import { Box, Point, Size } from "./geometry.js" */
+/** @import { Scale } from "./maps.js" */
 /** @import { Raster } from "./rasters.js" */
 /** @import { Mode, View } from "./view.js" */
 
@@ -19,6 +21,7 @@ import { DEFAULT_VIEW, DIFFERENCE_OVERLAY } from "./view.js";
  * @property {number} height
  * @property {string | null} overlay_of the key of the image it covers
  * @property {string} url
+ * @property {Scale | null} scale of a map whose colours stand for numbers
  */
 
 /**
@@ -42,7 +45,7 @@ export class Scene {
     this.rasters = new Map();
     /** @type {Map<string, string>} URL -> sentence */
     this.failures = new Map();
-    /** @type {Map<string, Raster | null>} by name; null while it is being computed */
+    /** @type {Map<string, Raster | null>} differences and maps on another scale; null while one is being computed */
     this.differences = new Map();
     this.awaited = 0; // overlays and differences that are on their way
   }
@@ -79,7 +82,7 @@ export class Scene {
    * @param {Scene} old of the same size
    */
   inherit(old) {
-    const urls = new Set(this.pictures.map((picture) => picture.url));
+    const urls = new Set([...this.pictures, ...this.overlays].map((picture) => picture.url));
     for (const [name, raster] of old.differences) {
       const [a, b] = name.split(" "); // their names carry the images' URLs
       if (!raster || !urls.has(a) || !urls.has(b)) continue;
@@ -150,14 +153,49 @@ export class Scene {
   }
 
   /**
-   * The raster of an overlay, or null until it is decoded; `onReady` is called then.
+   * The scale of the maps with a label, or null.
+   * @param {string} label
+   */
+  scale(label) {
+    return commonScale(this.overlays.filter((overlay) => overlay.label === label));
+  }
+
+  /**
+   * The raster of an overlay, or null until it is decoded and on its scale; `onReady` is called then.
    * @param {Picture} overlay
    * @param {() => void} onReady
    */
   overlayRaster(overlay, onReady) {
+    const raster = this.fileRaster(overlay, onReady);
+    const [own, common] = [overlay.scale, this.scale(overlay.label)];
+    if (!raster || !own || !common || own.highest === common.highest) return raster;
+    const name = `${overlay.url} ${overlay.url} ${common.highest}`;
+    return this.computed(name, () => rescaled(raster, own, common), onReady);
+  }
+
+  /**
+   * The raster of an overlay as its file has it, or null until it is decoded; `onReady` is called then.
+   * @param {Picture} overlay
+   * @param {() => void} onReady
+   */
+  fileRaster(overlay, onReady) {
     const raster = this.raster(overlay);
     if (!raster && !this.failures.has(overlay.url)) void this.awaiting(this.fetch(overlay)).then(onReady);
     return raster;
+  }
+
+  /**
+   * The numbers that an image's maps hold at a place, each with its quantity; maps are loaded when first read.
+   * @param {Picture} picture
+   * @param {Point} fraction of the image
+   * @param {() => void} onReady
+   */
+  mapNumbers(picture, fraction, onReady) {
+    return this.overlays.flatMap((overlay) => {
+      if (overlay.overlay_of !== picture.key || !overlay.scale) return [];
+      const raster = this.fileRaster(overlay, onReady);
+      return (raster && readMap(overlay.scale, raster, pixelAt(raster, fraction))) ?? [];
+    });
   }
 
   /**
@@ -172,16 +210,36 @@ export class Scene {
     const [a, b] = [this.raster(left), this.raster(right)];
     if (!a || !b) return null;
     const name = `${left.url} ${right.url} ${signed} ${gain}`;
+    return this.computed(name, () => differenceRaster(a, b, this.size, signed, gain), onReady);
+  }
+
+  /**
+   * What was computed under a name, or null until it is; `onReady` is called then.
+   * @param {string} name that begins with the URLs of both images that it is made of
+   * @param {() => Promise<Raster>} compute
+   * @param {() => void} onReady
+   */
+  computed(name, compute, onReady) {
     const known = this.differences.get(name);
     if (known !== undefined) return known;
     this.differences.set(name, null);
-    void this.awaiting(differenceRaster(a, b, this.size, signed, gain)).then((raster) => {
+    void this.awaiting(compute()).then((raster) => {
       if (!this.differences.has(name)) return raster.close(); // released meanwhile
       this.differences.set(name, raster);
       this.dropDifferences();
       onReady();
     });
     return null;
+  }
+
+  /**
+   * The gain at which the difference of two images is seen best, or null for an image that could not be loaded.
+   * @param {Picture} left
+   * @param {Picture} right
+   */
+  bestGain(left, right) {
+    const [a, b] = [this.raster(left), this.raster(right)];
+    return a && b && gainFor(highDifference(a, b, this.size));
   }
 
   /**

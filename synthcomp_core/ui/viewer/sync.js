@@ -1,8 +1,9 @@
 // Brings the elements around the canvas in line with the view.
 
 import { labelParts } from "./controls.js";
-import { setAttribute, setCount, setIcon, setOptions, setText } from "./elements.js";
+import { element, setAttribute, setCount, setIcon, setOptions, setText } from "./elements.js";
 import { fitZoom } from "./geometry.js";
+import { gradient, ticks } from "./maps.js";
 import { DIFFERENCE_OVERLAY, GAINS, ZOOM_STEPS, zoomName } from "./view.js";
 
 /** @import { Controls, Label } from "./controls.js" */
@@ -37,6 +38,7 @@ export function syncControls(c, viewer, scene, view) {
   setIcon(c.play, playing ? "pause" : "play", playing ? "Pause (p)" : "Run (p)");
   setOptions(c.period.select, PERIODS, String(period));
   syncOverlay(c, scene, view, mode);
+  syncLegend(c.legend, scene, view, mode);
 
   const fit = fitZoom(viewer.paneSize(), scene.size);
   /** @type {[string, string][]} */
@@ -98,6 +100,26 @@ function syncOverlay(c, scene, view, mode) {
   if (c.opacity.value !== opacity) c.opacity.value = opacity;
   c.gain.field.hidden = comparing ? view.kind !== "abs" && view.kind !== "signed" : shown !== DIFFERENCE_OVERLAY;
   setOptions(c.gain.select, GAINS.map(named((gain) => `× ${gain}`)), String(view.gain));
+}
+
+/**
+ * @param {Controls["legend"]} legend
+ * @param {Scene} scene
+ * @param {View} view
+ * @param {Mode} mode
+ */
+function syncLegend({ node, title, bar, numbers }, scene, view, mode) {
+  const scale = scene.scale(mode === "difference" ? view.kind : view.overlay);
+  node.hidden = scale === null;
+  if (!scale) return;
+  const name = [scale.quantity, scale.unit].filter(Boolean).join(" ");
+  const texts = ticks(scale);
+  setText(title, name);
+  setAttribute(node, "aria-label", `Colour scale: ${name}, ${texts[0]} to ${texts[texts.length - 1]}`);
+  if (numbers.dataset.scale === `${name} ${texts}`) return;
+  numbers.dataset.scale = `${name} ${texts}`;
+  bar.style.background = gradient(scale);
+  numbers.replaceChildren(...texts.map((text) => element("span", { text })));
 }
 
 /**

@@ -35,7 +35,7 @@ export const MODES = [
 
 export const ZOOM_STEPS = [1 / 8, 1 / 4, 1 / 2, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 
-export const GAINS = [1, 2, 4, 8, 16, 32];
+export const GAINS = [1, 2, 4, 8, 16, 32, 64];
 
 // "difference" is computed here; every other overlay is an image that came with a label.
 export const DIFFERENCE_OVERLAY = "difference";
@@ -51,7 +51,7 @@ export const DEFAULT_VIEW = Object.freeze({
   split: 0.5,
   orient: "v",
   overlay: "",
-  opacity: 0.8,
+  opacity: 1,
   kind: "abs",
   gain: 4,
 });
@@ -146,6 +146,12 @@ function readExtra(view, name, value) {
   else if (name === "overlay" || name === "kind") view[name] = value;
   else if (name === "gain" && GAINS.includes(Number(value))) view.gain = Number(value);
 }
+
+/**
+ * The highest gain at which a difference, 0 to 255, is not clipped.
+ * @param {number} difference
+ */
+export const gainFor = (difference) => GAINS.findLast((gain) => gain * difference <= 255) ?? GAINS[0];
 
 /** @param {number} zoom */
 export function nearestStep(zoom) {

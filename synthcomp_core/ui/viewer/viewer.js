@@ -1,5 +1,6 @@
 // The viewer itself: holds the view, redraws on change, and keeps the page's address and the server in step.
 
+import { Choosing } from "./choosing.js";
 import { buildControls } from "./controls.js";
 import { CropTool } from "./crop.js";
 import { Delayed } from "./delayed.js";
@@ -16,12 +17,12 @@ import { readOut } from "./readout.js";
 import { Scene } from "./scene.js";
 import { addSkip } from "./skip.js";
 import { Surface } from "./surface.js";
-import { clamp, DEFAULT_VIEW, DIFFERENCE_OVERLAY, formatView, GAINS, nextStep, parseView } from "./view.js";
+import { clamp, DEFAULT_VIEW, formatView, nextStep, parseView } from "./view.js";
 
 /** @import { Box, Point } from "./geometry.js" */
 /** @import { Component, ViewerData } from "./mount.js" */
-/** @import { Pane, Picture } from "./scene.js" */
-/** @import { Mode, View } from "./view.js" */
+/** @import { Pane } from "./scene.js" */
+/** @import { View } from "./view.js" */
 
 const LABEL_GAP = 2; // CSS pixels between the panes of the grid
 const REPORT_DELAY_MS = 1000;
@@ -44,8 +45,6 @@ export class Viewer {
     /** @type {Point | null} */
     this.pointer = null;
     this.peek = false;
-    /** @type {{mode: Mode, left: string} | null} to return to from an image shown alone */
-    this.before = null;
     this.flicker = new Flicker(() => this.changed());
     this.frame = 0;
     this.stale = false;
@@ -72,6 +71,7 @@ export class Viewer {
     this.wish = before?.wish ?? wishOf(data);
     /** @type {View} */
     this.view = { ...(linked ?? before?.view ?? parseView(data.state) ?? DEFAULT_VIEW) };
+    this.choosing = new Choosing(this);
     if (linked || before) this.link.wanted = formatView(this.view);
   }
 
@@ -226,59 +226,6 @@ export class Viewer {
     this.change({ x: along(this.view.x, dx, size.width, pane.w), y: along(this.view.y, dy, size.height, pane.h) });
   }
 
-  /** @param {Mode} mode */
-  setMode(mode) {
-    const restored = this.before && this.view.mode === "single" ? { left: this.before.left } : {};
-    this.before = null;
-    this.flicker.side = 0;
-    this.change({ ...restored, mode });
-  }
-
-  /**
-   * An image alone; the same one again returns to the previous mode.
-   * @param {Picture} picture
-   */
-  showAlone(picture) {
-    if (!this.scene) return;
-    const [left, right] = this.scene.pair(this.view);
-    if (this.view.mode === "single") {
-      if (left === picture && this.before) return this.setMode(this.before.mode);
-      return this.change({ left: picture.key });
-    }
-    this.before = { mode: this.view.mode, left: left.key };
-    this.change({ mode: "single", left: picture.key, right: right.key });
-  }
-
-  /**
-   * @param {"left" | "right"} side
-   * @param {1 | -1} direction
-   */
-  cycle(side, direction) {
-    if (!this.scene) return;
-    const { pictures } = this.scene;
-    const [left, right] = this.scene.pair(this.view);
-    const at = pictures.indexOf(side === "left" ? left : right);
-    const next = pictures[(at + direction + pictures.length) % pictures.length];
-    this.change({ left: left.key, right: right.key, [side]: next.key });
-  }
-
-  swap() {
-    if (!this.scene) return;
-    const [left, right] = this.scene.pair(this.view);
-    this.change({ left: right.key, right: left.key });
-  }
-
-  turnDivider() {
-    this.change({ orient: this.view.orient === "v" ? "h" : "v" });
-  }
-
-  /** Left or right by hand: the other side in flicker, the pair swapped elsewhere. */
-  flip() {
-    if (this.scene?.mode(this.view) !== "flicker") return this.swap();
-    this.flicker.playing = false;
-    this.flicker.turn();
-  }
-
   /** @param {boolean} peek whether the original is shown instead, for as long as a key is held */
   setPeek(peek) {
     if (this.peek === peek) return;
@@ -290,17 +237,6 @@ export class Viewer {
   setPointer(point) {
     this.pointer = point;
     this.frame ||= requestAnimationFrame(() => this.draw()); // the pixels stay as they are
-  }
-
-  nextOverlay() {
-    const choices = ["", DIFFERENCE_OVERLAY, ...(this.scene?.overlayLabels() ?? [])];
-    this.change({ overlay: choices[(choices.indexOf(this.view.overlay) + 1) % choices.length] });
-  }
-
-  /** @param {1 | -1} direction */
-  changeGain(direction) {
-    const at = GAINS.indexOf(this.view.gain) + direction;
-    this.change({ gain: GAINS[clamp(at, 0, GAINS.length - 1)] });
   }
 
   toggleFullScreen() {
