@@ -133,6 +133,7 @@ def slurm_cluster(settings: SlurmSettings) -> SLURMCluster:
         walltime=settings.time,
         interface=settings.interface,
         job_extra_directives=list(settings.directives),
+        job_directives_skip=list(settings.job_directives_skip),
         job_script_prologue=prologue,
         python=sys.executable,
         # Overrides what dask-jobqueue derives from the cores: a worker takes one task at a time, torch all threads.

@@ -84,7 +84,11 @@ class RenderedFolder:
 
 @dataclass(frozen=True)
 class SlurmSettings:
-    """One Slurm job: ``processes`` workers share its ``cores`` and ``memory`` for ``time``; ``jobs`` are submitted."""
+    """One Slurm job: ``processes`` workers share its ``cores`` and ``memory`` for ``time``; ``jobs`` are submitted.
+
+    directives: #SBATCH lines beside the usual ones, as "--qos=normal". job_directives_skip: usual ones to leave out, by
+    a text that they contain, as "--mem" where a cluster sets the memory itself.
+    """
 
     time: Annotated[
         str, matching(r"(?:\d+-)?\d{1,2}:\d{2}(?::\d{2})?|\d+", "a wall time such as 08:00:00 or 1-12:00:00")
@@ -97,6 +101,7 @@ class SlurmSettings:
     account: str | None = None
     interface: str | None = None
     directives: tuple[str, ...] = ()
+    job_directives_skip: tuple[str, ...] = ()
     prologue: tuple[str, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""The verbs on results files: import, export, validate, bdrate, plot. Files may be in any readable format."""
+"""The verbs on results files: import, export, template, validate, bdrate, plot. Files may be in any readable format."""
 
 from __future__ import annotations
 
@@ -20,15 +20,20 @@ if TYPE_CHECKING:
     from synthcomp_core.results.curves import RDCurve
     from synthcomp_core.results.formats import LoadedResults
 
+RESULTS = "results.csv"  # as a run calls it
+
 results_app = typer.Typer(help="Convert, check, compare and plot results files.", no_args_is_help=True)
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Results: our CSV, the thesis CSV, CompressAI or codec-compare JSON."),
+    typer.Argument(metavar="FILE...", help="Results: our CSV, the thesis CSV, others' JSON, columns of bpp and psnr."),
 ]
 Metric = Annotated[str, typer.Option(help="A metric column, such as psnr_rgb, msssim_rgb or flip.")]
 Decibels = Annotated[bool, typer.Option("--db", help="Show SSIM and MS-SSIM as -10 log10(1 - value).")]
 Dataset = Annotated[str | None, typer.Option(help="Only this data set.")]
+RateRange = Annotated[
+    str | None, typer.Option("--bpp", metavar="LOW:HIGH", help="Only points at these rates, as in 0.4:1.15.")
+]
 
 
 class ExportFormat(StrEnum):
@@ -86,6 +91,19 @@ def export(
 
 
 @results_app.command()
+def template(out: Annotated[Path, typer.Argument(help="The CSV to write.")]) -> None:
+    """Write an example of the smallest table that every verb here reads, to be filled with your own numbers.
+
+    Example: python -m synthcomp_core results template my-codec.csv
+    """
+    from synthcomp_core.results.formats.loose import TEMPLATE
+    from synthcomp_core.results.rows import NEEDED_COLUMNS
+
+    storage.write_text(out, TEMPLATE)
+    typer.echo(f"{out}: needed are {NEEDED_COLUMNS}")
+
+
+@results_app.command()
 def validate(files: Files) -> None:
     """Check results files: prints one line per file, and exits with 1 if any is faulty.
 
@@ -123,6 +141,7 @@ def bdrate(
     decibels: Decibels = False,
     dataset: Dataset = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamplings for a 95 % interval over images; 0 for none.")] = 0,
+    bpp: RateRange = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the Bjontegaard rate of every curve against an anchor: name, BD-rate, overlap, warnings, tab-separated.
@@ -137,6 +156,8 @@ def bdrate(
     loaded = _load(files)
     curves = _curves(loaded, metric, decibels, dataset)
     base, curves = _anchor(anchor, curves, metric, decibels)
+    if bpp is not None:
+        base, curves = _within(base, curves, bpp)
     results = bd_table(curves, base, method=method, bootstrap=bootstrap)
     if not results:
         raise ResultsError(f"There is no curve to compare with the anchor {anchor!r} in {_names(files)}.")
@@ -146,6 +167,27 @@ def bdrate(
     several = len({result.dataset for result in results}) > 1
     for result in results:
         typer.echo(_bd_line(result, several))
+
+
+def _within(base: RDCurve | str, curves: list[RDCurve], bpp: str) -> tuple[RDCurve | str, list[RDCurve]]:
+    """Anchor and curves with only the points in a range of rates, given as LOW:HIGH."""
+    from synthcomp_core.results.curves import within_rates
+
+    low, high = _rate_range(bpp)
+    kept = [within_rates(curve, low, high) for curve in curves]
+    before, after = (sum(len(curve.points) for curve in part) for part in (curves, kept))
+    errors.print(f"{before - after} of {before} points lie outside {low:g} to {high:g} bpp", style="yellow")
+    return (base if isinstance(base, str) else within_rates(base, low, high)), kept
+
+
+def _rate_range(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise ResultsError(f"--bpp takes two rates as in 0.4:1.15, not {text!r}.") from None
+    if not 0 <= low < high:
+        raise ResultsError(f"--bpp {text!r}: the first rate must be at least 0 and below the second.")
+    return low, high
 
 
 def _bd_line(result: BDResult, several_datasets: bool) -> str:
@@ -187,10 +229,11 @@ def _load(files: Sequence[Path]) -> list[LoadedResults]:
     """The files; those with the same name are called by their path."""
     from synthcomp_core.results.formats import load_results
 
-    names = [file.name for file in files]
+    # Every run's table is called results.csv; the run's own name is its folder's.
+    names = [file.resolve().parent.name if file.name == RESULTS else file.stem for file in files]
     return [
-        dataclasses.replace(load_results(file), name=str(file) if names.count(file.name) > 1 else file.stem)
-        for file in files
+        dataclasses.replace(load_results(file), name=str(file) if names.count(name) > 1 else name)
+        for file, name in zip(files, names, strict=True)
     ]
 
 

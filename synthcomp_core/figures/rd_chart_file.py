@@ -47,6 +47,7 @@ def write_rd_chart(
 def _write_image(
     path: Path, image_format: str, curves: Sequence[RDCurve], references: Sequence[RDCurve], log_rate: bool
 ) -> None:
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     shown = [*curves, *references]
@@ -75,5 +76,5 @@ def _write_image(
         )
         axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
-    with atomic_path(path) as temporary:
+    with rc_context({"pdf.fonttype": 42}), atomic_path(path) as temporary:  # TrueType: publishers refuse Type 3.
         figure.savefig(temporary, format=image_format, dpi=_DPI)

@@ -10,6 +10,7 @@ import numpy as np
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import METRICS
+from synthcomp_core.results.bd_doubts import all_methods, doubts, single_point_percent
 from synthcomp_core.results.curves import MIN_POINTS, FloatArray, RDCurve, find_curve, lint_curve, of_images
 from synthcomp_core.results.text_tables import TableColumn, csv_table
 
@@ -23,7 +24,8 @@ _CONFIDENCE = 0.95
 class BDResult:
     """A curve against its anchor.
 
-    rate_percent: how many more bits (negative: fewer) it needs for the same metric, in %. metric_delta: what it gains
+    rate_percent: how many more bits (negative: fewer) it needs for the same metric, in %; of a curve with a single
+    point, at that point's quality. metric_delta: what it gains
     in the metric at the same rate, in the metric's unit. None if it cannot be computed. overlap: the range of the
     metric that both curves cover, as a share of what either covers; overlap_low, overlap_high: its ends, in the
     metric's unit. rate_low, rate_high: the 95 % bootstrap interval of rate_percent over images. num_images: averaged
@@ -156,6 +158,45 @@ def bd(anchor: RDCurve, test: RDCurve, *, method: str = "akima", bootstrap: int 
     if (anchor.metric, anchor.decibels) != (test.metric, test.decibels):
         raise ResultsError(f"{test.name} is measured in {test.metric}, its anchor {anchor.name} in {anchor.metric}.")
     warnings = [f"anchor {anchor.name} {warning}" for warning in lint_curve(anchor)] + list(lint_curve(test))
+    anchor, test = _paired(anchor, test, warnings)
+    base, other = _by_quality(anchor), _by_quality(test)
+    overlap, low, high = _overlap(base[1], other[1])
+    percent = _bd_rate(base, other, method)
+    single = single_point_percent(base, other, method) if overlap == 0 else None
+    if single is not None:
+        percent = single
+        warnings.append("a single point's rate difference, at its quality; no average over a range")
+    elif overlap == 0:
+        warnings.append("no overlap: the curves reach no common quality")
+    elif overlap < LITTLE_OVERLAP:
+        warnings.append(f"little overlap, {overlap:.0%} of the range of {METRICS[test.metric].label}")
+    if min(len(base[0]), len(other[0])) < _fewest(method) and overlap > 0:
+        warnings.append(f"too few points for {method} interpolation")
+    elif overlap > 0:
+        others = all_methods(lambda name: _bd_rate(base, other, name), method, METHODS)
+        warnings += doubts(method, percent, others, {f"anchor {anchor.name}": base, test.name: other})
+    interval = _interval(anchor, test, method, bootstrap, seed) if bootstrap else None
+    ends = sorted((low, high) if test.higher_is_better else (-low, -high))
+    return BDResult(
+        name=test.name,
+        anchor=anchor.name,
+        dataset=test.dataset,
+        metric=test.metric,
+        method=method,
+        rate_percent=percent,
+        metric_delta=bd_metric(anchor, test, method=method),
+        overlap=overlap,
+        overlap_low=ends[0] if overlap or single is not None else None,
+        overlap_high=ends[1] if overlap or single is not None else None,
+        rate_low=interval[0] if interval else None,
+        rate_high=interval[1] if interval else None,
+        num_images=0 if test.published else len(test.images),
+        warnings=tuple(warnings),
+    )
+
+
+def _paired(anchor: RDCurve, test: RDCurve, warnings: list[str]) -> tuple[RDCurve, RDCurve]:
+    """The curves over the images that both have; what is wrong with comparing them is added to the warnings."""
     if anchor.dataset != test.dataset:
         warnings.append(f"data sets differ: {test.dataset}, anchor {anchor.dataset}")
     elif anchor.published != test.published:
@@ -167,32 +208,7 @@ def bd(anchor: RDCurve, test: RDCurve, *, method: str = "akima", bootstrap: int 
         else:
             warnings.append(f"averaged over the {len(shared)} images that both curves have")
             anchor, test = of_images(anchor, shared), of_images(test, shared)
-    base, other = _by_quality(anchor), _by_quality(test)
-    overlap, low, high = _overlap(base[1], other[1])
-    if overlap == 0:
-        warnings.append("no overlap: the curves reach no common quality")
-    elif overlap < LITTLE_OVERLAP:
-        warnings.append(f"little overlap, {overlap:.0%} of the range of {METRICS[test.metric].label}")
-    if min(len(base[0]), len(other[0])) < _fewest(method) and overlap > 0:
-        warnings.append(f"too few points for {method} interpolation")
-    interval = _interval(anchor, test, method, bootstrap, seed) if bootstrap else None
-    ends = sorted((low, high) if test.higher_is_better else (-low, -high))
-    return BDResult(
-        name=test.name,
-        anchor=anchor.name,
-        dataset=test.dataset,
-        metric=test.metric,
-        method=method,
-        rate_percent=_bd_rate(base, other, method),
-        metric_delta=bd_metric(anchor, test, method=method),
-        overlap=overlap,
-        overlap_low=ends[0] if overlap else None,
-        overlap_high=ends[1] if overlap else None,
-        rate_low=interval[0] if interval else None,
-        rate_high=interval[1] if interval else None,
-        num_images=0 if test.published else len(test.images),
-        warnings=tuple(warnings),
-    )
+    return anchor, test
 
 
 def _interval(anchor: RDCurve, test: RDCurve, method: str, bootstrap: int, seed: int) -> tuple[float, float] | None:

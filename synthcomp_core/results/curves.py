@@ -257,6 +257,18 @@ def of_images(curve: RDCurve, images: Iterable[str]) -> RDCurve:
     return _with_points(part, [point.variant for point in points], qualities, estimated)
 
 
+def within_rates(curve: RDCurve, low: float, high: float) -> RDCurve:
+    """The curve with only its points at ``low`` to ``high`` bits per pixel."""
+    kept = [index for index, point in enumerate(curve.points) if low <= point.rate <= high]
+    return dataclasses.replace(
+        curve,
+        points=tuple(curve.points[index] for index in kept),
+        identical=tuple(point for point in curve.identical if low <= point.rate <= high),
+        rates=curve.rates[kept],
+        values=curve.values[kept],
+    )
+
+
 def with_distinct_names(curves: Sequence[RDCurve]) -> list[RDCurve]:
     """The curves, with the file added to the names of those that share name and data set with another."""
     keys = [(curve.dataset, curve.name) for curve in curves]

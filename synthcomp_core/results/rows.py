@@ -69,6 +69,11 @@ NUMBER_COLUMNS: tuple[str, ...] = tuple(name for name in COLUMNS if name not in 
 OPTIONAL_COLUMNS: tuple[str, ...] = ("ssimulacra2", *MACHINE_COLUMNS)  # Tables of older versions lack them.
 METRIC_COLUMNS: tuple[str, ...] = COLUMNS[COLUMNS.index("psnr_rgb") : COLUMNS.index("ssimulacra2") + 1]
 INTEGER_COLUMNS: tuple[str, ...] = ("width", "height", "num_bytes")
+# What a table of points needs that is not our own, as the end of a sentence.
+NEEDED_COLUMNS = (
+    "at least a rate (bpp; or bytes, width and height) and a metric (psnr_rgb, msssim_rgb, ssim_rgb, flip or "
+    "ssimulacra2); dataset, image, codec and quality may stand beside them (`results template` writes an example)"
+)
 MEAN_IMAGE = "(mean)"  # Stands for the image in a row of published means over a whole data set.
 
 

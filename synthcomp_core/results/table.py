@@ -15,6 +15,7 @@ from synthcomp_core.results.rows import (
     COLUMNS,
     INTEGER_COLUMNS,
     KEY_COLUMNS,
+    NEEDED_COLUMNS,
     NUMBER_COLUMNS,
     OPTIONAL_COLUMNS,
     TEXT_COLUMNS,
@@ -127,8 +128,8 @@ def _checked_header(content: bytes, name: str) -> tuple[bytes, list[str]]:
     if len(missing) > len(COLUMNS) // 2:
         start = line.decode("utf-8")[:60]
         raise ResultsError(
-            f"{name} is not a results table: its first line is {start!r}, expected the comma-separated columns "
-            f"{', '.join(COLUMNS[:4])}, ..."
+            f"{name} is not a results table: its first line is {start!r}, expected comma-separated columns, "
+            f"{NEEDED_COLUMNS}."
         )
     if missing:
         raise ResultsError(f"{name}, row 1: the column {missing[0]} is missing; a table has {', '.join(COLUMNS)}.")

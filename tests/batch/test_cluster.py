@@ -241,7 +241,7 @@ def test_threads_of_all_workers_together_do_not_exceed_the_cores(
 def test_the_slurm_job_script_asks_for_what_the_plan_says(artifacts: Path) -> None:
     settings = SlurmSettings(
         cores=16, memory="64GB", time="08:00:00", jobs=4, processes=4, queue="skylake_0096", account="p71234",
-        directives=("--qos=normal",), prologue=("module load python",),
+        directives=("--qos=normal",), job_directives_skip=("--mem", "-n 1"), prologue=("module load python",),
     )  # fmt: skip
     with slurm_cluster(settings) as cluster:
         script = cluster.job_script()
@@ -249,7 +249,6 @@ def test_the_slurm_job_script_asks_for_what_the_plan_says(artifacts: Path) -> No
         "#SBATCH -p skylake_0096",
         "#SBATCH -A p71234",
         "#SBATCH --cpus-per-task=16",
-        "#SBATCH --mem=60G",
         "#SBATCH -t 08:00:00",
         "#SBATCH --qos=normal",
         "module load python",
@@ -258,6 +257,7 @@ def test_the_slurm_job_script_asks_for_what_the_plan_says(artifacts: Path) -> No
         "export DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON__OMP_NUM_THREADS=4",
     ):
         assert line in script.splitlines()
+    assert not any(line.startswith(("#SBATCH --mem", "#SBATCH -n 1")) for line in script.splitlines())
     command = script.splitlines()[-1]
     assert command.startswith(f"{sys.executable} -m distributed.cli.dask_worker tcp://")
     assert "--nworkers 4" in command

@@ -90,7 +90,8 @@ def test_bdrate_of_the_thesis_warns_of_the_jpeg_curve() -> None:
     lines = run("bdrate", THESIS, "--anchor", "jpeg").splitlines()
     assert len(lines) == 5
     assert all("not monotone: jpeg-q75 (0.843 bpp, 43.64 dB) lies above jpeg-q82" in line for line in lines)
-    assert lines[0].startswith("none@x2-rcan\tn/a\toverlap 0%\t")
+    assert lines[0].startswith("none@x2-rcan\t+737.19 %\toverlap 0%\t")
+    assert "a single point's rate difference" in lines[0]
 
 
 def test_bdrate_between_data_sets_says_so() -> None:
@@ -152,3 +153,28 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     result = CliRunner().invoke(results_app, ["import", str(tmp_path / "no.csv"), str(tmp_path / "out.csv")])
     assert isinstance(result.exception, ResultsError)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_bdrate_takes_a_range_of_rates_and_says_what_it_leaves_out(own_file: Path) -> None:
+    whole = run("bdrate", own_file, "--anchor", "jpeg")
+    assert run("bdrate", own_file, "--anchor", "jpeg", "--bpp", "0:100") == whole
+    finished = CliRunner().invoke(results_app, ["bdrate", str(own_file), "--anchor", "jpeg", "--bpp", "50:60"])
+    assert finished.exit_code == 0 and "n/a" in finished.output
+    for wrong in ("1", "2:1", "a:b"):
+        refused = CliRunner().invoke(results_app, ["bdrate", str(own_file), "--anchor", "jpeg", "--bpp", wrong])
+        assert isinstance(refused.exception, ResultsError) and "--bpp" in str(refused.exception)
+
+
+def test_a_pdf_chart_embeds_truetype_fonts(own_file: Path, tmp_path: Path) -> None:
+    run("plot", own_file, "--out", tmp_path / "chart.pdf")
+    content = (tmp_path / "chart.pdf").read_bytes()
+    assert b"/FontFile2" in content and b"/Type3" not in content
+
+
+def test_two_runs_curves_are_called_by_their_runs(own_file: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / name / "results.csv" for name in ("monday", "tuesday")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(own_file.read_bytes())
+    lines = run("bdrate", *paths, "--anchor", "jpeg [monday]").splitlines()
+    assert any(line.startswith("webp [tuesday]\t") for line in lines)

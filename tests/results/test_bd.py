@@ -201,3 +201,42 @@ def test_a_table_of_bd_rates_uses_the_anchor_of_each_data_set() -> None:
     assert bd_table(rd_curves(table, "psnr_rgb"), "jpeg-q3") == results
     with pytest.raises(ResultsError, match=r"no curve 'gif'; available: jpeg, webp\."):
         bd_table(rd_curves(table, "psnr_rgb"), "gif")
+
+
+def test_one_point_within_the_anchor_s_range_gets_its_rate_difference() -> None:
+    """The case of FAU-LMS/bjontegaard#5: at 36 dB the anchor takes 0.1 2^1.2 bpp."""
+    anchor = curve([0.1, 0.2, 0.4, 0.8], [30, 35, 40, 45])
+    expected = 100 * (0.18 / (0.1 * 2**1.2) - 1)
+    for method in ("akima", "pchip", "cubic"):
+        result = bd(anchor, curve([0.18], [36.0]), method=method)
+        assert result.rate_percent == pytest.approx(expected, abs=1e-6) == pytest.approx(-21.65, abs=0.005)
+        assert any("single point's rate difference" in warning for warning in result.warnings)
+        assert (result.overlap_low, result.overlap_high) == (36.0, 36.0)
+    turned = bd(curve([0.18], [36.0]), anchor)
+    assert turned.rate_percent == pytest.approx(100 * (1 / (1 + expected / 100) - 1))
+    outside = bd(anchor, curve([0.05], [29.0]))
+    assert outside.rate_percent is None and any("no overlap" in warning for warning in outside.warnings)
+
+
+def test_a_cubic_that_overshoots_is_named_with_the_other_interpolations_values() -> None:
+    anchor, test = curve([0.1, 0.2, 0.4, 0.8], [30, 35, 40, 45]), curve([0.05, 0.9, 1.0, 5.0], [30, 30.5, 44, 45])
+    result = bd(anchor, test, method="cubic")
+    assert result.rate_percent is not None and result.rate_percent > 10_000
+    (warning,) = [warning for warning in result.warnings if "interpolations disagree" in warning]
+    others = {name: bd_rate(anchor, test, method=name) for name in ("akima", "pchip")}
+    assert all(f"{name} {value:+,.1f} %" in warning for name, value in others.items())
+    assert "the cubic overshoots" in warning
+    assert any("hardly an average" in warning for warning in result.warnings)
+
+
+def test_a_saturated_curve_is_named_with_the_rates_that_gain_nothing() -> None:
+    anchor = curve([0.1, 0.2, 0.4, 0.8, 1.6, 3.2], [30, 33, 36, 37.9, 38, 38.02])
+    test = curve([0.1, 0.2, 0.4, 0.8, 1.6], [31, 34, 37, 40, 43], codec="steady")
+    warnings = bd(anchor, test).warnings
+    assert "anchor test is saturated: from 0.8 to 3.2 bpp it gains only 1.50% of its range" in warnings
+    assert not any("steady is saturated" in warning for warning in warnings)
+
+
+def test_sound_published_curves_raise_no_doubt() -> None:
+    for anchor in ("jpeg", "webp", "bpg_444_x265_ycbcr", "vtm"):
+        assert bd(published(anchor), published("compressai-mbt2018_mse_cuda")).warnings == ()

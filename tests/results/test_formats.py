@@ -30,6 +30,10 @@ def test_the_thesis_table_is_read_in_full_with_its_rates_as_estimates() -> None:
     assert table.loc["none@x2-rcan", "bpp_estimated"] == 6.0  # "bicubic": raw RGB at half the size.
     assert table.loc["jpeg-q75", "msssim_rgb"] == 0.9943486219061944
     assert math.isnan(table.loc["jpeg-q75", "ssim_rgb"])
+    # The thesis's msssim is of luma for mbt2018 and bicubic, of RGB for the others.
+    assert table.loc["mbt2018-q4-mse", "msssim_y"] == 0.984101 and math.isnan(table.loc["mbt2018-q4-mse", "msssim_rgb"])
+    assert table.loc["none@x2-rcan", "msssim_y"] == 0.997868 and math.isnan(table.loc["jpeg-q75", "msssim_y"])
+    assert any("of luma for mbt2018" in note for note in loaded.notes)
     assert set(table["image"]) == {MEAN_IMAGE}
     assert table_to_thesis_csv(loaded.table) == path.read_text()
 

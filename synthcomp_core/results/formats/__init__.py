@@ -1,15 +1,18 @@
-"""Results in any known format: ours, the thesis CSV, the JSON of CompressAI and of codec-compare."""
+"""Results in any known format: ours, the thesis CSV, the JSON of CompressAI and codec-compare, lists of points."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.results.formats.codec_compare import load_codec_compare
 from synthcomp_core.results.formats.compressai import load_compressai
 from synthcomp_core.results.formats.loaded import LoadedResults
+from synthcomp_core.results.formats.loose import is_loose_json, is_loose_text, load_loose_json, load_loose_text
 from synthcomp_core.results.formats.thesis import load_thesis
+from synthcomp_core.results.rows import COLUMNS
 from synthcomp_core.results.table import parse_results
 from synthcomp_core.storage import artifacts_dir
 
@@ -48,7 +51,16 @@ def load_results(source: Path | bytes, *, name: str | None = None, dataset: str 
         return _load_json(content, label, dataset)
     if start.replace(b'"', b"").lower().startswith(b"model;"):
         return load_thesis(content, label, dataset)
+    if not _is_our_table(content) and is_loose_text(content):
+        return load_loose_text(content, label, dataset)
     return LoadedResults(parse_results(content, name=label), label, "synthcomp")
+
+
+def _is_our_table(content: bytes) -> bool:
+    """Whether the first line names most of our columns; one that lacks a few is told which."""
+    header = content[:65536].removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("utf-8", "replace")
+    named = {cell.strip().strip('"') for cell in re.split("[,;\t]", header)}
+    return b"\0" in content[:4096] or len(named & set(COLUMNS)) > len(COLUMNS) // 2
 
 
 def _load_json(content: bytes, name: str, dataset: str | None) -> LoadedResults:
@@ -60,7 +72,9 @@ def _load_json(content: bytes, name: str, dataset: str | None) -> LoadedResults:
         return load_codec_compare(document, name, dataset)
     if isinstance(document, dict) and isinstance(document.get("results"), dict):
         return load_compressai(document, name, dataset)
+    if is_loose_json(document):
+        return load_loose_json(document, name, dataset)
     raise ResultsError(
         f"{name} is JSON, but neither a CompressAI result (name, results) nor a codec-compare batch "
-        "(field_descriptions, field_values)."
+        '(field_descriptions, field_values), nor does it hold lists such as {"bpp": [...], "psnr": [...]}.'
     )

@@ -22,6 +22,7 @@ THESIS_COLUMNS = (
     *("psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "msssim"),
 )
 _SUPERSAMPLED = "@x2-rcan"  # What the thesis means: half resolution, then RCAN x2.
+_LUMA_CODECS = ("mbt2018", "none")
 _NOT_TRAINED = "none"  # In the column "metric", of classical codecs.
 
 
@@ -45,7 +46,16 @@ def load_thesis(content: bytes, name: str, dataset: str | None) -> LoadedResults
         "The thesis's bits per pixel are estimates (from likelihoods, on 512x512 centre crops), not bitstream sizes, "
         "and were read as bpp_estimated."
     )
-    return LoadedResults(rows_table(rows, name=name, first_row=2), name, "thesis", (note,))
+    luma = (
+        "The thesis's msssim is of luma for mbt2018 and bicubic, of RGB for other codecs; it was read as msssim_y and "
+        "msssim_rgb."
+    )
+    return LoadedResults(rows_table(rows, name=name, first_row=2), name, "thesis", (note, luma))
+
+
+def _msssim_column(codec: str) -> str:
+    """Which MS-SSIM the thesis's column ``msssim`` holds for a codec ("none": its rows "bicubic")."""
+    return "msssim_y" if codec in _LUMA_CODECS else "msssim_rgb"
 
 
 def _thesis_row(cells: dict[str, str], where: str, dataset: str) -> ResultRow:
@@ -78,7 +88,7 @@ def _thesis_row(cells: dict[str, str], where: str, dataset: str) -> ResultRow:
         psnr_y=number("psnr_y"),
         ssim_rgb=number("ssim_rgb"),
         ssim_y=number("ssim_y"),
-        msssim_rgb=number("msssim"),
+        **{_msssim_column(codec): number("msssim")},  # type: ignore[arg-type]
     )
 
 
@@ -96,6 +106,7 @@ def _distortion(text: str, where: str) -> Distortion | None:
 def table_to_thesis_csv(table: pd.DataFrame) -> str:
     """Means over images, one line per variant, in the thesis's format (';').
 
+    The column msssim is of luma for mbt2018 and for the bicubic rows, of RGB for others, as in the thesis's own table.
     Identical images (PSNR inf) are left out of the mean PSNR. bpp is that of the bitstream if measured, else the
     estimate. ResultsError when the table holds several data sets.
     """
@@ -115,7 +126,8 @@ def table_to_thesis_csv(table: pd.DataFrame) -> str:
         metric = Distortion(distortion).short if distortion in tuple(Distortion) else _NOT_TRAINED
         quality = 0.0 if math.isnan(first["quality"]) else float(first["quality"])
         model = "bicubic" if bare else codec
-        columns = ("bpp", "psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", "msssim_rgb")
+        msssim = _msssim_column("none" if bare else codec)
+        columns = ("bpp", "psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", msssim)
         means = [_mean(group[column]) for column in columns]
         lines.append([model, quality, metric, str(supersampled).upper(), *means])
     return csv_text(THESIS_COLUMNS, lines, delimiter=";")

@@ -1,0 +1,257 @@
+"""Rate-distortion points as other projects publish them: lists in JSON, columns in text, under whatever names.
+
+What names are taken for is said in the notes. Minimal: a rate and one metric; a row or entry is a point.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthcomp_core.errors import ResultsError
+from synthcomp_core.metrics import METRICS, bits_per_pixel
+from synthcomp_core.results.formats.loaded import LoadedResults, parsed_number, slug
+from synthcomp_core.results.rows import MEAN_IMAGE, NEEDED_COLUMNS, ResultRow
+from synthcomp_core.results.table import rows_table
+
+# Names without case and punctuation.
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "bpp": ("bpp", "rate", "bitrate", "bitsperpixel", "avgbpp", "meanbpp", "bpps", "ratebpp", "bppavg"),
+    "psnr_rgb": ("psnr", "psnrrgb", "psnrdb", "rgbpsnr", "avgpsnr", "meanpsnr", "psnravg"),
+    "psnr_y": ("psnry", "ypsnr", "psnrluma"),
+    "msssim_rgb": ("msssim", "msssimrgb", "msssimdb", "msssimdbrgb", "avgmsssim", "meanmsssim", "multiscalessim"),
+    "msssim_y": ("msssimy", "msssimluma"),
+    "ssim_rgb": ("ssim", "ssimrgb"),
+    "ssim_y": ("ssimy", "ssimluma"),
+    "flip": ("flip", "ldrflip"),
+    "ssimulacra2": ("ssimulacra2", "ssimulacra", "ssimu2"),
+    "num_bytes": ("bytes", "numbytes", "size", "filesize", "encodedsize"),
+    "width": ("width",),
+    "height": ("height",),
+    "quality": ("quality", "q", "qp", "level", "qualityindex"),
+    "encode_s": ("encodingtime", "encodes", "enctime", "encodetime"),
+    "decode_s": ("decodingtime", "decodes", "dectime", "decodetime"),
+}
+_TEXTS: dict[str, tuple[str, ...]] = {
+    "codec": ("codec", "name", "model", "method", "label", "curve", "algorithm"),
+    "image": ("image", "file", "filename", "img", "picture", "frame", "originalname"),
+    "dataset": ("dataset", "set", "corpus"),
+    "variant": ("variant",),
+}
+_MEANING = {alias: column for column, aliases in {**_COLUMNS, **_TEXTS}.items() for alias in aliases}
+_RATIOS = ("msssim_rgb", "msssim_y", "ssim_rgb", "ssim_y")  # At most 1; what lies above is in decibels.
+_METRICS = tuple(name for name in _COLUMNS if name in METRICS)
+_UNSTATED = "unstated"
+_DEPTH = 5
+TEMPLATE = (
+    "dataset,image,codec,quality,bpp,psnr_rgb,msssim_rgb\n"
+    "kodak,kodim01.png,my-codec,1,0.2500,28.10,0.9402\n"
+    "kodak,kodim01.png,my-codec,2,0.5000,30.95,0.9671\n"
+    "kodak,kodim02.png,my-codec,1,0.1800,31.20,0.9488\n"
+    "kodak,kodim02.png,my-codec,2,0.3600,33.70,0.9704\n"
+)
+
+
+@dataclass(frozen=True)
+class _Series:
+    """Points under the names that a file gives: name, by column the values as they stand."""
+
+    name: str
+    columns: Mapping[str, Sequence[Any]]
+
+
+def is_loose_json(document: Any) -> bool:
+    """Whether a JSON document holds lists or entries of points somewhere."""
+    return next(_series(document, ""), None) is not None
+
+
+def load_loose_json(document: Any, name: str, dataset: str | None) -> LoadedResults:
+    """The curves in a JSON document of lists ({"psnr": [...], "bpp": [...]}), nested or not, or of entries."""
+    return _loaded(list(_series(document, "")), name, dataset)
+
+
+def is_loose_text(content: bytes) -> bool:
+    """Whether the bytes are columns with a rate and a metric among their names, or two columns of numbers."""
+    try:
+        header, _, rows = _text_columns(content, "")
+    except ResultsError:
+        return False
+    return bool(rows) and _has_points(header)
+
+
+def load_loose_text(content: bytes, name: str, dataset: str | None) -> LoadedResults:
+    """The curves in a CSV or in columns of text, with names in a first line, in a comment, or without.
+
+    Two columns without names are taken for bpp and, by their values, PSNR or MS-SSIM. ResultsError naming the point
+    and what is wrong with it.
+    """
+    header, named_by, rows = _text_columns(content, name)
+    for number, cells in enumerate(rows, start=1):
+        if len(cells) != len(header):
+            raise ResultsError(f"{name}, point {number}: {len(cells)} cells where {len(header)} columns are named.")
+    columns = {column: [cells[index] for cells in rows] for index, column in enumerate(header)}
+    loaded = _loaded([_Series("", columns)], name, dataset)
+    return LoadedResults(
+        loaded.table, loaded.name, loaded.format, (f"The columns were named by {named_by}.", *loaded.notes)
+    )
+
+
+def _text_columns(content: bytes, name: str) -> tuple[list[str], str, list[list[str]]]:
+    """(the columns' names, what named them, the cells of each line below)."""
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ResultsError(f"{name} is not UTF-8 text ({error.reason}); save it as UTF-8.") from error
+    comments = [line.lstrip("#% ") for line in lines if line.lstrip().startswith(("#", "%"))]
+    rows = [cells for line in lines if not line.lstrip().startswith(("#", "%")) and (cells := _cells(line))]
+    if not rows:
+        raise ResultsError(f"{name} holds no points; a results table has {NEEDED_COLUMNS}.")
+    if not _all_numbers(rows[0]):
+        return rows[0], "its first line", rows[1:]
+    named = next((cells for line in comments if len(cells := _cells(line)) == len(rows[0])), None)
+    return (named, "a comment", rows) if named else (_guessed(rows, name), "their values alone", rows)
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a line, by the separator it uses: comma, semicolon, tab, else spaces."""
+    line = line.strip()
+    for separator in (",", ";", "\t"):
+        if separator in line:
+            return [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=separator), [])]
+    return line.split()
+
+
+def _all_numbers(cells: Sequence[str]) -> bool:
+    try:
+        return [float(cell) for cell in cells] != []
+    except ValueError:
+        return False
+
+
+def _guessed(rows: Sequence[Sequence[str]], name: str) -> list[str]:
+    if len(rows[0]) != 2:
+        raise ResultsError(
+            f"{name} has {len(rows[0])} columns without names; name them in a first line: {NEEDED_COLUMNS}."
+        )
+    values = [float(cells[1]) for cells in rows if len(cells) == 2 and _all_numbers(cells)]
+    return ["bpp", "ms-ssim" if values and max(values) <= 1 else "psnr"]
+
+
+def _meaning(name: str) -> str | None:
+    return _MEANING.get(re.sub(r"[^a-z0-9]", "", name.lower()))
+
+
+def _series(document: Any, where: str, depth: int = _DEPTH) -> Iterator[_Series]:
+    """Every place in a document where a rate and a metric stand side by side."""
+    if depth == 0:
+        return
+    if isinstance(document, Mapping):
+        lists = {str(name): value for name, value in document.items() if isinstance(value, list)}
+        if _has_points(lists) and all(not isinstance(item, list | dict) for value in lists.values() for item in value):
+            yield _Series(where, lists)
+            return
+        for name, value in document.items():
+            yield from _series(value, f"{where}-{name}" if where else str(name), depth - 1)
+    elif isinstance(document, list) and document and all(isinstance(entry, Mapping) for entry in document):
+        names = [str(name) for name in document[0]]
+        if _has_points(names):
+            yield _Series(where, {name: [entry.get(name) for entry in document] for name in names})
+            return
+        for number, entry in enumerate(document, start=1):
+            own = next((str(entry[key]) for key in entry if _meaning(str(key)) == "codec"), str(number))
+            yield from _series(entry, f"{where}-{own}" if where else own, depth - 1)
+
+
+def _has_points(names: Sequence[str] | Mapping[str, Any]) -> bool:
+    meanings = {_meaning(name) for name in names}
+    return bool(meanings & {"bpp", "num_bytes"}) and bool(meanings & set(_METRICS))
+
+
+def _loaded(series: Sequence[_Series], name: str, dataset: str | None) -> LoadedResults:
+    rows: list[ResultRow] = []
+    notes: list[str] = []
+    stem = slug(Path(name).stem)
+    for one in series:
+        if not _has_points(list(one.columns)):
+            raise ResultsError(
+                f"{name} has the columns {', '.join(one.columns)[:200]}; a results table has {NEEDED_COLUMNS}."
+            )
+        rows += _rows(one, name, stem, dataset, notes)
+    curves = len({row.codec for row in rows})
+    taken = {f"{column} as {meaning}" for one in series for column in one.columns if (meaning := _meaning(column))}
+    left = sorted({column for one in series for column in one.columns if _meaning(column) is None})
+    notes.insert(0, f"Read as {curves} curve{'s' * (curves != 1)}, {len(rows)} points: {', '.join(sorted(taken))}.")
+    if left:
+        notes.append(f"Not understood, and left out: {', '.join(left)[:200]}.")
+    return LoadedResults(rows_table(rows, name=name), name, "points", tuple(dict.fromkeys(notes)))
+
+
+def _rows(one: _Series, name: str, stem: str, dataset: str | None, notes: list[str]) -> Iterator[ResultRow]:
+    counts = {len(values) for values in one.columns.values()}
+    if len(counts) > 1:
+        raise ResultsError(
+            f"{name}{_at(one)}: the lists have {', '.join(map(str, sorted(counts)))} entries, not equal."
+        )
+    columns = {meaning: values for column, values in one.columns.items() if (meaning := _meaning(column))}
+    numbers = {
+        column: [_number(value, f"{name}{_at(one)}, {column}, point {index}") for index, value in enumerate(values, 1)]
+        for column, values in columns.items()
+        if column in _COLUMNS
+    }
+    for column in _RATIOS:
+        known = [value for value in numbers.get(column, []) if value is not None]
+        if known and max(known) > 1:
+            numbers[column] = [None if value is None else 1 - 10 ** (-value / 10) for value in numbers[column]]
+            notes.append(f"{METRICS[column].label} above 1 was read as decibels, -10 log10(1 - value).")
+    place: dict[tuple[str, str, str], int] = {}
+    for index in range(counts.pop()):
+        values = {column: found[index] for column, found in numbers.items()}
+        codec = _text(columns, "codec", index) or (f"{stem}-{slug(one.name)}" if one.name else stem)
+        image, images = _text(columns, "image", index) or MEAN_IMAGE, _text(columns, "dataset", index)
+        yield _row(values, slug(codec), image, images or dataset or _UNSTATED, _text(columns, "variant", index), place)
+
+
+def _row(
+    values: dict[str, float | None],
+    codec: str,
+    image: str,
+    dataset: str,
+    variant: str | None,
+    place: dict[tuple[str, str, str], int],
+) -> ResultRow:
+    size = [values.pop(column, None) for column in ("num_bytes", "width", "height")]
+    num_bytes, width, height = (None if value is None else int(value) for value in size)
+    if values.get("bpp") is None and num_bytes is not None and width and height:
+        values["bpp"] = bits_per_pixel(num_bytes, width, height)
+    key = (dataset, image, codec)
+    number = place[key] = place.get(key, 0) + 1
+    quality = values.get("quality")
+    point = f"p{number}" if quality is None else f"q{quality:g}"
+    return ResultRow(
+        dataset,
+        image,
+        width,
+        height,
+        variant=variant or f"{codec}-{point}",
+        codec=codec,
+        num_bytes=num_bytes,
+        **values,  # type: ignore[arg-type]
+    )
+
+
+def _at(one: _Series) -> str:
+    return f", {one.name}" if one.name else ""
+
+
+def _number(value: Any, where: str) -> float | None:
+    return None if value is None or value == "" else parsed_number(value, where)
+
+
+def _text(columns: Mapping[str, Sequence[Any]], column: str, index: int) -> str | None:
+    values = columns.get(column)
+    return str(values[index]) if values is not None and values[index] not in (None, "") else None
