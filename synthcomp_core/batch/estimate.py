@@ -99,7 +99,7 @@ def _classical_s(variant: Variant) -> float:
 def _upscaling_s(variant: Variant) -> float:
     if variant.upscaler is None:
         return 0.0
-    if variant.upscaler.startswith("fsr1"):
+    if variant.upscaler.startswith(("fsr1", "nis", "gsr1")):
         return _FSR_S
     card = upscaler_snapshot(variant)
     if card is None:

@@ -44,13 +44,14 @@ def upscale(
     scale: Annotated[float | None, typer.Option(help="Enlargement per side, as in 2 or 1.5.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the output, as in 1920x1080.")] = None,
     sharpness: Annotated[
-        str | None, typer.Option(metavar="STOPS|off", help="RCAS of fsr1: 0 (sharpest) to 2 stops, or off.")
+        str | None,
+        typer.Option(metavar="STOPS|off", help="Of fsr1: 0 (sharpest) to 2 stops, or off. Of nis: 0 to 1 (sharpest)."),
     ] = None,
     precision: Precision = "auto",
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
-    """Enlarge an image by FSR 1, RCAN or interpolation.
+    """Enlarge an image by FSR 1, NVIDIA Image Scaling, Snapdragon GSR 1, RCAN or interpolation.
 
     Example: python -m synthcomp_core upscale frame.png large.png --method fsr1 --scale 1.5 --sharpness 0.2
     """
@@ -84,7 +85,7 @@ def fsr(
     ] = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
-    """Compare FSR 1's modes, sharpened and not, RCAN and interpolation with native images.
+    """Compare FSR 1's modes, sharpened and not, NIS, GSR 1, RCAN and interpolation with native images.
 
     A folder holds 1-native.png, 1-q2.png .. 1-q5.png (2x, 1.7x, 1.5x, 1.3x), 1-q2-sharpened.png .., 1-native_x2_SR.png.
     Exits with 1 when any of its files is missing or cannot be measured.
@@ -121,17 +122,17 @@ def fsr(
 def _with_sharpness(method: str, sharpness: str | None) -> str:
     if sharpness is None:
         return method
-    if method != "fsr1":
-        raise SynthcompError(f"--sharpness is for fsr1; {method} has no such setting.")
+    if method not in ("fsr1", "nis"):
+        raise SynthcompError(f"--sharpness is for fsr1 and nis; {method} has no such setting.")
     if sharpness == "off":
-        return "fsr1_off"
+        return "fsr1_off" if method == "fsr1" else "nis_s0"
     try:
         stops = float(sharpness)
     except ValueError:
         stops = math.nan
     if not (math.isfinite(stops) and stops >= 0):
-        raise SynthcompError(f"Sharpness {sharpness!r} is neither a number of stops from 0 nor off.")
-    return f"fsr1_s{stops:.6f}".rstrip("0").rstrip(".")
+        raise SynthcompError(f"Sharpness {sharpness!r} is neither a number (fsr1: stops from 0; nis: 0 to 1) nor off.")
+    return f"{method}_s{stops:.6f}".rstrip("0").rstrip(".")
 
 
 def _target_size(width: int, height: int, scale: float | None, size: str | None) -> tuple[int, int]:

@@ -42,6 +42,7 @@ def compile_kernels() -> float:
     card, tensors = random_weights("mbt2018", 32, 32)
     codec = codec_from_tensors(card, tensors, device=torch.device("cpu"), dtype=torch.float32)
     codec.decode(codec.encode(image))
-    parse_upscaler("fsr1").upscale(image, (288, 288))
+    for upscaler_id in ("fsr1", "nis", "gsr1"):
+        parse_upscaler(upscaler_id).upscale(image, (288, 288))
     measure(image, image + np.uint8(1), metrics=tuple(METRICS))
     return time.perf_counter() - started

@@ -21,6 +21,9 @@ _COLOURS = {
     "lanczos": palette.GREEN,
     "bilinear": palette.PURPLE,
     "nearest": palette.YELLOW,
+    "nis": "#117733",
+    "gsr1": palette.ORANGE,
+    "gsr1_edge": "#882255",
 }
 
 
@@ -104,4 +107,4 @@ def _images(number: int) -> str:
 def _colour(treatment: Treatment) -> str:
     if treatment.method == "fsr1":
         return _SHARPENED if treatment.sharpened else _UNSHARPENED
-    return _COLOURS.get(treatment.method, palette.BLACK)
+    return _COLOURS.get(treatment.method.partition("_s")[0], palette.BLACK)

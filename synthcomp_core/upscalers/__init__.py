@@ -13,7 +13,9 @@ from synthcomp_core.library.snapshots import SnapshotCard, list_snapshots
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.runtime import Arithmetic
 from synthcomp_core.upscalers.fsr1 import FSR_MODES, Fsr1, mode_size, range_note
+from synthcomp_core.upscalers.gsr1 import Gsr1
 from synthcomp_core.upscalers.interpolation import METHODS, Interpolation
+from synthcomp_core.upscalers.nis import Nis
 
 __all__ = [
     "FSR_MODES",
@@ -29,7 +31,9 @@ __all__ = [
 RCAN = "rcan"
 _MAX_RCAN_SCALE = 8
 _RCAN_IDS = frozenset(f"rcan-x{scale}-games" for scale in range(2, _MAX_RCAN_SCALE + 1))
-_SHARPNESS = re.compile(r"fsr1_s(\d+(?:\.\d+)?)")
+_SHARPNESS = re.compile(r"(?P<method>fsr1|nis)_s(?P<amount>\d+(?:\.\d+)?)")
+# What those that are made for 1x to 2x per side are called in a sentence.
+_MADE_FOR_GAMES = {"fsr1": "FSR 1", "nis": "NVIDIA Image Scaling", "gsr1": "Snapdragon GSR 1"}
 
 
 class Upscaler(Protocol):
@@ -52,7 +56,8 @@ class Upscaler(Protocol):
 class UpscalerInfo:
     """One line of the list of upscalers.
 
-    kind: "interpolation", "fsr1" or "neural". scale: a network's own scale per side, None where any will do.
+    kind: "interpolation", "fsr1", "nis", "gsr1" or "neural". scale: a network's own scale per side, None where any
+    will do.
     available: False where a snapshot is missing; asking for such an upscaler says how to get it.
     """
 
@@ -69,7 +74,8 @@ def parse_upscaler(
     """The upscaler with this id.
 
     nearest, bilinear, bicubic, lanczos; ``fsr1`` (sharpened by 0.2 stops), ``fsr1_s0.5`` (stops given), ``fsr1_off``
-    (EASU alone); ``rcan``, the RCAN snapshot that fits ``scale`` (per side); or the id of an upscaler snapshot.
+    (EASU alone); ``nis`` (sharpness 0.5), ``nis_s0.7`` (0..1 given); ``gsr1``, ``gsr1_edge`` (following edges);
+    ``rcan``, the RCAN snapshot that fits ``scale`` (per side); or the id of an upscaler snapshot.
     precision ("auto" | "float32" | "bfloat16") and device ("cpu", "cuda", None = best) concern networks only.
     SynthcompError, naming what is available, for an id that fits nothing.
 
@@ -84,7 +90,12 @@ def parse_upscaler(
     if upscaler_id == "fsr1_off":
         return Fsr1(None)
     if match := _SHARPNESS.fullmatch(upscaler_id):
-        return Fsr1(float(match[1]))
+        amount = float(match["amount"])
+        return Fsr1(amount) if match["method"] == "fsr1" else Nis(amount)
+    if upscaler_id == "nis":
+        return Nis()
+    if upscaler_id in ("gsr1", "gsr1_edge"):
+        return Gsr1(directed=upscaler_id == "gsr1_edge")
     snapshot_id = rcan_snapshot_id(scale) if upscaler_id == RCAN else upscaler_id
     if snapshot_id not in {card.id for card in list_snapshots("upscaler")}:
         raise _missing(upscaler_id, snapshot_id)
@@ -103,7 +114,7 @@ def rcan_snapshot_id(scale: float) -> str:
 
 
 def list_upscalers() -> list[UpscalerInfo]:
-    """Interpolation, FSR 1, RCAN and the upscaler snapshots, in the order in which they are shown.
+    """Interpolation, FSR 1, NIS, GSR 1, RCAN and the upscaler snapshots, in the order in which they are shown.
 
     The snapshots that ``rcan`` stands for are not listed again under their own ids.
     """
@@ -116,6 +127,9 @@ def list_upscalers() -> list[UpscalerInfo]:
         UpscalerInfo("nearest", "Nearest neighbour", "interpolation"),
         UpscalerInfo("fsr1", "AMD FSR 1.0, sharpened by 0.2 stops", "fsr1"),
         UpscalerInfo("fsr1_off", "AMD FSR 1.0, not sharpened (EASU alone)", "fsr1"),
+        UpscalerInfo("nis", "NVIDIA Image Scaling 1.0, sharpness 0.5", "nis"),
+        UpscalerInfo("gsr1", "Snapdragon GSR 1", "gsr1"),
+        UpscalerInfo("gsr1_edge", "Snapdragon GSR 1, following edges", "gsr1"),
         UpscalerInfo(RCAN, "RCAN, the snapshot that fits the scale", "neural", available=has_rcan),
         *(UpscalerInfo(card.id, _card_label(card), "neural", card.scale) for card in snapshots),
     ]
@@ -123,7 +137,8 @@ def list_upscalers() -> list[UpscalerInfo]:
 
 def upscaling_note(upscaler_id: str, source: tuple[int, int], size: tuple[int, int]) -> str | None:
     """A sentence to show when this upscaler leaves its range between two (width, height), else None."""
-    return range_note(source, size) if upscaler_id.startswith("fsr1") else None
+    name = _MADE_FOR_GAMES.get(upscaler_id.partition("_")[0])
+    return None if name is None else range_note(source, size, name=name)
 
 
 def _card_label(card: SnapshotCard) -> str:
@@ -138,4 +153,7 @@ def _missing(upscaler_id: str, snapshot_id: str) -> SynthcompError:
             f"`snapshot import FILE --id {snapshot_id}`."
         )
     known = ", ".join(info.id for info in list_upscalers() if info.available)
-    return SynthcompError(f"Unknown upscaler {upscaler_id!r}: use one of {known}, or fsr1_sSTOPS as in fsr1_s0.5.")
+    return SynthcompError(
+        f"Unknown upscaler {upscaler_id!r}: use one of {known}, fsr1_sSTOPS as in fsr1_s0.5, "
+        "or nis_sSHARPNESS as in nis_s0.7."
+    )

@@ -108,15 +108,18 @@ class Fsr1:
         return out
 
 
-def range_note(source: tuple[int, int], size: tuple[int, int]) -> str | None:
-    """One sentence when scaling (width, height) ``source`` to ``size`` leaves what AMD supports, 1x to 4x area."""
+def range_note(source: tuple[int, int], size: tuple[int, int], *, name: str = "FSR 1") -> str | None:
+    """One sentence when scaling (width, height) ``source`` to ``size`` leaves what AMD supports, 1x to 4x area.
+
+    name: of the upscaler; those of NVIDIA and Qualcomm are made for the same range.
+    """
     scales = [size[axis] / source[axis] for axis in (0, 1)]
     # A target of whole pixels may lie half a pixel off the scale that was meant.
     slack = [0.5 / source[axis] for axis in (0, 1)]
     if all(1 - s <= scale <= MAX_SCALE + s for scale, s in zip(scales, slack, strict=True)):
         return None
     return (
-        f"FSR 1 is made for 1x to 2x per side; {source[0]} x {source[1]} to {size[0]} x {size[1]} is "
+        f"{name} is made for 1x to 2x per side; {source[0]} x {source[1]} to {size[0]} x {size[1]} is "
         f"{scales[0]:.2f}x by {scales[1]:.2f}x, where quality falls off."
     )
 

@@ -1,4 +1,4 @@
-"""The FSR benchmark: FSR 1's modes, sharpened and not, RCAN and interpolation against native images.
+"""The FSR benchmark: FSR 1's modes, sharpened and not, NIS, GSR 1, RCAN and interpolation against native images.
 
 Two sources: a folder of screenshots in the thesis's layout, taken in a game with FSR switched on; and any image,
 downscaled here and brought back. The result is the table of :mod:`.fsr_table`.
@@ -156,9 +156,9 @@ def sharpness_curve(
 
 
 def benchmark_upscalers() -> list[str]:
-    """The upscalers compared by default: FSR 1 without and with sharpening, RCAN if installed, bicubic, Lanczos."""
+    """Compared by default: FSR 1 without and with sharpening, NIS, GSR 1, RCAN if installed, bicubic, Lanczos."""
     has_rcan = any(info.id == "rcan" and info.available for info in list_upscalers())
-    return ["fsr1_off", "fsr1", *(["rcan"] if has_rcan else []), "bicubic", "lanczos"]
+    return ["fsr1_off", "fsr1", "nis", "gsr1", *(["rcan"] if has_rcan else []), "bicubic", "lanczos"]
 
 
 def _evaluate_folder(folder: Path, name: str, metrics: Collection[str], on_progress: OnProgress) -> FsrTable:

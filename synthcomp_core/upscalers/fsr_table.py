@@ -12,6 +12,12 @@ from synthcomp_core.upscalers import FSR_MODES
 
 THESIS_QUALITIES = {"q2": 2.0, "q3": 1.7, "q4": 1.5, "q5": 1.3}  # The thesis's names of FSR's modes.
 DEFAULT_METRICS = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
+_LABELS = {
+    "rcan": "RCAN",
+    "nis": "NVIDIA Image Scaling",
+    "gsr1": "Snapdragon GSR 1",
+    "gsr1_edge": "Snapdragon GSR 1, following edges",
+}
 CAVEAT = (
     "All of these metrics compare with the native image pixel by pixel and so penalise sharpening, "
     "even where it makes the image look crisper."
@@ -51,8 +57,11 @@ class Treatment:
     @property
     def label(self) -> str:
         """The method and its sharpening, for people."""
+        name, _, sharpness = self.method.partition("_s")
+        if self.method in _LABELS or (sharpness and name in _LABELS):
+            return _LABELS.get(self.method) or f"{_LABELS[name]}, sharpness {sharpness}"
         if self.method != "fsr1":
-            return {"rcan": "RCAN"}.get(self.method, self.method.capitalize() if self.method.isalpha() else self.method)
+            return self.method.capitalize() if self.method.isalpha() else self.method
         if not self.sharpened:
             return "FSR 1, not sharpened"
         return "FSR 1, sharpened" if self.stops is None else f"FSR 1, sharpened by {self.stops:g} stops"

@@ -127,7 +127,7 @@ def scaling_label(scaling: str) -> str:
         return "full resolution"
     variant = Variant.parse(f"none@{scaling}")
     resolution = "half" if variant.scale == 2 else f"1/{variant.scale:g}"
-    names = {"rcan": "RCAN", "fsr1": "FSR 1", "bicubic": "bicubic", "lanczos": "Lanczos"}
+    names = {"rcan": "RCAN", "fsr1": "FSR 1", "nis": "NIS", "gsr1": "GSR 1", "bicubic": "bicubic", "lanczos": "Lanczos"}
     return f"{resolution} resolution + {names.get(variant.upscaler or '', variant.upscaler or '')} ×{variant.scale:g}"
 
 

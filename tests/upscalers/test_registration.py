@@ -14,7 +14,19 @@ from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.upscalers.neural import import_upscaler
 from tests.upscalers.networks import bilinear_rcan
 
-UPSCALERS = ["bilinear", "bicubic", "lanczos", "fsr1", "fsr1_off", "fsr1_s0", "rcan"]
+UPSCALERS = [
+    "bilinear",
+    "bicubic",
+    "lanczos",
+    "fsr1",
+    "fsr1_off",
+    "fsr1_s0",
+    "nis",
+    "nis_s0",
+    "gsr1",
+    "gsr1_edge",
+    "rcan",
+]
 
 
 def scene(width: int, height: int) -> Image:
