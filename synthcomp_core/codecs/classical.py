@@ -87,7 +87,8 @@ class ClassicalCodec:
     ) -> Image:
         """The image in a file of this family's format; BitstreamError for other formats, damaged and too large ones."""
         on_progress(0.0, f"decoding {self.family.label}")
-        image = _decode(bitstream, self.family, max_pixels)
+        # Rendering decodes what was encoded a moment ago, and times it.
+        image = _decode(bitstream, self.family, max_pixels, check_whole=False)
         on_progress(1.0, f"decoded {self.family.label}")
         return image
 
@@ -199,7 +200,7 @@ def _by_pillow(image: Image, file_format: str, **settings: object) -> bytes:
     return file.getvalue()
 
 
-def _decode(bitstream: bytes, family: CodecFamily, max_pixels: int) -> Image:
+def _decode(bitstream: bytes, family: CodecFamily, max_pixels: int, *, check_whole: bool = True) -> Image:
     found = sniff(bitstream)
     if found != family.file_format:
         what = "empty" if not bitstream else f"{found or 'of no known format'}"
@@ -213,7 +214,7 @@ def _decode(bitstream: bytes, family: CodecFamily, max_pixels: int) -> Image:
             )
         return np.frombuffer(bitstream, np.uint8, offset=begin).reshape(height, width, 3).copy()
     try:
-        image, _ = decode_image_file(bitstream, "The bitstream", max_pixels=max_pixels)
+        image, _ = decode_image_file(bitstream, "The bitstream", max_pixels=max_pixels, check_whole=check_whole)
     except ImageError as error:
         raise BitstreamError(str(error)) from error
     return image

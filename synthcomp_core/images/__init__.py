@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from synthcomp_core import limits
 from synthcomp_core.errors import ImageError
 from synthcomp_core.images.decoding import FORMATS, decode_image_file
 from synthcomp_core.images.headers import sniff
-from synthcomp_core.storage import write_bytes
+from synthcomp_core.storage import open_file, read_file, write_bytes
 
 Image = NDArray[np.uint8]  # (H, W, 3), sRGB
 
-DEFAULT_MAX_PIXELS = 50_000_000
+DEFAULT_MAX_PIXELS = limits.IMAGE_PIXELS
 EXTENSIONS = (
     *(".png", ".jpg", ".jpeg", ".webp", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".j2c"),
     *(".bmp", ".tif", ".tiff", ".ppm"),
@@ -30,6 +31,7 @@ RESIZE_METHODS = {
 }
 DOWNSCALING = "bicubic"  # Pillow's, antialiased: comes before the codec in every variant with a scale.
 _HEAD_BYTES = 64  # enough for every signature
+_SMALL_FILE = 2**24  # bytes that any image file may have, whatever the limit on pixels
 
 
 @dataclass(frozen=True)
@@ -58,17 +60,18 @@ def read_image(source: Path | bytes, *, name: str | None = None, max_pixels: int
     if isinstance(source, bytes):
         label, content = name or "The image", source
     else:
-        label, content = name or source.name, _file_content(source, name or source.name)
+        label, content = name or source.name, _file_content(source, name or source.name, max_pixels)
     image, notes = decode_image_file(content, label, max_pixels=max_pixels)
     return LoadedImage(image, label, notes)
 
 
-def _file_content(path: Path, label: str) -> bytes:
+def _file_content(path: Path, label: str, max_pixels: int) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(_HEAD_BYTES)
-            # A huge file that is no image is refused without being read.
-            return head + file.read() if sniff(head) else head
+            if sniff(head) is None:
+                return head  # A huge file that is no image is refused without being read.
+        return read_file(path, max_bytes=max(_SMALL_FILE, limits.FILE_BYTES_PER_PIXEL * max_pixels))
     except FileNotFoundError as error:
         raise ImageError(f"{label} does not exist: no file {path}.") from error
     except OSError as error:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -27,10 +26,11 @@ from PIL import (
 )
 from PIL import Image as PillowImage
 
+from synthcomp_core import limits
 from synthcomp_core.errors import ImageError
+from synthcomp_core.images import structure
 from synthcomp_core.images.headers import codestream_size, jxl_header, sniff, webp_size
-
-Pixels = NDArray[np.uint8]
+from synthcomp_core.images.samples import Pixels, as_eight_bit, eight_bit, over_black, srgb_of_linear, upright
 
 # What Pillow's readers and imagecodecs raise for damaged content (imagecodecs' errors are RuntimeErrors).
 DECODER_ERRORS = (
@@ -66,6 +66,8 @@ _BITS_PER_SAMPLE_TAG = 258
 _PHOTOMETRIC_TAG = 262
 _WHITE_IS_ZERO = 0
 _PNG_END = b"IEND\xaeB`\x82"  # the end chunk with its CRC
+_MOST_EXTRA_CHANNELS = 8  # of a JPEG XL: each is decoded, whether it is shown or not
+_BAND_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,14 @@ class _Raster:
     alpha: Pixels | None
 
 
-def decode_image_file(content: bytes, label: str, *, max_pixels: int) -> tuple[Pixels, tuple[str, ...]]:
+def decode_image_file(
+    content: bytes, label: str, *, max_pixels: int, check_whole: bool = True
+) -> tuple[Pixels, tuple[str, ...]]:
     """The sRGB pixels (H, W, 3) of an image file's content, and notes on what was changed or left out.
 
     label: the file's name, for messages. max_pixels: limit on width * height, checked before anything is decoded.
-    ImageError when the content is empty, no image of a known format, damaged, truncated, 0-sized or over the limit.
+    check_whole: find out, by decoding it once more, whether a JPEG's data suffice for its pixels. ImageError when the
+    content is empty, no image of a known format, damaged, truncated, 0-sized or over the limit.
     """
     if not content:
         raise ImageError(f"{label} is empty (0 bytes).")
@@ -92,7 +97,7 @@ def decode_image_file(content: bytes, label: str, *, max_pixels: int) -> tuple[P
         if file_format == "JPEG XL":
             pixels = _decode_jxl(content, label, max_pixels, notes)
         else:
-            pixels = _decode_pillow(content, file_format, label, max_pixels, notes)
+            pixels = _decode_pillow(content, file_format, label, max_pixels, notes, check_whole)
     except ImageError:
         raise
     except DECODER_ERRORS as error:
@@ -114,77 +119,98 @@ def check_pixel_limit(width: int, height: int, label: str, max_pixels: int) -> N
         )
 
 
-def _decode_pillow(content: bytes, file_format: str, label: str, max_pixels: int, notes: list[str]) -> Pixels:
-    # Opening a WebP already allocates its canvas, and a JP2 box may state another size than the codestream decoded.
-    if file_format == "WebP":
-        check_pixel_limit(*webp_size(content), label, max_pixels)
-    if file_format == "JPEG 2000":
-        check_pixel_limit(*codestream_size(content), label, max_pixels)
-    if file_format == "PNG" and content.rfind(_PNG_END) < 0:
-        # Without its end chunk a PNG is cut off, even where all pixels happen to be there; the size comes first.
-        width, height = struct.unpack(">II", content[16:24])
-        check_pixel_limit(width, height, label, max_pixels)
-        raise ImageError(f"{label} cannot be read: the PNG data is truncated (no end chunk).")
+def _decode_pillow(
+    content: bytes, file_format: str, label: str, max_pixels: int, notes: list[str], check_whole: bool
+) -> Pixels:
+    _check_before_opening(content, file_format, label, max_pixels)
     with _READERS[file_format](io.BytesIO(content)) as picture:
         check_pixel_limit(*picture.size, label, max_pixels)
-        frames = getattr(picture, "n_frames", 1)
-        if frames > 1:
-            kind = "pages" if file_format == "TIFF" else "frames"
-            notes.append(f"the first of {frames} {kind} is used")
+        # Pillow would follow all of a TIFF's directories to count them.
+        pages = structure.tiff_pages(content) if file_format == "TIFF" else getattr(picture, "n_frames", 1)
+        if pages > 1:
+            counted = f"{pages}" if pages <= limits.IMAGE_FRAMES else f"more than {limits.IMAGE_FRAMES:,}"
+            notes.append(f"the first of {counted} {'pages' if file_format == 'TIFF' else 'frames'} is used")
         tags = dict(picture.tag_v2) if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
-        deep = _deep_samples(content, file_format, picture, tags)
-        picture.load()
-        orientation = picture.getexif().get(_ORIENTATION_TAG, 1) if file_format != "TIFF" else 1
         profile = picture.info.get("icc_profile")
-        if deep is not None:
-            if tags:
-                orientation = tags.get(_ORIENTATION_TAG, 1)
-            raster = _raster_of_samples(deep)
+        if _is_deep(content, file_format, picture, tags):
+            orientation = tags.get(_ORIENTATION_TAG, 1) if tags else _png_orientation(content)
+            raster = _deep_raster(content, file_format)
         else:
+            picture.load()
+            if file_format == "JPEG":
+                _check_jpeg(content, picture, check_whole)
+            orientation = picture.getexif().get(_ORIENTATION_TAG, 1) if file_format != "TIFF" else 1
             raster = _raster_of_picture(picture, tags)
     pixels = np.array(_to_srgb(raster.colour, profile, notes))  # a copy that may be written to
-    pixels = _over_black(pixels, raster.alpha, notes)
-    return _upright(pixels, orientation)
+    pixels = over_black(pixels, raster.alpha, notes)
+    return upright(pixels, orientation)
 
 
-def _deep_samples(
-    content: bytes, file_format: str, picture: ImageFile.ImageFile, tags: dict[int, object]
-) -> NDArray[np.uint16] | None:
-    """16-bit colour samples (H, W, C) of a PNG or TIFF, of which Pillow would keep the upper bytes only; else None."""
+def _check_before_opening(content: bytes, file_format: str, label: str, max_pixels: int) -> None:
+    """Sizes where opening a file would already allocate or trust another one, and budgets of parts (structure.py)."""
+    match file_format:
+        case "WebP":  # Opening it allocates its canvas.
+            check_pixel_limit(*webp_size(content), label, max_pixels)
+        case "JPEG 2000":  # A JP2 box may state another size than the codestream decoded.
+            check_pixel_limit(*codestream_size(content), label, max_pixels)
+        case "PNG":
+            width, height = struct.unpack(">II", content[16:24])
+            check_pixel_limit(width, height, label, max_pixels)
+            structure.check_png(content)
+            # Without its end chunk a PNG is cut off, even where all pixels happen to be there.
+            if content.rfind(_PNG_END) < 0:
+                raise ImageError(f"{label} cannot be read: the PNG data is truncated (no end chunk).")
+        case "JPEG":
+            size = structure.jpeg_size(content)
+            check_pixel_limit(*size, label, max_pixels)
+            structure.jpeg_structure(content, size[0] * size[1])
+        case "PPM":
+            structure.check_ppm(content)
+        case "TIFF":
+            structure.tiff_pages(content)
+
+
+def _check_jpeg(content: bytes, picture: PillowImage.Image, check_whole: bool) -> None:
+    """ValueError when the data of a JPEG end before its pixels do, which libjpeg fills with grey without a word."""
+    found = structure.jpeg_structure(content, picture.width * picture.height)
+    if not found.sends_everything:
+        raise ValueError("its scans do not bring all of the image")
+    if not check_whole or not found.can_be_tested or found.end is None:
+        return
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(structure.padded_jpeg(content, found))) as padded:
+        padded.load()
+        for top in range(0, picture.height, _BAND_ROWS):
+            band = (0, top, picture.width, min(top + _BAND_ROWS, picture.height))
+            if picture.crop(band).tobytes() != padded.crop(band).tobytes():
+                raise ValueError("its data end before the image does")
+
+
+def _is_deep(content: bytes, file_format: str, picture: ImageFile.ImageFile, tags: dict[int, object]) -> bool:
+    """Whether a PNG or TIFF has 16-bit colour samples, of which Pillow would keep the upper bytes only."""
     if file_format == "PNG":
-        is_deep = content[24] == 16 and content[25] != 0  # IHDR bit depth and colour type; grey is read by Pillow
-        samples = imagecodecs.png_decode(content) if is_deep else None
-    elif file_format == "TIFF":
-        bits = tags.get(_BITS_PER_SAMPLE_TAG, (8,))
-        is_deep = bits in ((16,) * 3, (16,) * 4) and picture.mode in ("RGB", "RGBA", "RGBX")
-        samples = imagecodecs.tiff_decode(content) if is_deep else None
-        if samples is not None and samples.ndim == 3 and samples.shape[0] in (3, 4) and samples.shape[2] not in (3, 4):
-            samples = np.moveaxis(samples, 0, -1)  # planar configuration
-        if samples is not None and picture.mode == "RGBX":
-            samples = samples[..., :3]
-    else:
-        return None
-    if samples is None:
-        return None
+        return content[24] == 16 and content[25] != 0  # IHDR bit depth and colour type; grey is read by Pillow
+    deep = ((16,) * 3, (16,) * 4)
+    return file_format == "TIFF" and tags.get(_BITS_PER_SAMPLE_TAG) in deep and picture.mode in ("RGB", "RGBA", "RGBX")
+
+
+def _png_orientation(content: bytes) -> object:
+    exif = PillowImage.Exif()
+    exif.load(structure.png_exif(content))
+    return exif.get(_ORIENTATION_TAG, 1)
+
+
+def _deep_raster(content: bytes, file_format: str) -> _Raster:
+    """16-bit colour samples as 8-bit ones; the large array is freed before the next one is made."""
+    samples = imagecodecs.png_decode(content) if file_format == "PNG" else imagecodecs.tiff_decode(content)
+    if samples.ndim == 3 and samples.shape[0] in (3, 4) and samples.shape[2] not in (3, 4):
+        samples = np.moveaxis(samples, 0, -1)  # planar configuration
     if samples.dtype != np.uint16:
         raise ValueError(f"expected 16-bit samples, found {samples.dtype}")
-    return samples
-
-
-def _eight_bit(samples: NDArray[np.uint16], *, largest: int = 65535) -> Pixels:
-    """0..largest to 0..255, rounded, row by row so that a large image costs no large intermediate."""
-    out = np.empty(samples.shape, np.uint8)
-    for source, target in zip(samples, out, strict=True):
-        target[...] = np.minimum((source.astype(np.uint32) * 255 + largest // 2) // largest, 255)
-    return out
-
-
-def _raster_of_samples(samples: NDArray[np.uint16]) -> _Raster:
-    """Grey with alpha, RGB or RGBA samples of 16 bits."""
-    eight = _eight_bit(samples if samples.ndim == 3 else samples[..., None])
-    channels = eight.shape[2]
-    alpha = np.ascontiguousarray(eight[..., -1]) if channels in (2, 4) else None
-    colour = eight[..., 0] if channels < 3 else eight[..., :3]
+    levels = eight_bit(samples if samples.ndim == 3 else samples[..., None])
+    del samples
+    channels = levels.shape[2]
+    alpha = np.ascontiguousarray(levels[..., -1]) if channels in (2, 4) else None
+    colour = levels[..., 0] if channels < 3 else levels[..., :3]
     return _Raster(PillowImage.fromarray(np.ascontiguousarray(colour)), alpha)
 
 
@@ -196,7 +222,7 @@ def _raster_of_picture(picture: PillowImage.Image, tags: dict[int, object]) -> _
         samples = np.asarray(picture).astype(np.uint16)
         transparent = picture.info.get("transparency")
         alpha = None if transparent is None else np.where(samples == transparent, 0, 255).astype(np.uint8)
-        eight = _eight_bit(samples, largest=2**depth - 1)
+        eight = eight_bit(samples, largest=2**depth - 1)
         if tags.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO:
             np.subtract(255, eight, out=eight)
         return _Raster(PillowImage.fromarray(eight), alpha)
@@ -251,75 +277,26 @@ def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     return bool(np.abs(np.asarray(transform.apply(lattice)) - before).max() <= 1)
 
 
-def _over_black(pixels: Pixels, alpha: Pixels | None, notes: list[str]) -> Pixels:
-    """Colour times alpha, rounded; as it is where alpha is absent or opaque everywhere."""
-    if alpha is None or alpha.min() == 255:
-        return pixels
-    notes.append("transparent parts are shown over black")
-    out = np.empty_like(pixels)
-    for source, weight, target in zip(pixels, alpha, out, strict=True):
-        target[...] = (source.astype(np.uint16) * weight[:, None] + 127) // 255
-    return out
-
-
-def _upright(pixels: Pixels, orientation: object) -> Pixels:
-    """Pixels turned as EXIF orientation 1..8 asks; other values are ignored."""
-    match orientation:
-        case 2:
-            turned = pixels[:, ::-1]
-        case 3:
-            turned = pixels[::-1, ::-1]
-        case 4:
-            turned = pixels[::-1]
-        case 5:
-            turned = pixels.transpose(1, 0, 2)
-        case 6:
-            turned = np.rot90(pixels, -1)
-        case 7:
-            turned = pixels[::-1, ::-1].transpose(1, 0, 2)
-        case 8:
-            turned = np.rot90(pixels, 1)
-        case _:
-            turned = pixels
-    return np.ascontiguousarray(turned)
-
-
 def _decode_jxl(content: bytes, label: str, max_pixels: int, notes: list[str]) -> Pixels:
     header = jxl_header(content)
     check_pixel_limit(header.width, header.height, label, max_pixels)
+    if header.extra_channels > _MOST_EXTRA_CHANNELS:
+        raise ValueError(f"it has {header.extra_channels} extra channels")
     if header.is_animation:
         notes.append("the first frame of an animation is used")
     samples = imagecodecs.jpegxl_decode(content, index=0)  # libjxl has turned it upright
     if samples.ndim == 2:
         samples = samples[..., None]
+    # Samples of 10 bits come in uint16, as 0..1023.
+    largest = 1 if samples.dtype.kind == "f" else min(2**header.bits - 1, np.iinfo(samples.dtype).max)
     colour, alpha = samples, None
     if samples.shape[2] in (2, 4):
-        colour, alpha = samples[..., :-1], _as_eight_bit(samples[..., -1])
+        colour, alpha = samples[..., :-1], as_eight_bit(samples[..., -1], largest)
     if header.colours == "linear":
         notes.append("converted to sRGB from linear light")
-        eight = _srgb_of_linear(colour)
+        eight = srgb_of_linear(colour, largest)
     else:
-        eight = _as_eight_bit(colour)
+        eight = as_eight_bit(colour, largest)
     if header.colours == "other":
         notes.append("its colour space is not sRGB and was not converted")
-    return np.ascontiguousarray(_over_black(np.repeat(eight, 3 // eight.shape[2], axis=2), alpha, notes))
-
-
-def _as_eight_bit(samples: NDArray[np.generic]) -> Pixels:
-    """uint8 as it is, uint16 of 0..65535 and floats of 0..1 as 0..255, rounded."""
-    if samples.dtype == np.uint8:
-        return samples.astype(np.uint8, copy=False)
-    if samples.dtype == np.uint16:
-        return _eight_bit(samples.astype(np.uint16, copy=False))
-    return np.clip(np.nan_to_num(samples.astype(np.float32)) * 255 + 0.5, 0, 255).astype(np.uint8)
-
-
-def _srgb_of_linear(samples: NDArray[np.generic]) -> Pixels:
-    """Linear light as uint8, uint16 or floats of 0..1 to sRGB (IEC 61966-2-1), row by row to save memory."""
-    largest = 1 if samples.dtype.kind == "f" else 255 if samples.dtype == np.uint8 else 65535
-    out = np.empty(samples.shape, np.uint8)
-    for source, target in zip(samples, out, strict=True):
-        light = np.clip(np.nan_to_num(source.astype(np.float32)) / largest, 0, 1)
-        curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-        target[...] = np.floor(curve * 255 + 0.5)
-    return out
+    return np.ascontiguousarray(over_black(np.repeat(eight, 3 // eight.shape[2], axis=2), alpha, notes))

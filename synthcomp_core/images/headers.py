@@ -4,11 +4,14 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthcomp_core.storage import open_file
+
 _JXL_CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 _JXL_CODESTREAM = b"\xff\x0a"
 _JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _J2K_CODESTREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ markers
 _MAX_BOXES = 1000
+_MOST_COMPONENTS = 4  # of a JPEG 2000 image: each is decoded whole, whether it is shown or not
 _HEAD = 4096  # bytes of a file that hold its header, wherever none of Pillow's readers is asked
 _JXL_HEAD = 4096  # bytes: more than size and metadata take, unless extra channels have long names
 
@@ -65,6 +68,8 @@ def codestream_size(content: bytes) -> tuple[int, int]:
         if len(fields) == 38:
             length, _, right, bottom, left, top, *_, components = struct.unpack(">HHIIIIIIIIH", fields)
             if length == 38 + 3 * components:  # else compressed data that looks like a marker
+                if components > _MOST_COMPONENTS:
+                    raise ValueError(f"it has {components} components")
                 sizes.append((right - left, bottom - top))
         at = content.find(_J2K_CODESTREAM, at + 4)
     if not sizes:
@@ -80,7 +85,7 @@ def header_size(path: Path) -> tuple[int, int] | None:
     from PIL import Image as PillowImage
 
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(_HEAD)
         match sniff(head):
             case "JPEG XL":
@@ -98,13 +103,16 @@ def header_size(path: Path) -> tuple[int, int] | None:
 class JxlHeader:
     """Size in the codestream before orientation, whether it is an animation, and the colours of decoded samples.
 
-    colours: "sRGB", "linear" (sRGB's primaries, or grey, in linear light) or "other".
+    colours: "sRGB", "linear" (sRGB's primaries, or grey, in linear light) or "other". bits: of a sample; decoded whole
+    numbers reach 2^bits - 1, whatever type holds them. extra_channels: alpha and others, each as large as the image.
     """
 
     width: int
     height: int
     is_animation: bool
     colours: str
+    bits: int = 8
+    extra_channels: int = 0
 
 
 class _Bits:
@@ -157,18 +165,19 @@ class _Bits:
         self.choice((0, 0), (0, 3), (0, 16), (0, 32))
         self.flag()
 
-    def skip_depth(self) -> None:
+    def depth(self) -> int:
+        """BitDepth: bits of a sample."""
         if self.flag():  # float samples
-            self.choice((32, 0), (16, 0), (24, 0), (1, 6))
+            bits = self.choice((32, 0), (16, 0), (24, 0), (1, 6))
             self.take(4)
-        else:
-            self.choice((8, 0), (10, 0), (12, 0), (1, 6))
+            return bits
+        return self.choice((8, 0), (10, 0), (12, 0), (1, 6))
 
     def skip_extra_channel(self) -> None:
         if self.flag():  # 8-bit straight alpha
             return
         kind = self.enum()
-        self.skip_depth()
+        self.depth()
         self.choice((0, 0), (3, 0), (4, 0), (1, 3))
         self.take(8 * self.choice((0, 0), (0, 4), (16, 5), (48, 10)))
         if kind == 0:  # alpha: premultiplied or not
@@ -212,11 +221,12 @@ def jxl_header(content: bytes) -> JxlHeader:
         is_animation = bits.flag()
         if is_animation:
             bits.skip_animation()
-    bits.skip_depth()
+    depth = bits.depth()
     bits.flag()  # 16-bit buffers suffice
-    for _ in range(bits.choice((0, 0), (1, 0), (2, 4), (1, 12))):
+    extra_channels = bits.choice((0, 0), (1, 0), (2, 4), (1, 12))
+    for _ in range(extra_channels):
         bits.skip_extra_channel()
-    return JxlHeader(width, height, is_animation, bits.colours())
+    return JxlHeader(width, height, is_animation, bits.colours(), depth, extra_channels)
 
 
 def _jxl_codestream(content: bytes) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
 from dataclasses import dataclass
 
 from synthcomp_core import limits
@@ -16,9 +15,10 @@ from synthcomp_core import limits
 _MOST_PARTS = 20_000  # chunks (but for pixel data), segments or tags: a real file has some dozens
 _MOST_DATA_CHUNKS = 1_000_000
 _MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")  # in JPEG data: neither a stuffed byte nor a restart
-_PPM_HEADER = re.compile(
-    rb"P6(?:\s+|\s*#[^\r\n]*[\r\n])+\d+(?:\s+|\s*#[^\r\n]*[\r\n])+\d+(?:\s+|\s*#[^\r\n]*[\r\n])+\d+\s"
-)
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+# Possessive quantifiers: however it is written, the header is passed over once.
+_PPM_GAP = rb"(?:\s|#[^\r\n]*+[\r\n])++"
+_PPM_HEADER = re.compile(rb"P6" + 3 * (_PPM_GAP + rb"\d{1,9}+") + rb"\s")
 _TIFF_TYPE_BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4)  # TIFF 6.0, types 1 to 12, and 13 (IFD)
 _COEFFICIENTS = 64
 _SOS, _EOI, _SOF_PROGRESSIVE = 0xDA, 0xD9, 0xC2
@@ -35,6 +35,22 @@ class JpegStructure:
     end: int | None
     sends_everything: bool
     can_be_tested: bool
+
+
+def jpeg_size(content: bytes) -> tuple[int, int]:
+    """(width, height) in the first frame header of a JPEG (ITU-T T.81, B.2.2)."""
+    at = 2
+    for _ in range(_MOST_PARTS):
+        found = _MARKER.search(content, at)
+        if found is None:
+            break
+        marker, at = content[found.end() - 1], found.end()
+        if marker in _SOF:
+            height, width = struct.unpack_from(">HH", content, at + 3)
+            return width, height
+        if marker not in (0x01, 0xD8, _EOI):
+            at += max(2, int.from_bytes(content[at : at + 2], "big"))
+    raise ValueError(f"no frame header in its first {_MOST_PARTS:,} segments")
 
 
 def jpeg_structure(content: bytes, pixels: int) -> JpegStructure:
@@ -86,7 +102,13 @@ def padded_jpeg(content: bytes, structure: JpegStructure) -> bytes:
     A decoder that has all it needs passes over it; one that has run out of data decodes it, and shows another image.
     """
     noise = bytes(1 + (index * 89 + 31) % 250 for index in range(256))
-    return content[: structure.end] + noise + b"\xff\xd9"
+    start = content.rfind(b"\xff\xda", 0, structure.end)
+    restarts = len(_RESTART.findall(content, start, structure.end or len(content)))
+    # With restart intervals, what ends at one needs the next marker to go on.
+    following = (
+        b"".join(noise + bytes((0xFF, 0xD0 + (restarts + index) % 8)) for index in range(8)) if restarts else b""
+    )
+    return content[: structure.end] + following + noise + b"\xff\xd9"
 
 
 def check_png(content: bytes) -> None:
@@ -113,22 +135,6 @@ def png_exif(content: bytes) -> bytes:
             break
         at += 12 + length
     return b""
-
-
-def png_is_whole(content: bytes) -> bool:
-    """Whether every pixel chunk's CRC-32 holds, for decoders that do not look."""
-    at = 8
-    while at + 12 <= len(content):
-        length, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
-        end = at + 8 + length
-        if kind in (b"IDAT", b"IHDR", b"IEND"):
-            view = memoryview(content)[at + 4 : end]
-            if zlib.crc32(view) != int.from_bytes(content[end : end + 4], "big"):
-                return False
-        if kind == b"IEND":
-            return True
-        at = end + 4
-    return False
 
 
 def check_ppm(content: bytes) -> None:

@@ -1,0 +1,66 @@
+"""Decoded samples to 8-bit sRGB: depths, linear light, alpha, orientation; arrays only, row by row to save memory."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+def eight_bit(samples: NDArray[np.uint16], *, largest: int = 65535) -> Pixels:
+    """0..largest to 0..255, rounded, row by row so that a large image costs no large intermediate."""
+    out = np.empty(samples.shape, np.uint8)
+    for source, target in zip(samples, out, strict=True):
+        target[...] = np.minimum((source.astype(np.uint32) * 255 + largest // 2) // largest, 255)
+    return out
+
+
+def as_eight_bit(samples: NDArray[np.generic], largest: int) -> Pixels:
+    """Whole numbers of 0..largest and floats of 0..1 as 0..255, rounded."""
+    if samples.dtype.kind == "f":
+        return np.clip(np.nan_to_num(samples.astype(np.float32)) * 255 + 0.5, 0, 255).astype(np.uint8)
+    if largest == 255:
+        return samples.astype(np.uint8, copy=False)
+    return eight_bit(samples.astype(np.uint16, copy=False), largest=largest)
+
+
+def srgb_of_linear(samples: NDArray[np.generic], largest: int) -> Pixels:
+    """Linear light as whole numbers of 0..largest, or floats of 0..1, to sRGB (IEC 61966-2-1), row by row."""
+    out = np.empty(samples.shape, np.uint8)
+    for source, target in zip(samples, out, strict=True):
+        light = np.clip(np.nan_to_num(source.astype(np.float32)) / largest, 0, 1)
+        curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        target[...] = np.floor(curve * 255 + 0.5)
+    return out
+
+
+def over_black(pixels: Pixels, alpha: Pixels | None, notes: list[str]) -> Pixels:
+    """Colour times alpha, rounded; as it is where alpha is absent or opaque everywhere."""
+    if alpha is None or alpha.min() == 255:
+        return pixels
+    notes.append("transparent parts are shown over black")
+    out = np.empty_like(pixels)
+    for source, weight, target in zip(pixels, alpha, out, strict=True):
+        target[...] = (source.astype(np.uint16) * weight[:, None] + 127) // 255
+    return out
+
+
+def upright(pixels: Pixels, orientation: object) -> Pixels:
+    """Pixels turned as EXIF orientation 1..8 asks; other values are ignored."""
+    match orientation:
+        case 2:
+            turned = pixels[:, ::-1]
+        case 3:
+            turned = pixels[::-1, ::-1]
+        case 4:
+            turned = pixels[::-1]
+        case 5:
+            turned = pixels.transpose(1, 0, 2)
+        case 6:
+            turned = np.rot90(pixels, -1)
+        case 7:
+            turned = pixels[::-1, ::-1].transpose(1, 0, 2)
+        case 8:
+            turned = np.rot90(pixels, 1)
+        case _:
+            turned = pixels
+    return np.ascontiguousarray(turned)
