@@ -63,7 +63,7 @@ def undeclared(paths: list[Path], declared: set[str]) -> list[str]:
     for path in paths:
         for package in imported_packages(ast.parse(path.read_text(encoding="utf-8"))):
             if package not in sys.stdlib_module_names | own:
-                names = {re.sub(r"[-_.]+", "-", name).lower() for name in distributions.get(package, [])}
+                names = {re.sub(r"[-_.]+", "-", name).lower() for name in distributions.get(package, [package])}
                 if not names & declared:
                     found.add(f"{path.relative_to(PROJECT_ROOT).as_posix()} imports {package}")
     return sorted(found)

@@ -74,9 +74,9 @@ def chosen_target(given: dict[str, float | None]) -> Target | None:
     return next((Target.of(word, value) for word, value in values.items()), None)
 
 
-def read_noted(path: Path, max_megapixels: float) -> LoadedImage:
+def read_noted(path: Path, max_megapixels: float, *, keep_alpha: bool = False) -> LoadedImage:
     """The image in a file; notes on what reading changed go to standard error."""
-    loaded = read_image(path, max_pixels=pixel_limit(max_megapixels))
+    loaded = read_image(path, max_pixels=pixel_limit(max_megapixels), keep_alpha=keep_alpha)
     for note in loaded.notes:
         errors.print(f"{path.name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     return loaded

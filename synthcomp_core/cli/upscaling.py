@@ -25,6 +25,7 @@ from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, write_png
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
+from synthcomp_core.upscalers.alpha import upscale_with_alpha
 from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, FsrTable, format_value
 
 _TABLE_WIDTH = 140  # characters
@@ -51,14 +52,14 @@ def upscale(
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
-    """Enlarge an image by FSR 1, NVIDIA Image Scaling, Snapdragon GSR 1, RCAN or interpolation.
+    """Enlarge an image by FSR 1, NVIDIA Image Scaling, Snapdragon GSR 1, RCAN or interpolation, and its transparency.
 
     Example: python -m synthcomp_core upscale frame.png large.png --method fsr1 --scale 1.5 --sharpness 0.2
     """
     upscaler_id = _with_sharpness(method, sharpness)
     if (scale is None) == (size is None):
         raise SynthcompError("Give either --scale, as in --scale 1.5, or --size, as in --size 1920x1080.")
-    loaded = read_noted(image, max_megapixels)
+    loaded = read_noted(image, max_megapixels, keep_alpha=True)
     height, width = loaded.image.shape[:2]
     target = _target_size(width, height, scale, size)
     factor = max(target[0] / width, target[1] / height)
@@ -66,8 +67,11 @@ def upscale(
     if note := upscaling_note(upscaler_id, (width, height), target):
         errors.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     with progress_bar("upscale") as on_progress:
-        enlarged = upscaler.upscale(loaded.image, target, on_progress=on_progress)
-    write_png(enlarged, out)
+        if loaded.alpha is None:
+            enlarged, alpha = upscaler.upscale(loaded.image, target, on_progress=on_progress), None
+        else:
+            enlarged, alpha = upscale_with_alpha(upscaler, loaded.image, loaded.alpha, target, on_progress=on_progress)
+    write_png(enlarged, out, alpha=alpha)
     output.print(
         f"{out}: {target[0]}x{target[1]} from {width}x{height}, {upscaler.id}", highlight=False, soft_wrap=True
     )

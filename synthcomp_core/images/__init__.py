@@ -21,7 +21,7 @@ Image = NDArray[np.uint8]  # (H, W, 3), sRGB
 DEFAULT_MAX_PIXELS = limits.IMAGE_PIXELS
 EXTENSIONS = (
     *(".png", ".jpg", ".jpeg", ".webp", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".j2c"),
-    *(".bmp", ".tif", ".tiff", ".ppm"),
+    *(".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".exr"),
 )
 RESIZE_METHODS = {
     "nearest": PillowImage.Resampling.NEAREST,
@@ -36,22 +36,35 @@ _SMALL_FILE = 2**24  # bytes that any image file may have, whatever the limit on
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """An image, the name of its file, and notes on what reading changed (a phrase each: alpha, frames, colours)."""
+    """An image, the name of its file, and notes on what reading changed (a phrase each: alpha, frames, colours).
+
+    alpha: (H, W) uint8, 255 = opaque, where it was asked for and is not opaque everywhere; the image is not multiplied
+    by it then.
+    """
 
     image: Image
     name: str
     notes: tuple[str, ...]
+    alpha: NDArray[np.uint8] | None = None
 
 
-def read_image(source: Path | bytes, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> LoadedImage:
+def read_image(
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    keep_alpha: bool = False,
+) -> LoadedImage:
     """An image file, or its bytes, as 8-bit sRGB.
 
-    PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, BMP, TIFF and binary PPM. Grey, palette, CMYK, 16-bit, EXIF-rotated and
-    ICC-tagged files are converted; opaque alpha is dropped, other alpha is composited over black with a note; of
+    PNG, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, BMP, TIFF, binary PPM and PGM, and OpenEXR. Grey, palette, CMYK, 16-bit,
+    EXIF-rotated and ICC-tagged files are converted, and so are linear, wide-gamut and HDR signals (PQ, HLG), with a
+    note on what stands for white; opaque alpha is dropped, other alpha is composited over black with a note; of
     animations the first frame is taken with a note.
 
     name: what messages and the result call it (default: the file's name). max_pixels: checked in the header, before
-    anything is decoded. ImageError, naming the file, for everything that cannot be read.
+    anything is decoded. keep_alpha: give alpha beside the colours instead of compositing. ImageError, naming the file,
+    for everything that cannot be read.
 
     >>> loaded = read_image(png_bytes(np.zeros((2, 3, 3), np.uint8)), name="frame.png")
     >>> loaded.name, loaded.image.shape, loaded.notes
@@ -61,7 +74,10 @@ def read_image(source: Path | bytes, *, name: str | None = None, max_pixels: int
         label, content = name or "The image", source
     else:
         label, content = name or source.name, _file_content(source, name or source.name, max_pixels)
-    image, notes = decode_image_file(content, label, max_pixels=max_pixels)
+    image, notes = decode_image_file(content, label, max_pixels=max_pixels, keep_alpha=keep_alpha)
+    if image.shape[2] == 4:
+        colours, alpha = np.ascontiguousarray(image[..., :3]), np.ascontiguousarray(image[..., 3])
+        return LoadedImage(colours, label, notes, alpha)
     return LoadedImage(image, label, notes)
 
 
@@ -89,17 +105,18 @@ def check_image(image: Image) -> None:
         raise ImageError(f"An image has at least one pixel, this one is {image.shape[1]} x {image.shape[0]}.")
 
 
-def png_bytes(image: Image) -> bytes:
-    """The image as a PNG file's bytes, lossless."""
+def png_bytes(image: Image, *, alpha: NDArray[np.uint8] | None = None) -> bytes:
+    """The image as a PNG file's bytes, lossless; with ``alpha`` (H, W) if given."""
     check_image(image)
     file = io.BytesIO()
-    PillowImage.fromarray(np.ascontiguousarray(image)).save(file, "PNG")
+    pixels = image if alpha is None else np.dstack((image, alpha))
+    PillowImage.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG")
     return file.getvalue()
 
 
-def write_png(image: Image, path: Path) -> None:
-    """Write a PNG whole or not at all."""
-    write_bytes(path, png_bytes(image))
+def write_png(image: Image, path: Path, *, alpha: NDArray[np.uint8] | None = None) -> None:
+    """Write a PNG whole or not at all; with ``alpha`` (H, W) if given."""
+    write_bytes(path, png_bytes(image, alpha=alpha))
 
 
 def thumbnail_png(image: Image, max_side: int) -> bytes:

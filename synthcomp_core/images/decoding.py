@@ -29,8 +29,11 @@ from PIL import Image as PillowImage
 from synthcomp_core import limits
 from synthcomp_core.errors import ImageError
 from synthcomp_core.images import structure
+from synthcomp_core.images.exr import decode_exr, exr_size
 from synthcomp_core.images.headers import codestream_size, jxl_header, sniff, webp_size
-from synthcomp_core.images.samples import Pixels, as_eight_bit, eight_bit, over_black, srgb_of_linear, upright
+from synthcomp_core.images.light import Signal, srgb_of
+from synthcomp_core.images.samples import Pixels, as_eight_bit, eight_bit, upright, with_alpha
+from synthcomp_core.images.signals import avif_depth, file_signal
 
 # What Pillow's readers and imagecodecs raise for damaged content (imagecodecs' errors are RuntimeErrors).
 DECODER_ERRORS = (
@@ -59,7 +62,7 @@ _READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "TIFF": TiffImagePlugin.TiffImageFile,
     "PPM": PpmImagePlugin.PpmImageFile,
 }
-FORMATS = (*_READERS, "JPEG XL")
+FORMATS = (*_READERS, "JPEG XL", "OpenEXR")
 
 _ORIENTATION_TAG = 274  # EXIF and TIFF 6.0, "Orientation"
 _BITS_PER_SAMPLE_TAG = 258
@@ -79,13 +82,14 @@ class _Raster:
 
 
 def decode_image_file(
-    content: bytes, label: str, *, max_pixels: int, check_whole: bool = True
+    content: bytes, label: str, *, max_pixels: int, keep_alpha: bool = False, check_whole: bool = True
 ) -> tuple[Pixels, tuple[str, ...]]:
     """The sRGB pixels (H, W, 3) of an image file's content, and notes on what was changed or left out.
 
     label: the file's name, for messages. max_pixels: limit on width * height, checked before anything is decoded.
-    check_whole: find out, by decoding it once more, whether a JPEG's data suffice for its pixels. ImageError when the
-    content is empty, no image of a known format, damaged, truncated, 0-sized or over the limit.
+    keep_alpha: (H, W, 4) where the file has transparency that its colours are not multiplied by. check_whole: find
+    out, by decoding it once more, whether a JPEG's data suffice for its pixels. ImageError when the content is empty,
+    no image of a known format, damaged, truncated, 0-sized or over the limit.
     """
     if not content:
         raise ImageError(f"{label} is empty (0 bytes).")
@@ -94,10 +98,13 @@ def decode_image_file(
         raise ImageError(f"{label} is not an image that can be read here: use one of {', '.join(FORMATS)}.")
     notes: list[str] = []
     try:
-        if file_format == "JPEG XL":
-            pixels = _decode_jxl(content, label, max_pixels, notes)
+        if file_format == "OpenEXR":
+            check_pixel_limit(*exr_size(content), label, max_pixels)
+            pixels = decode_exr(content, max_pixels, notes)
+        elif file_format == "JPEG XL":
+            pixels = _decode_jxl(content, label, max_pixels, keep_alpha, notes)
         else:
-            pixels = _decode_pillow(content, file_format, label, max_pixels, notes, check_whole)
+            pixels = _decode_pillow(content, file_format, label, max_pixels, keep_alpha, notes, check_whole)
     except ImageError:
         raise
     except DECODER_ERRORS as error:
@@ -120,7 +127,13 @@ def check_pixel_limit(width: int, height: int, label: str, max_pixels: int) -> N
 
 
 def _decode_pillow(
-    content: bytes, file_format: str, label: str, max_pixels: int, notes: list[str], check_whole: bool
+    content: bytes,
+    file_format: str,
+    label: str,
+    max_pixels: int,
+    keep_alpha: bool,
+    notes: list[str],
+    check_whole: bool,
 ) -> Pixels:
     _check_before_opening(content, file_format, label, max_pixels)
     with _READERS[file_format](io.BytesIO(content)) as picture:
@@ -141,9 +154,28 @@ def _decode_pillow(
                 _check_jpeg(content, picture, check_whole)
             orientation = picture.getexif().get(_ORIENTATION_TAG, 1) if file_format != "TIFF" else 1
             raster = _raster_of_picture(picture, tags)
-    pixels = np.array(_to_srgb(raster.colour, profile, notes))  # a copy that may be written to
-    pixels = over_black(pixels, raster.alpha, notes)
-    return upright(pixels, orientation)
+    signal = file_signal(content, file_format, profile)
+    if signal is not None and not signal.is_srgb:
+        pixels = _converted(content, file_format, raster, signal)
+        notes.append(signal.note)
+    else:
+        pixels = np.array(_to_srgb(raster.colour, profile, notes))  # a copy that may be written to
+    return upright(with_alpha(pixels, raster.alpha, keep_alpha, notes), orientation)
+
+
+def _converted(content: bytes, file_format: str, raster: _Raster, signal: Signal) -> Pixels:
+    """sRGB (H, W, 3) of samples that a signal describes, from all bits that the file has: PQ needs more than 8."""
+    largest = None
+    if file_format == "PNG" and content[24] == 16:
+        samples = imagecodecs.png_decode(content)
+    elif file_format == "AVIF" and (depth := avif_depth(content)) > 8:
+        samples, largest = imagecodecs.avif_decode(content, index=0), 2.0**depth - 1
+    else:
+        samples = np.asarray(raster.colour.convert("RGB"))
+    samples = samples[..., None] if samples.ndim == 2 else samples
+    channels = 3 if samples.shape[2] > 2 else 1
+    eight = srgb_of(samples[..., :channels], signal, largest=largest)
+    return np.repeat(eight, 3 // channels, axis=2)
 
 
 def _check_before_opening(content: bytes, file_format: str, label: str, max_pixels: int) -> None:
@@ -277,7 +309,7 @@ def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     return bool(np.abs(np.asarray(transform.apply(lattice)) - before).max() <= 1)
 
 
-def _decode_jxl(content: bytes, label: str, max_pixels: int, notes: list[str]) -> Pixels:
+def _decode_jxl(content: bytes, label: str, max_pixels: int, keep_alpha: bool, notes: list[str]) -> Pixels:
     header = jxl_header(content)
     check_pixel_limit(header.width, header.height, label, max_pixels)
     if header.extra_channels > _MOST_EXTRA_CHANNELS:
@@ -292,11 +324,13 @@ def _decode_jxl(content: bytes, label: str, max_pixels: int, notes: list[str]) -
     colour, alpha = samples, None
     if samples.shape[2] in (2, 4):
         colour, alpha = samples[..., :-1], as_eight_bit(samples[..., -1], largest)
-    if header.colours == "linear":
-        notes.append("converted to sRGB from linear light")
-        eight = srgb_of_linear(colour, largest)
-    else:
-        eight = as_eight_bit(colour, largest)
-    if header.colours == "other":
+    if header.signal is None:
         notes.append("its colour space is not sRGB and was not converted")
-    return np.ascontiguousarray(over_black(np.repeat(eight, 3 // eight.shape[2], axis=2), alpha, notes))
+        eight = as_eight_bit(colour, largest)
+    elif header.signal.is_srgb:
+        eight = as_eight_bit(colour, largest)
+    else:
+        notes.append(header.signal.note)
+        eight = srgb_of(colour, header.signal, largest=largest)
+    colour = np.repeat(eight, 3 // eight.shape[2], axis=2)
+    return np.ascontiguousarray(with_alpha(colour, alpha, keep_alpha, notes))

@@ -4,7 +4,10 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcomp_core.storage import open_file
+from synthcomp_core import limits
+from synthcomp_core.images.exr import exr_size
+from synthcomp_core.images.light import PRIMARIES, Signal, signal_of_codes
+from synthcomp_core.storage import open_file, read_file
 
 _JXL_CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 _JXL_CODESTREAM = b"\xff\x0a"
@@ -13,6 +16,7 @@ _J2K_CODESTREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ markers
 _MAX_BOXES = 1000
 _MOST_COMPONENTS = 4  # of a JPEG 2000 image: each is decoded whole, whether it is shown or not
 _HEAD = 4096  # bytes of a file that hold its header, wherever none of Pillow's readers is asked
+_JXL_PRIMARIES = {1: 1, 9: 9, 11: 12}  # JPEG XL's enumeration to that of H.273; its 11 is P3 at the stated white
 _JXL_HEAD = 4096  # bytes: more than size and metadata take, unless extra channels have long names
 
 
@@ -29,6 +33,8 @@ def sniff(content: bytes) -> str | None:
         b"II*\0": "TIFF",
         b"MM\0*": "TIFF",
         b"P6": "PPM",
+        b"P5": "PPM",
+        b"\x76\x2f\x31\x01": "OpenEXR",
     }
     for signature, name in signatures.items():
         if content.startswith(signature):
@@ -93,24 +99,26 @@ def header_size(path: Path) -> tuple[int, int] | None:
                 return header.width, header.height
             case "WebP":
                 return webp_size(head)
+            case "OpenEXR":
+                return exr_size(read_file(path, max_bytes=limits.FILE_BYTES_PER_PIXEL * limits.IMAGE_PIXELS))
         with PillowImage.open(path) as opened:
             return opened.size
-    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, RuntimeError, PillowImage.DecompressionBombError):
         return None
 
 
 @dataclass(frozen=True)
 class JxlHeader:
-    """Size in the codestream before orientation, whether it is an animation, and the colours of decoded samples.
+    """Size in the codestream before orientation, whether it is an animation, and what decoded samples stand for.
 
-    colours: "sRGB", "linear" (sRGB's primaries, or grey, in linear light) or "other". bits: of a sample; decoded whole
-    numbers reach 2^bits - 1, whatever type holds them. extra_channels: alpha and others, each as large as the image.
+    signal: None for colours not known here. bits: of a sample; decoded whole numbers reach 2^bits - 1, whatever
+    type holds them. extra_channels: alpha and others, each as large as the image.
     """
 
     width: int
     height: int
     is_animation: bool
-    colours: str
+    signal: Signal | None
     bits: int = 8
     extra_channels: int = 0
 
@@ -187,19 +195,23 @@ class _Bits:
         elif kind == 5:  # colour filter array
             self.choice((1, 0), (0, 2), (3, 4), (19, 8))
 
-    def colours(self) -> str:
+    def signal(self) -> Signal | None:
         """From xyb_encoded on: see JxlHeader."""
         is_xyb = self.flag()
         if self.flag():  # all default
-            return "sRGB"
+            return Signal("srgb")
         has_profile, space = self.flag(), self.enum()
         if has_profile:
-            return "sRGB" if is_xyb else "other"  # libjxl takes XYB to sRGB, and leaves other samples as they are
+            return Signal("srgb") if is_xyb else None  # libjxl takes XYB to sRGB, and leaves other samples as they are
         white = self.enum()
         primaries = 1 if space == 1 or white != 1 else self.enum()
-        if space not in (0, 1) or white != 1 or primaries != 1 or self.flag():  # not RGB or grey, D65, sRGB, no gamma
-            return "other"
-        return {13: "sRGB", 8: "linear"}.get(self.enum(), "other")
+        if space not in (0, 1) or white != 1 or primaries not in _JXL_PRIMARIES:  # not RGB or grey, not D65
+            return None
+        code = _JXL_PRIMARIES[primaries]
+        if self.flag():
+            stored = self.take(24) / 1e7
+            return Signal("gamma", PRIMARIES[code], 1 / stored, name=f"gamma {1 / stored:.3g}") if stored else None
+        return signal_of_codes(code, self.enum())
 
 
 def jxl_header(content: bytes) -> JxlHeader:
@@ -210,7 +222,7 @@ def jxl_header(content: bytes) -> JxlHeader:
     bits = _Bits(_jxl_codestream(content)[len(_JXL_CODESTREAM) :])
     width, height = bits.size()
     if bits.flag():  # all metadata are the default ones
-        return JxlHeader(width, height, is_animation=False, colours="sRGB")
+        return JxlHeader(width, height, is_animation=False, signal=Signal("srgb"))
     is_animation = False
     if bits.flag():  # extra fields
         bits.take(3)  # orientation
@@ -226,7 +238,7 @@ def jxl_header(content: bytes) -> JxlHeader:
     extra_channels = bits.choice((0, 0), (1, 0), (2, 4), (1, 12))
     for _ in range(extra_channels):
         bits.skip_extra_channel()
-    return JxlHeader(width, height, is_animation, bits.colours(), depth, extra_channels)
+    return JxlHeader(width, height, is_animation, bits.signal(), depth, extra_channels)
 
 
 def _jxl_codestream(content: bytes) -> bytes:

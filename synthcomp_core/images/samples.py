@@ -1,4 +1,4 @@
-"""Decoded samples to 8-bit sRGB: depths, linear light, alpha, orientation; arrays only, row by row to save memory."""
+"""Decoded samples to 8-bit sRGB: depths, alpha, orientation; arrays only, row by row to save memory."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,20 +23,12 @@ def as_eight_bit(samples: NDArray[np.generic], largest: int) -> Pixels:
     return eight_bit(samples.astype(np.uint16, copy=False), largest=largest)
 
 
-def srgb_of_linear(samples: NDArray[np.generic], largest: int) -> Pixels:
-    """Linear light as whole numbers of 0..largest, or floats of 0..1, to sRGB (IEC 61966-2-1), row by row."""
-    out = np.empty(samples.shape, np.uint8)
-    for source, target in zip(samples, out, strict=True):
-        light = np.clip(np.nan_to_num(source.astype(np.float32)) / largest, 0, 1)
-        curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-        target[...] = np.floor(curve * 255 + 0.5)
-    return out
-
-
-def over_black(pixels: Pixels, alpha: Pixels | None, notes: list[str]) -> Pixels:
-    """Colour times alpha, rounded; as it is where alpha is absent or opaque everywhere."""
+def with_alpha(pixels: Pixels, alpha: Pixels | None, keep: bool, notes: list[str]) -> Pixels:
+    """Colour times alpha, rounded, or with ``keep`` both; as it is where alpha is absent or opaque everywhere."""
     if alpha is None or alpha.min() == 255:
         return pixels
+    if keep:
+        return np.dstack((pixels, alpha))
     notes.append("transparent parts are shown over black")
     out = np.empty_like(pixels)
     for source, weight, target in zip(pixels, alpha, out, strict=True):

@@ -18,7 +18,7 @@ _MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")  # in JPEG data: neither a s
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 # Possessive quantifiers: however it is written, the header is passed over once.
 _PPM_GAP = rb"(?:\s|#[^\r\n]*+[\r\n])++"
-_PPM_HEADER = re.compile(rb"P6" + 3 * (_PPM_GAP + rb"\d{1,9}+") + rb"\s")
+_PPM_HEADER = re.compile(rb"P[56]" + 3 * (_PPM_GAP + rb"\d{1,9}+") + rb"\s")
 _TIFF_TYPE_BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4)  # TIFF 6.0, types 1 to 12, and 13 (IFD)
 _COEFFICIENTS = 64
 _SOS, _EOI, _SOF_PROGRESSIVE = 0xDA, 0xD9, 0xC2

@@ -303,7 +303,7 @@ def test_an_animated_jxl_gives_its_first_frame_and_says_so() -> None:
 def test_the_jxl_header_says_the_size(size: tuple[int, int], use_container: bool) -> None:
     content = imagecodecs.jpegxl_encode(np.zeros((size[1], size[0], 3), np.uint8), usecontainer=use_container)
     header = jxl_header(content)
-    assert (header.width, header.height, header.is_animation, header.colours) == (*size, False, "sRGB")
+    assert (header.width, header.height, header.is_animation) == (*size, False) and header.signal.is_srgb
 
 
 def test_the_jxl_header_is_read_for_every_kind_of_samples() -> None:
@@ -311,12 +311,12 @@ def test_the_jxl_header_is_read_for_every_kind_of_samples() -> None:
 
     imagecodecs leaves the space to libjxl, which takes 8 bits for sRGB and more for linear light.
     """
-    for dtype, colours in ((np.uint8, "sRGB"), (np.uint16, "linear"), (np.float32, "linear")):
+    for dtype, curve in ((np.uint8, "srgb"), (np.uint16, "gamma"), (np.float32, "gamma")):
         for channels in (1, 2, 3, 4):
             for settings in ({"lossless": True}, {"distance": 1.0}):
                 samples = np.full((6, 7, channels), 0.5 if dtype == np.float32 else 9, dtype)
                 header = jxl_header(imagecodecs.jpegxl_encode(samples if channels > 1 else samples[..., 0], **settings))
-                assert (header.width, header.height, header.colours) == (7, 6, colours)
+                assert (header.width, header.height, header.signal.curve, header.signal.gamma) == (7, 6, curve, 1.0)
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])

@@ -1,0 +1,101 @@
+"""OpenEXR, as renderers write it: linear light in floats, shown at exposure 0 through sRGB's curve."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthcomp_core.images.light import SRGB, Chromaticities, Signal, srgb_of
+
+NOTE = "linear light, shown at exposure 0 (1.0 is white, what is brighter is clipped) through sRGB's curve"
+_MAX_CHANNELS = 4  # times the pixel limit: what all channels together may hold
+_PLAIN = ("RGB", "RGBA")
+
+
+def exr_size(content: bytes) -> tuple[int, int]:
+    """(width, height) of the display window by an EXR's header; ValueError where there is none."""
+    return _window(_header(content)["displayWindow"])
+
+
+def decode_exr(content: bytes, max_pixels: int, notes: list[str]) -> NDArray[np.uint8]:
+    """The (H, W, 3) sRGB pixels of an EXR's display window; alpha, which its colours are multiplied by, over black.
+
+    ValueError for one that has neither RGB nor a luminance channel, or whose channels are larger than any image's.
+    """
+    header = _header(content)
+    names = [channel.name for channel in header["channels"]]
+    width, height = _window(header["dataWindow"])
+    if width * height * len(names) > _MAX_CHANNELS * max_pixels:
+        raise ValueError(f"its {len(names)} channels of {width} x {height} are too large")
+    pixels = _colour(_opened(content, header_only=False).channels(), names, notes)
+    signal = Signal("gamma", _chromaticities(header))
+    eight = np.repeat(srgb_of(pixels, signal), 3 // pixels.shape[2], axis=2)
+    notes.append(NOTE)
+    return _in_display_window(eight, header, notes)
+
+
+def _opened(content: bytes, *, header_only: bool) -> Any:
+    import OpenEXR
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on metadata that does not matter here
+        return OpenEXR.File(io.BytesIO(content), header_only=header_only)
+
+
+def _header(content: bytes) -> dict[str, Any]:
+    # The library checks the rest; this only keeps it from files that are cut off in the first bytes.
+    if len(content) < 16 or struct.unpack("<I", content[:4])[0] != 20000630:
+        raise ValueError("no OpenEXR header")
+    header: dict[str, Any] = _opened(content, header_only=True).header()
+    return header
+
+
+def _window(window: Any) -> tuple[int, int]:
+    (left, top), (right, bottom) = window
+    return int(right) - int(left) + 1, int(bottom) - int(top) + 1
+
+
+def _colour(channels: Any, names: list[str], notes: list[str]) -> NDArray[np.float32]:
+    """(H, W, 3) or (H, W, 1) light of the plain colour channels."""
+    for name in _PLAIN:
+        if name in channels:
+            pixels = np.asarray(channels[name].pixels, np.float32)
+            if name == "RGBA" and float(pixels[..., 3].min()) < 1:
+                notes.append("transparent parts are shown over black")
+            return pixels[..., :3]
+    if {"R", "G", "B"} <= set(channels):
+        return np.stack([np.asarray(channels[name].pixels, np.float32) for name in "RGB"], axis=-1)
+    if "Y" in channels and "BY" not in channels:
+        return np.asarray(channels["Y"].pixels, np.float32)[..., None]
+    raise ValueError(f"it has the channels {', '.join(sorted(names))[:120]}, but no R, G and B, and no Y")
+
+
+def _chromaticities(header: dict[str, Any]) -> Chromaticities:
+    """The primaries in the header; sRGB's, which OpenEXR assumes, where it has none."""
+    values = header.get("chromaticities")
+    if values is None:
+        return SRGB
+    flat = tuple(float(value) for value in np.asarray(values, dtype=float).ravel())
+    return flat if len(flat) == 8 and all(0 < value < 1 for value in flat[1::2]) else SRGB  # type: ignore[return-value]
+
+
+def _in_display_window(pixels: NDArray[np.uint8], header: dict[str, Any], notes: list[str]) -> NDArray[np.uint8]:
+    """The part of the data window that is to be shown, black where there are no data."""
+    (left, top), _ = header["dataWindow"]
+    (display_left, display_top), _ = header["displayWindow"]
+    width, height = _window(header["displayWindow"])
+    x, y = int(left) - int(display_left), int(top) - int(display_top)
+    if (x, y) == (0, 0) and pixels.shape[:2] == (height, width):
+        return pixels
+    notes.append("its pixels are placed in its display window")
+    shown = np.zeros((height, width, 3), np.uint8)
+    rows = slice(max(0, y), min(height, y + pixels.shape[0]))
+    columns = slice(max(0, x), min(width, x + pixels.shape[1]))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        shown[rows, columns] = pixels[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
+    return shown
