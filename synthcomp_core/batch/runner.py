@@ -129,6 +129,7 @@ def carry_out_plan(
         finally:
             writer.close()
             stage = progress.finish()
+            _remove_torn_files(run)  # Of a worker that was killed in this run; nothing is in flight any more.
     return RunOutcome(
         folder=run,
         results=run / RESULTS,
