@@ -1,4 +1,4 @@
-"""Charts of the FSR benchmark: bars per mode, and a metric against RCAS sharpness."""
+"""Charts of the FSR benchmark: points with intervals per mode, and a metric against RCAS sharpness."""
 
 from __future__ import annotations
 
@@ -27,34 +27,41 @@ _COLOURS = {
 }
 
 
-def mode_bars(table: FsrTable, metric: str) -> go.Figure:
-    """A group of bars per scale, one bar per treatment: the mean of ``metric`` over the images."""
+def mode_points(table: FsrTable, metric: str) -> go.Figure:
+    """A group of points per scale, one per treatment: the mean of ``metric`` over the images.
+
+    With several images, the line through a point is the 95 % confidence of that mean.
+    """
     import plotly.graph_objects as go
 
     means = [mean for mean in table.means() if getattr(mean.metrics, metric) is not None]
     figure = go.Figure()
     for label in dict.fromkeys(mean.treatment.label for mean in means):
         own = [mean for mean in means if mean.treatment.label == label]
-        values = [getattr(mean.metrics, metric) for mean in own]
-        figure.add_bar(
+        errors = [table.confidence(mean.treatment, metric) for mean in own]
+        figure.add_scatter(
             name=html.escape(label),
+            mode="markers",
             x=[mean.treatment.mode_label for mean in own],
-            y=values,
-            text=[f"{value:.3g}" for value in values],
-            marker_color=_colour(own[0].treatment),
+            y=[getattr(mean.metrics, metric) for mean in own],
+            error_y={"type": "data", "array": errors} if any(error is not None for error in errors) else None,
+            offsetgroup=label,
+            marker={"color": _colour(own[0].treatment), "size": 11, "symbol": _symbol(own[0].treatment)},
+            hovertemplate=f"%{{x}}: %{{y:.{METRICS[metric].decimals}f}}<extra>{html.escape(label)}</extra>",
         )
-    values = [getattr(mean.metrics, metric) for mean in means]
+    interval = ", lines: 95 % confidence of the mean" if table.num_images > 1 else ""
+    better = "higher" if METRICS[metric].higher_is_better else "lower"
     figure.update_layout(
-        title=f"{METRICS[metric].heading} by mode: {html.escape(table.source)}, {_images(table.num_images)}",
+        title={
+            "text": f"{METRICS[metric].heading} by mode: {html.escape(table.source)}, {_images(table.num_images)}",
+            "subtitle": {"text": f"{better} is better{interval}"},
+        },
         xaxis_title="mode (scale per side)",
         yaxis_title=METRICS[metric].heading,
-        barmode="group",
-        height=420,
+        scattermode="group",
+        legend={"orientation": "h", "y": -0.25},
+        height=460,
     )
-    if values and min(values) > 0:
-        # Bars of 30.1 and 30.4 dB look alike from zero; the axis says where it begins.
-        margin = (max(values) - min(values)) or abs(values[0]) * 0.1
-        figure.update_yaxes(range=[max(0.0, min(values) - margin), max(values) + 0.25 * margin])
     return figure
 
 
@@ -102,6 +109,11 @@ def sharpness_chart(curve: SharpnessCurve, metric: str, image_name: str) -> go.F
 
 def _images(number: int) -> str:
     return f"{number} image{'s' * (number != 1)}"
+
+
+def _symbol(treatment: Treatment) -> str:
+    """A marker for a treatment whose colour another one may share."""
+    return "diamond" if treatment.sharpened is False or "_s" in treatment.method else "circle"
 
 
 def _colour(treatment: Treatment) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,11 +100,13 @@ def evaluate_image(
     scales: Sequence[float] = tuple(FSR_MODES.values()),
     metrics: Collection[str] = DEFAULT_METRICS,
     precision: str = "auto",
+    on_row: Callable[[FsrRow], None] = lambda row: None,
     on_progress: OnProgress = silent,
 ) -> FsrTable:
     """Downscale an image (Pillow bicubic, antialiased) by each scale, bring it back by each upscaler, and measure.
 
-    upscaler_ids: default :func:`benchmark_upscalers`. An upscaler that is not available is rows with an error.
+    upscaler_ids: default :func:`benchmark_upscalers`. An upscaler that is not available is rows with an error. on_row:
+    called with every row when it is ready.
     """
     ids = benchmark_upscalers() if upscaler_ids is None else list(upscaler_ids)
     tasks = [(scale, upscaler_id) for scale in scales for upscaler_id in ids]
@@ -120,6 +122,7 @@ def evaluate_image(
             rows.append(FsrRow(name, treatment, values, upscale_s=seconds))
         except SynthcompError as error:
             rows.append(FsrRow(name, treatment, Metrics(), error=str(error)))
+        on_row(rows[-1])
     on_progress(1.0, "measured")
     return FsrTable(name, tuple(rows), _ordered(metrics))
 
@@ -228,6 +231,15 @@ def _treatment(kind: str) -> Treatment:
         return Treatment("rcan", 2.0)
     quality, _, sharpened = kind.partition("-")
     return Treatment("fsr1", THESIS_QUALITIES[quality], sharpened=bool(sharpened))
+
+
+def method_label(upscaler_id: str, scale: float) -> str:
+    """An upscaler at a scale, for people.
+
+    >>> method_label("fsr1_s0.5", 2.0), method_label("nis", 1.5)
+    ('FSR 1, sharpened by 0.5 stops', 'NVIDIA Image Scaling')
+    """
+    return _upscaler_treatment(upscaler_id, scale).label
 
 
 def _upscaler_treatment(upscaler_id: str, scale: float) -> Treatment:

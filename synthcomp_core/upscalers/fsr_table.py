@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ _LABELS = {
     "gsr1": "Snapdragon GSR 1",
     "gsr1_edge": "Snapdragon GSR 1, following edges",
 }
+_NORMAL_95 = 1.96
 CAVEAT = (
     "All of these metrics compare with the native image pixel by pixel and so penalise sharpening, "
     "even where it makes the image look crisper."
@@ -125,6 +127,19 @@ class FsrTable:
             best = tuple(name for name in self.measured if self._is_best(treatment, rivals, name))
             means.append(dataclasses.replace(self._mean(treatment), best=best))
         return tuple(means)
+
+    def confidence(self, treatment: Treatment, metric: str) -> float | None:
+        """Half the width of the 95 % confidence of a treatment's mean; None with fewer than two images."""
+        values = [
+            value
+            for row in self.rows
+            if row.treatment == treatment
+            and (value := getattr(row.metrics, metric)) is not None
+            and math.isfinite(value)
+        ]
+        if len(values) < 2:
+            return None
+        return float(_NORMAL_95 * statistics.stdev(values) / math.sqrt(len(values)))
 
     def verdict(self) -> str:
         """Which treatment won by which metric, over all scales, and what such metrics cannot judge; in sentences."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -45,9 +46,10 @@ def test_all_modes_and_methods_show_the_core_s_values(page: AppTest) -> None:
     shown = cells(page)
     reference = frame(1)
     modes = ["ultra quality (x1.3)", "quality (x1.5)", "balanced (x1.7)", "performance (x2)"]
-    methods = ["FSR 1, not sharpened", "FSR 1, sharpened by 0.2 stops", "RCAN", "Bicubic", "Lanczos"]
+    methods = ["FSR 1, not sharpened", "FSR 1, sharpened by 0.2 stops", "NVIDIA Image Scaling", "Snapdragon GSR 1"]
+    methods += ["Bicubic", "Lanczos"]
     assert set(shown) == {(mode, method) for mode in modes for method in methods}
-    for upscaler_id, method in zip(["fsr1_off", "fsr1_s0.2", "rcan", "bicubic"], methods, strict=False):
+    for upscaler_id, method in zip(["fsr1_off", "fsr1_s0.2", "nis", "gsr1", "bicubic"], methods, strict=False):
         expected = measure(reference, upscaled(reference, upscaler_id, 2.0)[0])
         for name in ("psnr_rgb", "flip"):
             info = METRICS[name]
@@ -56,6 +58,48 @@ def test_all_modes_and_methods_show_the_core_s_values(page: AppTest) -> None:
     texts = " ".join(markdown.value for markdown in page.markdown).replace("\\", "")
     assert "sharpening" in texts
     assert len(page.get("plotly_chart")) == 1
+
+
+def test_the_viewer_shows_native_and_every_method_before_anything_is_measured(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthcomp_core.ui.upscaling import pictures
+
+    shown: list[list[str]] = []
+    footers: list[dict[str, str]] = []
+
+    def record(images: Any, *, footer: Any, **options: Any) -> None:
+        shown.append([picture.key for picture in images])
+        footers.append({side.key: side.metric for side in footer.sides})
+
+    monkeypatch.setattr(pictures, "show_viewer", record)
+    page.run()
+    assert not page.exception
+    keys = ["native", "fsr1_off@x2", "fsr1_s0.2@x2", "nis@x2", "gsr1@x2", "bicubic@x2", "lanczos@x2"]
+    # One more with every run, until all are there.
+    assert shown[0] == keys[: len(shown[0])]
+    assert shown[-1] == keys
+    expected = measure(frame(1), upscaled(frame(1), "nis", 2.0)[0], metrics=("psnr_rgb",)).psnr_rgb
+    assert footers[-1]["nis@x2"] == f"PSNR RGB {expected:.2f} dB"
+    runs = len(shown)
+    page.segmented_control(key="fsr_view_scale").set_value("1.5").run()
+    page.segmented_control(key="fsr_view_scale").set_value("2").run()
+    # Those of x2 are all there at once.
+    assert shown[-1] == keys and shown[-2] != keys[:-1]
+    assert len(shown) > runs
+    page.segmented_control(key="fsr_show").set_value("modes").run()
+    assert shown[-1] == ["native", *(f"fsr1_s0.2@x{scale}" for scale in ("1.3", "1.5", "1.7", "2"))]
+    assert not page.exception
+
+
+def test_only_the_metrics_asked_for_are_computed(page: AppTest) -> None:
+    page.run()
+    page.multiselect(key="fsr_modes").set_value(["performance"])
+    page.multiselect(key="fsr_metrics").set_value(["psnr_rgb"]).run()
+    press(page, "Run the benchmark")
+    assert not page.exception
+    row = cells(page)["performance (x2)", "Lanczos"]
+    assert set(row) == {"method", "PSNR RGB [dB]", "images", "time [s]"}
 
 
 def test_the_sharpness_curve_names_its_best_point(page: AppTest) -> None:

@@ -1,0 +1,119 @@
+"""What the Upscaling page compares: source, methods, modes, sharpness and metrics. Every choice is in the URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from synthcomp_core.metrics import METRICS
+from synthcomp_core.ui import query
+from synthcomp_core.upscalers import FSR_MODES, list_upscalers
+from synthcomp_core.upscalers.fsr_benchmark import benchmark_upscalers
+
+ANY_IMAGE, SAMPLES_FOLDER = "any image", "FSR samples"
+SOURCES = [ANY_IMAGE, SAMPLES_FOLDER]
+BY_METHOD, BY_MODE = "methods", "modes"
+VIEWS = [BY_METHOD, BY_MODE]
+# The rest takes as long as these together, and says little more of a picture that was scaled.
+QUICK_METRICS = ("psnr_rgb", "flip", "ssimulacra2")
+_MAX_STOPS = 2.0
+_SLOW = ("rcan",)
+
+
+@dataclass(frozen=True)
+class UpscalingChoice:
+    """What to compare on an image.
+
+    upscaler_ids: the methods. scales: of the benchmark, per side. view: BY_METHOD shows all methods at ``shown_scale``,
+    BY_MODE all scales of ``shown_method``. metrics: of the benchmark. with_curve: whether it draws a sharpness curve.
+    """
+
+    upscaler_ids: tuple[str, ...]
+    scales: tuple[float, ...]
+    view: str
+    shown_scale: float
+    shown_method: str
+    metrics: tuple[str, ...]
+    with_curve: bool
+
+    @property
+    def pictures(self) -> tuple[tuple[str, float], ...]:
+        """(upscaler id, scale) of the images that the viewer shows beside the native one."""
+        if self.view == BY_MODE:
+            return tuple((self.shown_method, scale) for scale in FSR_MODES.values())
+        return tuple((upscaler_id, self.shown_scale) for upscaler_id in self.upscaler_ids)
+
+
+def pick_source() -> str:
+    """Draw the choice between the two sources."""
+    query.check_choice("fsr_source", SOURCES, what="the source")
+    return str(
+        st.segmented_control(
+            "Compare on", SOURCES, default=ANY_IMAGE, required=True, key="fsr_source", bind="query-params"
+        )
+    )
+
+
+def pick_choice() -> UpscalingChoice:
+    """Draw the controls for an image."""
+    available = [info.id for info in list_upscalers() if info.available and not info.id.startswith("fsr1")]
+    # A network takes many times what the others take together; who wants it adds it.
+    defaults = [name for name in benchmark_upscalers() if not name.startswith(("fsr1", *_SLOW))]
+    query.check_choices("fsr_against", available, what="the upscaler")
+    query.check_choices("fsr_modes", list(FSR_MODES), what="the mode")
+    query.check_number("fsr_stops", 0.0, _MAX_STOPS, what="the sharpness")
+    query.check_switch("fsr_curve", what="the sharpness curve")
+    query.check_choices("fsr_metrics", list(METRICS), what="the metric")
+    others = st.multiselect("Against FSR 1", available, default=defaults, key="fsr_against", bind="query-params")
+    stops = st.slider(
+        "FSR 1 sharpness [stops]", 0.0, _MAX_STOPS, 0.2, 0.05, key="fsr_stops", bind="query-params",
+        help="RCAS: 0 is the sharpest; AMD recommends 0.2. FSR without sharpening is always included.",
+    )  # fmt: skip
+    upscalers = ("fsr1_off", f"fsr1_s{stops:g}", *others)
+    view, shown_scale, shown_method = _pick_view(upscalers)
+    with st.expander("Benchmark"):
+        modes = st.multiselect("Modes", list(FSR_MODES), default=list(FSR_MODES), key="fsr_modes", bind="query-params")
+        metrics = st.multiselect(
+            "Metrics", list(METRICS), default=list(QUICK_METRICS), key="fsr_metrics", bind="query-params"
+        )
+        curve = st.toggle("Sharpness curve", key="fsr_curve", bind="query-params")
+    scales = tuple(FSR_MODES[mode] for mode in FSR_MODES if mode in modes)
+    ordered = tuple(name for name in METRICS if name in metrics)
+    return UpscalingChoice(upscalers, scales, view, shown_scale, shown_method, ordered, curve)
+
+
+def _pick_view(upscalers: tuple[str, ...]) -> tuple[str, float, str]:
+    query.check_choice("fsr_show", VIEWS, what="what is shown")
+    view = str(
+        st.segmented_control("Show", VIEWS, default=BY_METHOD, required=True, key="fsr_show", bind="query-params")
+    )
+    scale, method = max(FSR_MODES.values()), upscalers[1]
+    if view == BY_METHOD:
+        scales = [f"{value:g}" for value in FSR_MODES.values()]
+        query.check_choice("fsr_view_scale", scales, what="the scale in the viewer")
+        chosen = st.segmented_control(
+            "Scale per side", scales, default=scales[-1], required=True, key="fsr_view_scale", bind="query-params",
+            help=", ".join(f"x{value:g}: {mode.replace('-', ' ')}" for mode, value in FSR_MODES.items()),
+        )  # fmt: skip
+        scale = float(str(chosen))
+    else:
+        query.check_choice("fsr_method", upscalers, what="the method")
+        query.keep_among("fsr_method", upscalers)
+        method = str(st.selectbox("Method", upscalers, index=1, key="fsr_method", bind="query-params"))
+    return view, scale, method
+
+
+def pick_samples() -> tuple[Path | bytes | None, bool]:
+    """Draw the fields for samples, a folder on this machine or a zip; what was given and whether to evaluate it."""
+    st.caption(
+        "A folder in the thesis's layout: 1-native.png, 1-q2.png to 1-q5.png, the same with -sharpened, and optionally "
+        "1-native_x2_SR.png."
+    )
+    folder = st.text_input("Folder on this machine", key="fsr_folder", bind="query-params")
+    archive = st.file_uploader("or a zip of one", type=["zip"], key="fsr_zip")
+    pressed = st.button("Evaluate the samples", type="primary", icon=":material/play_arrow:")
+    if archive is not None:
+        return archive.getvalue(), pressed
+    return (Path(folder).expanduser() if folder else None), pressed
