@@ -4,10 +4,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from synthcomp_core.ui.layout import SIDEBAR_WIDTH, lay_out
+
 # An icon from the project: Streamlit fetches its material icons and emoji for the tab from the internet.
 st.set_page_config(
-    page_title="Synthcomp", page_icon=Path(__file__).parent / "synthcomp_core/ui/icon.png", layout="wide"
+    page_title="Synthcomp",
+    page_icon=Path(__file__).parent / "synthcomp_core/ui/icon.png",
+    layout="wide",
+    initial_sidebar_state=SIDEBAR_WIDTH,
 )
+lay_out()
 st.navigation(
     [
         st.Page("pages/live.py", title="Live", icon=":material/compare:", default=True),

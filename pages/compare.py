@@ -6,15 +6,16 @@ from synthcomp_core.ui import query
 from synthcomp_core.ui.compare.choice import pick_comparison
 from synthcomp_core.ui.compare.export import show_copy_anything
 from synthcomp_core.ui.compare.juxtapose import show_preview
-from synthcomp_core.ui.compare.run import comparison_so_far, compute_missing, forget_failures, opens_by_itself
+from synthcomp_core.ui.compare.run import comparison_so_far, forget_failures, opens_by_itself, start_missing
 from synthcomp_core.ui.compare.view import (
     FIGURE_KEY,
     find_worst,
     known_view,
     pick_shown,
+    show_comparison,
     show_numbers,
-    show_pictures,
     show_worst_tiles,
+    shown_results,
 )
 from synthcomp_core.ui.widgets.entry import enter_through_app
 from synthcomp_core.ui.widgets.figure_panel import show_figure_panel
@@ -22,27 +23,35 @@ from synthcomp_core.ui.widgets.image_picker import pick_image
 from synthcomp_core.ui.widgets.text import plain
 
 enter_through_app()
-st.title("Compare", anchor=False)
-st.caption(
-    "One image, many variants: by quality, distortion and training set, with and without super-resolution, and "
-    "classical codecs at equal size or quality. The address bar holds every choice."
-)
-
-picked = pick_image()
-choice = pick_comparison()
+with st.sidebar:
+    compute_place = st.empty()
+    picked = pick_image()
+    choice = pick_comparison()
 if picked is None:
     st.stop()
 comparison = comparison_so_far(picked, choice)
-label = f"Compute {comparison.missing} missing" if comparison.missing else "Everything is computed"
-clicked = st.button(label, key="compute", type="primary", icon=":material/play_arrow:", disabled=not comparison.missing)
-work = st.empty()
+if opens_by_itself(comparison):
+    start_missing(picked, choice)
+    comparison = comparison_so_far(picked, choice)
+if compute_place.button(
+    f"Compute {comparison.missing} missing" if comparison.missing else "Everything is computed",
+    key="compute",
+    type="primary",
+    icon=":material/play_arrow:",
+    disabled=not comparison.missing,
+    width="stretch",
+):
+    query.write("computed")
+    start_missing(picked, choice)
+    st.rerun()
+
+show_comparison(picked, choice, comparison)
 for failure in comparison.failures:
     st.error(plain(failure))
 if comparison.failures:
     st.button("Try again", key="again", icon=":material/refresh:", on_click=forget_failures)
-
-shown = pick_shown(comparison)
-show_pictures(picked, shown)
+pick_shown(comparison)
+shown = shown_results(comparison)
 if comparison.results:
     others = [compared for compared in comparison.results if compared not in shown]
     show_worst_tiles(picked, shown)
@@ -52,12 +61,5 @@ if comparison.results:
     show_figure_panel(picked, extra, key=FIGURE_KEY, view=known_view, axes=choice.axes, worst=worst)
     show_copy_anything(picked, [*shown, *others])
     show_preview(picked, shown)
-elif not comparison.missing:
+elif not comparison.missing and not comparison.is_working:
     st.info("Pick at least one point of the matrix, or name a variant.")
-
-if comparison.missing and (clicked or opens_by_itself(comparison)):
-    query.write("computed")
-    with work.container():
-        st.button("Stop", key="stop", icon=":material/stop:", help="Finished results are kept.")
-        compute_missing(picked, choice, st.container())
-    st.rerun()

@@ -145,7 +145,7 @@ def test_importing_every_light_module_loads_no_heavy_package() -> None:
     program = f"""
 import sys
 import synthcomp_core.cli, synthcomp_core.variants, synthcomp_core.variants.matching, synthcomp_core.library.snapshots
-import synthcomp_core.ui.live.run, synthcomp_core.ui.live.side, synthcomp_core.ui.widgets.variant_picker
+import synthcomp_core.ui.live.sides, synthcomp_core.ui.live.view, synthcomp_core.ui.widgets.variant_picker
 print(sorted({HEAVY!r} & set(sys.modules)))
 """
     finished = subprocess.run(
@@ -158,9 +158,11 @@ def test_first_paint_of_the_app_does_not_import_torch() -> None:
     program = f"""
 import sys
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("app.py", default_timeout=60).run()
+app = AppTest.from_file("app.py", default_timeout=60)
+app.query_params["a"] = "jpeg-q75"  # The default is a learned codec, which is rendered after the first paint.
+app.run()
 assert not app.exception, app.exception
-assert app.title[0].value == "Live"
+assert app.selectbox(key="a_family").value == "jpeg"
 print(sorted({HEAVY!r} & set(sys.modules)))
 """
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PROJECT_ROOT)

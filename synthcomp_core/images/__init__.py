@@ -105,12 +105,16 @@ def check_image(image: Image) -> None:
         raise ImageError(f"An image has at least one pixel, this one is {image.shape[1]} x {image.shape[0]}.")
 
 
-def png_bytes(image: Image, *, alpha: NDArray[np.uint8] | None = None) -> bytes:
-    """The image as a PNG file's bytes, lossless; with ``alpha`` (H, W) if given."""
+def png_bytes(image: Image, *, alpha: NDArray[np.uint8] | None = None, fast: bool = False) -> bytes:
+    """The image as a PNG file's bytes, lossless; with ``alpha`` (H, W) if given.
+
+    fast: in a fraction of the time, and somewhat larger.
+    """
     check_image(image)
     file = io.BytesIO()
     pixels = image if alpha is None else np.dstack((image, alpha))
-    PillowImage.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG")
+    settings = {"compress_level": 1} if fast else {}
+    PillowImage.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", **settings)
     return file.getvalue()
 
 

@@ -13,7 +13,9 @@ slider, number_input           ``check_number(key, low, high)``
 toggle, checkbox               ``check_switch(key)``
 =============================  ==========================================================================
 
-A value without a widget is read by ``text``, ``number`` or ``is_set`` and written by ``write``. Whatever stands in the
+A value without a widget is read by ``text``, ``number`` or ``is_set`` and written by ``write``. A choice that the page
+always writes, also where it is the default, so that the address describes what is on screen, is read by ``arrived`` and
+written by ``write_own``. Whatever stands in the
 address, none of these raises: a value of 400 digits, NaN, a repeated value or markup is ignored with one sentence.
 
 Bind whole numbers to a slider, or to a number_input of floats: Streamlit 1.67 fails on ``inf`` in one of integers.
@@ -23,16 +25,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 
 _MAX_SHOWN = 80  # Characters of a value that a sentence repeats.
 _MAX_NUMBER_LENGTH = 40  # No number of interest is longer; what is, need not be parsed.
 _SWITCHES = ("true", "false")
+_MAX_WRITTEN = 64  # More values than a slider passes while one run is under way.
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The values that a session wrote into the address for one key, latest last."""
+
+    values: tuple[str, ...] = ()
 
 
 def check_choice(key: str, options: Collection[str], *, what: str = "") -> None:
@@ -95,6 +107,11 @@ def number(key: str, default: float, *, low: float, high: float, what: str = "")
     return clamped
 
 
+def say_unavailable(key: str, asked: str, *, what: str = "") -> None:
+    """Say that the link's value is not available and was ignored."""
+    _say_unavailable(key, asked, what)
+
+
 def is_set(key: str) -> bool:
     """Whether the link has this parameter, whatever its value."""
     return key in st.query_params
@@ -106,6 +123,23 @@ def write(key: str, value: str = "1") -> None:
         st.query_params[key] = value
     elif not value and key in st.query_params:
         del st.query_params[key]
+
+
+def arrived(key: str) -> str:
+    """The value that came with a link; "" if the address has none, or one that this session wrote there itself.
+
+    A browser that has not yet heard of the newest value sends an older one of the session's own: that is no link.
+    """
+    value = text(key)
+    return "" if value in load_state(_Written, key).values else value
+
+
+def write_own(key: str, value: str) -> None:
+    """Put the present value of a choice into the address, and remember it as the session's own."""
+    written = load_state(_Written, key).values
+    if not written or written[-1] != value:
+        store_state(_Written((*written, value)[-_MAX_WRITTEN:]), key)
+    write(key, value)
 
 
 def address(**replaced: str) -> str:

@@ -17,7 +17,9 @@ from synthcomp_core.variants.targets import render
 from synthcomp_core.variants.variant import Variant
 
 ERROR_MAP = "error_map"
-_RENDERED, _MAPPED = 0.6, 0.8  # Shares of the whole in which the image, and then the error map, is expected.
+_RENDERED = 0.6  # The share of the whole after which the image is expected.
+# Metrics that share work stand together.
+_FIRST = (("psnr_rgb", "psnr_y"), ("flip",), ("ssimulacra2",), ("ssim_rgb", "ssim_y", "msssim_rgb", "msssim_y"))
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def evaluate(
 
     dataset, image_name: the row's names. metrics: see ``measure``. want: ``ERROR_MAP`` to have the map also where FLIP
     is not among the metrics; it is computed once and serves both. precision, device: see ``render``. on_stage: called
-    with what is there so far, first when the image is rendered, then when the error map is ready; what is still to
+    with what is there so far, first when the image is rendered, then after each group of metrics; what is still to
     come is None. SynthcompError for a variant that is not available.
 
     >>> import numpy as np
@@ -84,20 +86,33 @@ def evaluate(
     rendering = render(
         image, variant, precision=precision, device=device, on_progress=span(on_progress, 0.0, _RENDERED)
     )
-    nothing = Metrics()
-    row = result_row(rendering, nothing, dataset=dataset, image_name=image_name)
-    evaluation = Evaluation(rendering, nothing, row)
+    measured = Metrics()
+
+    def so_far(error_map: ErrorMap | None) -> Evaluation:
+        row = result_row(rendering, measured, dataset=dataset, image_name=image_name)
+        return Evaluation(rendering, measured, row, error_map)
+
+    evaluation = so_far(None)
     on_stage(evaluation)
-    if "flip" in metrics or ERROR_MAP in want:
-        on_progress(_RENDERED, "FLIP")
-        evaluation = dataclasses.replace(evaluation, error_map=flip_error(image, rendering.image))
+    if ERROR_MAP in want and "flip" not in metrics:
+        evaluation = so_far(flip_error(image, rendering.image))
         on_stage(evaluation)
-    measured = measure(
-        image,
-        rendering.image,
-        metrics=metrics,
-        error_map=evaluation.error_map,
-        on_progress=span(on_progress, _MAPPED, 1.0),
-    )
-    row = result_row(rendering, measured, dataset=dataset, image_name=image_name)
-    return dataclasses.replace(evaluation, metrics=measured, row=row)
+    groups = _groups(metrics)
+    for number, group in enumerate(groups):
+        share = span(on_progress, *(_RENDERED + (1 - _RENDERED) * done / len(groups) for done in (number, number + 1)))
+        error_map = evaluation.error_map
+        if "flip" in group:
+            share(0.0, "FLIP")
+            error_map = flip_error(image, rendering.image)
+        values = measure(image, rendering.image, metrics=group, error_map=error_map, on_progress=share)
+        measured = dataclasses.replace(measured, **{name: getattr(values, name) for name in group})
+        evaluation = so_far(error_map)
+        on_stage(evaluation)
+    return evaluation
+
+
+def _groups(metrics: Collection[str]) -> list[tuple[str, ...]]:
+    """The metrics in the order in which they are measured: what is quick or looked at first comes first."""
+    ordered = [tuple(name for name in group if name in metrics) for group in _FIRST]
+    rest = tuple(name for name in metrics if not any(name in group for group in _FIRST))
+    return [group for group in (*ordered, rest) if group]

@@ -6,14 +6,15 @@ import re
 import shutil
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from synthcomp_core.cli import main
-from synthcomp_core.images import read_image, write_png
+from synthcomp_core.images import png_bytes, read_image, write_png
 from tests.browser.conftest import StartApp
 from tests.browser.viewing import Viewer
 from tests.codecs.models import SAMPLES, SNAPSHOT
@@ -31,10 +32,21 @@ def view(page: Page) -> list[str]:
     return str(address).split("~")
 
 
-def render(page: Page) -> None:
-    page.get_by_role("button", name="Render both").click()
-    expect(page.get_by_text("marks the better one")).to_be_visible()
+def in_address(page: Page, key: str) -> str:
+    """A value of the page's address."""
+    return str(page.evaluate("key => new URL(location.href).searchParams.get(key)", key))
+
+
+def footer(page: Page) -> Locator:
+    """The footer of the viewer, with the numbers of both sides."""
+    return page.locator(".viewer .footer")
+
+
+def finished(page: Page) -> None:
+    """Both sides are rendered and measured, and their downloads are there."""
+    expect(footer(page)).to_contain_text(re.compile("SSIMULACRA2.*SSIMULACRA2"))
     expect(page.get_by_role("button", name="Bitstream A")).to_be_visible()
+    expect(page.get_by_role("button", name="Bitstream B")).to_be_visible()
 
 
 def pick_frame(page: Page, label: str) -> None:
@@ -56,14 +68,14 @@ def pieces(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> str
 
 def test_a_frame_through_mbt2018_and_webp(browser_page: Page, pieces: str, tmp_path: Path) -> None:
     page = browser_page
-    page.set_viewport_size({"width": 1280, "height": 1600})  # The mouse reaches only what is in the window.
-    page.goto(f"{pieces}/?b_quality=40")
-    expect(page.get_by_role("heading", name="Live")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.goto(f"{pieces}/?b=webp-q40")
     pick_frame(page, "redeclipse castle 0007")
-    render(page)
+    finished(page)
+    expect(footer(page)).to_contain_text("A · mbt2018, quality 4, MSE, games")
 
     # The divider follows the mouse without a word to the server.
-    divider = page.get_by_role("slider", name=re.compile("Divider between A .* and B .*"))
+    divider = page.get_by_role("slider", name=re.compile("Divider between .* and .*"))
     before = float(divider.get_attribute("aria-valuenow") or "nan")
     box = divider.bounding_box()
     assert box is not None
@@ -91,12 +103,13 @@ def test_a_frame_through_mbt2018_and_webp(browser_page: Page, pieces: str, tmp_p
     icon = page.evaluate("document.querySelector('link[rel~=icon]').href")
     assert [url for url in requests if url != icon] == []
 
-    # Another frame, rendered: the zoom and the place stay.
+    # Another frame: the zoom and the place stay, and so do the variants.
     pick_frame(page, "redeclipse erosion 0003")
-    expect(page.get_by_text("marks the better one")).to_have_count(0)
+    Viewer(page).rest()
+    finished(page)
     assert view(page)[3:] == zoomed[3:]
-    render(page)
-    assert view(page)[3:] == zoomed[3:]
+    assert in_address(page, "image") == "redeclipse_erosion_0003.png"
+    assert (in_address(page, "a"), in_address(page, "b")) == ("mbt2018-q4-mse-games", "webp-q40")
 
     # The bitstream taken away decodes to exactly the PNG that the page offers.
     with page.expect_download() as waiting:
@@ -107,11 +120,77 @@ def test_a_frame_through_mbt2018_and_webp(browser_page: Page, pieces: str, tmp_p
         page.get_by_role("button", name="PNG A").click()
     waiting.value.save_as(tmp_path / "page.png")
     assert main(["decode", str(tmp_path / "frame.scb"), str(tmp_path / "decoded.png")]) == 0
-    assert (tmp_path / "decoded.png").read_bytes() == (tmp_path / "page.png").read_bytes()
+    decoded, offered = (read_image(tmp_path / name).image for name in ("decoded.png", "page.png"))
+    np.testing.assert_array_equal(decoded, offered)
 
-    # The address reopens the same view in another browser window.
-    address = page.url
-    assert "image=redeclipse_erosion_0003.png" in address and "b_quality=40" in address
+
+def test_a_moved_slider_shows_the_new_image_without_a_click(browser_page: Page, pieces: str) -> None:
+    page = browser_page
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40")
+    finished(page)
+    before = footer(page).inner_text()
+    slider = page.get_by_role("slider", name="Quality B")
+    slider.focus()
+    slider.press("ArrowLeft")
+    expect(footer(page)).to_contain_text("B · WebP, quality 39")
+    finished(page)
+    assert in_address(page, "b") == "webp-q39"
+    assert footer(page).inner_text() != before
+
+
+def test_the_viewer_fills_the_window_at_three_sizes(new_page: Callable[..., Page], pieces: str) -> None:
+    for width, height in ((1440, 900), (1024, 768), (390, 844)):
+        page = new_page(viewport={"width": width, "height": height})
+        page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40")
+        expect(footer(page)).to_contain_text(re.compile("SSIMULACRA2"))
+        stage = page.locator(".viewer .stage").bounding_box()
+        numbers = footer(page).bounding_box()
+        assert stage is not None and numbers is not None
+        assert stage["height"] >= 0.6 * height
+        assert numbers["y"] + numbers["height"] <= height
+        for text in ("A · PNG", "B · WebP, quality 40"):
+            place = footer(page).get_by_text(text).bounding_box()
+            assert place is not None and place["y"] < height
+        page.close()
+
+
+def test_a_file_dropped_anywhere_or_pasted_becomes_the_image(browser_page: Page, pieces: str) -> None:
+    page = browser_page
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40")
+    finished(page)
+    frames = {"dropped.png": (40, 30), "pasted.png": (32, 50)}
+    for name, (width, height) in frames.items():
+        content = png_bytes(np.full((height, width, 3), 90, np.uint8))
+        page.evaluate(
+            """([name, bytes, kind]) => {
+                const transfer = new DataTransfer();
+                transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+                const event = kind === "drop"
+                    ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+                    : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true });
+                document.body.dispatchEvent(event);
+            }""",
+            [name, list(content), "drop" if name == "dropped.png" else "paste"],
+        )
+        expect(page.locator(".viewer")).to_contain_text(f"{width} × {height}")
+        expect(page.locator(".viewer")).to_contain_text(f"Original · {name}")
+        finished(page)
+    assert in_address(page, "source") == "upload"
+
+
+def test_stop_ends_a_rendering_and_a_click_takes_it_up_again(browser_page: Page, start_app: StartApp) -> None:
+    page = browser_page
+    page.goto(f"{start_app(APP)}/?a=png&b=mbt2018-q8-mse-games")
+    stop = footer(page).get_by_role("button", name="Stop")
+    expect(stop).to_be_visible()
+    stop.click()
+    again = page.get_by_role("button", name="Render B")
+    expect(again).to_be_visible()
+    expect(footer(page)).to_contain_text("A · PNG")  # A was shown before B.
+    expect(footer(page)).to_contain_text("waiting for B")
+    expect(footer(page)).not_to_contain_text("B · mbt2018")
+    again.click()
+    expect(footer(page)).to_contain_text("B · mbt2018, quality 8, MSE, games")
 
 
 def test_bad_uploads_each_give_one_clear_sentence(browser_page: Page, start_app: StartApp, tmp_path: Path) -> None:
@@ -132,7 +211,8 @@ def test_bad_uploads_each_give_one_clear_sentence(browser_page: Page, start_app:
     assert len(sentences) == 3
     assert any("megapixel" in sentence for sentence in sentences)
     # The page goes on working.
-    page.get_by_role("radio", name="samples").or_(page.get_by_role("button", name="samples")).first.click()
+    page.get_by_role("combobox", name="Image from").click()
+    page.get_by_role("option", name="samples").click()
     expect(page.get_by_role("option", name="redeclipse castle 0007")).to_be_visible()
 
 
@@ -149,15 +229,16 @@ def huge_png(width: int, height: int) -> bytes:
 
 
 def test_a_link_opens_the_same_view_in_another_browser(browser_page: Page, pieces: str) -> None:
-    link = "?image=redeclipse_castle_0007.png&a_codec=jpeg&a_quality=30&b_codec=webp&b_quality=30&rendered=1"
+    link = "?image=redeclipse_castle_0007.png&a=jpeg-q30&b=webp-q30"
     browser_page.goto(f"{pieces}/{link}&view=swipe~a~b~4~0.25~0.75")
-    expect(browser_page.get_by_text("marks the better one")).to_be_visible()
-    expect(browser_page.get_by_text("A: jpeg-q30")).to_be_visible()
+    finished(browser_page)
+    expect(footer(browser_page)).to_contain_text("A · JPEG, quality 30")
     assert view(browser_page)[:4] == ["swipe", "a", "b", "4"]
     assert [float(number) for number in view(browser_page)[4:6]] == pytest.approx([0.25, 0.75], abs=0.01)
+    assert [in_address(browser_page, key) for key in ("a", "b")] == ["jpeg-q30", "webp-q30"]
 
 
 def test_an_unknown_value_in_the_address_is_text_and_one_sentence(browser_page: Page, start_app: StartApp) -> None:
-    browser_page.goto(f"{start_app(APP)}/?a_codec=<img src=x onerror=window.hacked=1>")
+    browser_page.goto(f"{start_app(APP)}/?a=<img src=x onerror=window.hacked=1>")
     expect(browser_page.get_by_role("alert")).to_contain_text("This link refers to")
     assert browser_page.evaluate("window.hacked === undefined")

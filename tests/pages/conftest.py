@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.images import write_png
+from synthcomp_core.ui.compare.state import CompareState
+from synthcomp_core.ui.live.sides import LiveState
+from synthcomp_core.ui.widgets.state import state_key
+from synthcomp_core.ui.work_queue import Job
 from tests.conftest import PROJECT_ROOT
 
 DEFAULT_TIMEOUT_S = 120
@@ -20,6 +25,30 @@ def frame(seed: int, width: int = 200, height: int = 176) -> np.ndarray:
     y, x = np.mgrid[0:height, 0:width]
     waves = np.stack([np.sin(x / 9 + seed), np.cos(x / 23 + y / 7), np.sin(y / 5)], axis=2) * 90 + 128
     return np.clip(waves + generator.normal(0, 3, waves.shape), 0, 255).astype(np.uint8)
+
+
+def settled(app: AppTest) -> AppTest:
+    """A page with nothing under way any more; AppTest has no browser that would ask for what is new."""
+    calm_runs = 0
+    while calm_runs < 2:  # What was finished in a run may start something else in the next.
+        app.run()
+        under_way = [job for job in jobs_of(app) if not job.status().is_over]
+        calm_runs = 0 if under_way else calm_runs + 1
+        for job in under_way:
+            assert job.wait(lambda status: status.is_over, DEFAULT_TIMEOUT_S).is_over
+    return app
+
+
+def jobs_of(app: AppTest) -> list[Job[Any]]:
+    """The jobs that the session's pages have in the server's queue."""
+    jobs: list[Job[Any] | None] = []
+    if state_key(LiveState) in app.session_state:
+        live: LiveState = app.session_state[state_key(LiveState)]
+        jobs += [*(side.job for side in live.sides.values()), live.match_job]
+    if state_key(CompareState) in app.session_state:
+        compared: CompareState = app.session_state[state_key(CompareState)]
+        jobs += compared.jobs.values()
+    return [job for job in jobs if job is not None]
 
 
 @pytest.fixture

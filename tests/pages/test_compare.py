@@ -23,8 +23,9 @@ from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.compare.view import ranking
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.variants import Variant, evaluate, render, result_row
+from synthcomp_core.variants.names import variant_name
 from tests.conftest import PROJECT_ROOT
-from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame
+from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame, settled
 from tests.tiny_codecs import make_codecs
 
 
@@ -56,9 +57,15 @@ def compare(app: AppTest, *variants: str, **query: str | list[str]) -> AppTest:
         app.query_params[key] = value
     app.run()
     assert not app.exception
-    app.button(key="compute").click().run()
+    app.button(key="compute").click()
+    settled(app)
     assert not app.exception
     return app
+
+
+def names(*variants: str) -> list[str]:
+    """What the table calls variants: numbered as in the viewer, where the original is the first."""
+    return [f"{number}: {variant_name(Variant.parse(text))}" for number, text in enumerate(variants, start=2)]
 
 
 def strip(app: AppTest) -> dict[str, dict[str, str]]:
@@ -71,13 +78,13 @@ def strip(app: AppTest) -> dict[str, dict[str, str]]:
 
 def test_without_snapshots_the_page_compares_named_variants(page: AppTest, renders: list[str]) -> None:
     compare(page, "jpeg-q30", "webp-q60", "none@x2-bicubic")
-    assert renders == ["jpeg-q30", "webp-q60", "none@x2-bicubic"]
+    assert sorted(renders) == ["jpeg-q30", "none@x2-bicubic", "webp-q60"]
     shown = strip(page)
-    assert list(shown) == ["2: jpeg-q30", "3: webp-q60", "4: none@x2-bicubic"]
+    assert list(shown) == names("jpeg-q30", "webp-q60", "none@x2-bicubic")
     codec = parse_codec("webp-q60")
     metrics = measure(frame(1), codec.decode(codec.encode(frame(1))))
-    assert f"{metrics.psnr_rgb:.2f}" in shown["3: webp-q60"]["PSNR RGB [dB]"]
-    assert f"{metrics.flip:.4f}" in shown["3: webp-q60"]["FLIP"]
+    assert f"{metrics.psnr_rgb:.2f}" in shown["3: WebP, quality 60"]["PSNR RGB [dB]"]
+    assert f"{metrics.flip:.4f}" in shown["3: WebP, quality 60"]["FLIP"]
     assert page.button(key="compute").disabled
 
 
@@ -90,12 +97,12 @@ def test_reruns_picks_and_jumps_compute_nothing_again(page: AppTest, renders: li
     page.run()
     page.multiselect(key="variant").set_value(["webp-q60"]).run()
     page.multiselect(key="variant").set_value(["webp-q60", "jpeg-q30"]).run()
-    assert list(strip(page)) == ["2: webp-q60", "3: jpeg-q30"]
+    assert list(strip(page)) == names("webp-q60", "jpeg-q30")
     assert len(renders) == 2
-    page.selectbox(key="image").set_value("forest.png").run()
+    page.selectbox(key="image_choice").set_value("forest.png").run()
     assert not page.table
-    page.selectbox(key="image").set_value("castle.png").run()
-    assert list(strip(page)) == ["2: webp-q60", "3: jpeg-q30"]
+    page.selectbox(key="image_choice").set_value("castle.png").run()
+    assert list(strip(page)) == names("webp-q60", "jpeg-q30")
     assert len(renders) == 2
 
 
@@ -134,12 +141,12 @@ def test_the_iso_lock_matches_bytes_or_says_why_not(page: AppTest, renders: list
     target = len(parse_codec("webp-q60").encode(frame(1)))
     captions = [caption.value.replace("\\", "") for caption in page.caption]
     for family in ("jpeg", "jpeg2000"):
-        name = next(name for name in strip(page) if f": {family}-q" in name)
+        label = {"jpeg": "JPEG", "jpeg2000": "JPEG 2000"}[family]
+        name = next(name for name in strip(page) if f": {label}, quality" in name)
         num_bytes = int(strip(page)[name]["bytes"].strip("* ◀").replace(",", ""))
         within = abs(num_bytes - target) <= 0.02 * target
-        label = {"jpeg": "JPEG", "jpeg2000": "JPEG 2000"}[family]
         assert any(f"{family}-q" in text and "holds size" in text for text in captions) == within
-        assert any(text.startswith(f"{label}'s whole qualities are too coarse") for text in captions) == (not within)
+        assert any(text.startswith(f"{label}'s qualities are too coarse") for text in captions) == (not within)
     count = len(renders)
     page.run()
     assert len(renders) == count
@@ -158,15 +165,16 @@ def test_the_matrix_shows_every_point_at_hand_and_counts_the_others(page: AppTes
     page.run()
     assert page.button(key="compute").label == "Compute 6 missing"
     assert any("2 of the 8 points of the matrix have no snapshot" in caption.value for caption in page.caption)
-    page.button(key="compute").click().run()
+    page.button(key="compute").click()
+    settled(page)
     assert not page.exception and not page.error
-    names = [name.partition(": ")[2] for name in strip(page)]
-    assert names == [
+    points = [
         f"{codec}{scaling}"
         for scaling in ("", "@x2-bicubic")
         for codec in ("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games", "mbt2018-q6-mse-games")
     ]
-    assert renders == names
+    assert list(strip(page)) == names(*points)
+    assert sorted(renders) == sorted(points)
 
 
 def test_unknown_values_in_the_link_are_one_sentence_each(page: AppTest) -> None:
@@ -198,7 +206,7 @@ def test_hostile_numbers_in_the_link_never_fail_the_page(page: AppTest, value: s
     page.query_params["compare_crops"] = f"{value},0,9,9 0,0,30,30"
     page.session_state["compare_figure"] = True
     compare(page, "jpeg-q30", f"none@x{value}-bicubic", f"jpeg-q{value}")
-    assert list(strip(page)) == ["2: jpeg-q30"]
+    assert list(strip(page)) == names("jpeg-q30")
     assert (page.number_input(key="compare_dpi").value, page.number_input(key="compare_pt").value) == (300, 7)
     page.button(key="compare_draw").click().run()
     assert not page.exception
@@ -207,7 +215,7 @@ def test_hostile_numbers_in_the_link_never_fail_the_page(page: AppTest, value: s
 
 def test_a_variant_that_fails_leaves_the_others(page: AppTest) -> None:
     compare(page, "webp-q60", "none@x2-rcan")
-    assert list(strip(page)) == ["2: webp-q60"]
+    assert list(strip(page)) == names("webp-q60")
     assert len(page.error) == 1
     assert "rcan" in page.error[0].value
 
@@ -215,8 +223,8 @@ def test_a_variant_that_fails_leaves_the_others(page: AppTest) -> None:
 def test_a_link_computes_once_when_it_says_so(page: AppTest, renders: list[str]) -> None:
     page.query_params["variant"] = ["webp-q60"]
     page.query_params["computed"] = "1"
-    page.run()
-    assert list(strip(page)) == ["2: webp-q60"]
+    settled(page)
+    assert list(strip(page)) == names("webp-q60")
     page.multiselect(key="variant").set_value(["webp-q60", "webp-q61"]).run()
     assert renders == ["webp-q60"]
 
@@ -238,16 +246,17 @@ def test_pictures_kept_by_a_run_are_shown_without_rendering(
     writer.close()
     compare(page, "webp-q33", "webp-q34")
     assert renders == ["webp-q34"]
-    assert "123.00" in strip(page)["2: webp-q33"]["encode [s]"]
+    assert "123.00" in strip(page)["2: WebP, quality 33"]["encode [s]"]
     assert any("taken from the run mine" in caption.value for caption in page.caption)
 
 
 def test_more_pictures_than_the_viewer_holds_can_be_chosen_from(page: AppTest) -> None:
-    names = [f"webp-q{quality}" for quality in range(10, 20)]
-    compare(page, *names)
-    assert [name.partition(": ")[2] for name in strip(page)] == names
+    compare(page, *(f"webp-q{quality}" for quality in range(10, 20)))
+    assert [name.partition(": ")[2] for name in strip(page)] == [
+        f"WebP, quality {quality}" for quality in range(10, 20)
+    ]
     page.multiselect(key="shown").set_value(["webp-q19", "webp-q11"]).run()
-    assert [name.partition(": ")[2] for name in strip(page)][:2] == ["webp-q11", "webp-q19"]
+    assert list(strip(page))[:2] == names("webp-q11", "webp-q19")
 
 
 def test_everything_can_be_copied(page: AppTest) -> None:

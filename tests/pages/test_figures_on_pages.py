@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.ui.widgets.figure_panel import FigurePanelState
 from synthcomp_core.ui.widgets.state import state_key
-from tests.pages.conftest import DEFAULT_TIMEOUT_S
+from tests.pages.conftest import DEFAULT_TIMEOUT_S, settled
 from tests.upscalers.random_rcan import save_random_rcan
 
 
@@ -24,10 +24,8 @@ def command(app: AppTest) -> str:
 
 
 def test_live_draws_both_sides_with_the_crop_picked(app: AppTest) -> None:
-    app.query_params["a_codec"], app.query_params["a_quality"] = "jpeg", "30"
-    app.query_params["b_codec"], app.query_params["b_quality"] = "webp", "60"
-    app.run()
-    press(app, "Render both")
+    app.query_params["a"], app.query_params["b"] = "jpeg-q30", "webp-q60"
+    settled(app)
     # As the viewer's callback leaves it.
     app.session_state[state_key(FigurePanelState, "live")] = FigurePanelState("20,30,64,48", just_picked=True)
     app.run()
@@ -57,7 +55,7 @@ def crops_kept() -> None:
     from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, show_figure_panel
     from synthcomp_core.ui.widgets.image_picker import PickedImage
 
-    picked = PickedImage("upload", "a.png", np.zeros((176, 200, 3), np.uint8), b"", None)
+    picked = PickedImage("upload", "a.png", np.zeros((176, 200, 3), np.uint8), b"", None, "")
     st.text(" ".join(map(str, crops_on_picture(picked, "here"))))
     show_figure_panel(picked, [], key="here")
 

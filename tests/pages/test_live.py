@@ -9,10 +9,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.codecs import FAMILIES, default_codec_id, parse_codec
-from synthcomp_core.images import read_image
+from synthcomp_core.images import read_image, write_png
 from synthcomp_core.metrics import METRICS, measure
+from synthcomp_core.ui.live.expected import Timings
+from synthcomp_core.ui.live.sides import LiveState
+from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.variants import Variant
-from tests.pages.conftest import frame
+from synthcomp_core.variants.names import variant_name
+from tests.pages.conftest import frame, settled
 from tests.upscalers.random_rcan import save_random_rcan
 
 
@@ -35,17 +39,20 @@ def choose(app: AppTest, **values: object) -> AppTest:
     return app
 
 
-def render(app: AppTest) -> AppTest:
-    """Press the form's one button."""
-    next(button for button in app.button if button.label == "Render both").click()
-    return app.run()
+def show(app: AppTest, *, a: str = "jpeg-q75", b: str = "webp-q75", image: str = "castle.png") -> AppTest:
+    """The page as a link to two variants opens it, with everything measured."""
+    app.query_params["image"], app.query_params["a"], app.query_params["b"] = image, a, b
+    return settled(app)
+
+
+def linked(app: AppTest, key: str) -> str:
+    """A value of the page's address; "" if it has none."""
+    value = app.query_params.get(key, "")
+    return value[-1] if isinstance(value, list) else str(value)
 
 
 def test_two_classical_variants_show_their_bytes_and_metrics(app: AppTest) -> None:
-    app.run()
-    assert not app.exception
-    assert app.title[0].value == "Live"
-    render(choose(app, a_codec="jpeg", a_quality=40, b_codec="webp", b_quality=80))
+    show(app, a="jpeg-q40", b="webp-q80")
     assert not app.exception
     assert not app.error
     shown = strip(app)
@@ -54,7 +61,7 @@ def test_two_classical_variants_show_their_bytes_and_metrics(app: AppTest) -> No
         codec = parse_codec(codec_id)
         bitstream = codec.encode(reference)
         metrics = measure(reference, codec.decode(bitstream))
-        cells = shown[f"{side}: {codec_id}"]
+        cells = shown[f"{side}: {variant_name(Variant(codec_id))}"]
         assert cells["bytes"].startswith((f"{len(bitstream):,}", f"**{len(bitstream):,}**"))
         assert f"{len(bitstream) * 8 / (200 * 176):.4f}" in cells["bpp"]
         for name in ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2"):
@@ -63,67 +70,103 @@ def test_two_classical_variants_show_their_bytes_and_metrics(app: AppTest) -> No
             assert cells[heading].strip("* ◀") == f"{getattr(metrics, name):.{info.decimals}f}"
 
 
+def test_the_page_renders_its_default_variants_by_itself(app: AppTest) -> None:
+    settled(app)
+    assert not app.exception
+    assert list(strip(app)) == ["A: JPEG, quality 75", "B: WebP, quality 75"]  # No snapshot is installed here.
+    assert (linked(app, "a"), linked(app, "b"), linked(app, "image")) == ("jpeg-q75", "webp-q75", "castle.png")
+
+
 def test_the_better_value_of_each_column_is_marked_once(app: AppTest) -> None:
-    app.run()
-    render(choose(app, a_codec="jpeg", a_quality=20, b_codec="jpeg", b_quality=90))
-    shown = strip(app)
-    low, high = shown["A: jpeg-q20"], shown["B: jpeg-q90"]
+    shown = strip(show(app, a="jpeg-q20", b="jpeg-q90"))
+    low, high = shown["A: JPEG, quality 20"], shown["B: JPEG, quality 90"]
     assert low["bytes"].startswith("**") and not high["bytes"].startswith("**")
     psnr = next(name for name in high if name.startswith("PSNR"))
     assert high[psnr].startswith("**") and not low[psnr].startswith("**")
 
 
-def test_another_frame_shows_the_original_until_it_is_rendered(app: AppTest) -> None:
-    app.run()
-    render(choose(app, a_codec="png", b_codec="webp"))
-    assert len(app.table) == 1
-    choose(app, image="forest.png").run()
-    assert len(app.table) == 0
-    render(app)
-    assert len(app.table) == 1
+def test_another_image_is_rendered_in_the_same_variants(app: AppTest) -> None:
+    show(app, a="png", b="webp-q75")
+    before = strip(app)["B: WebP, quality 75"]["bytes"]
+    settled(choose(app, image_choice="forest.png"))
+    assert linked(app, "image") == "forest.png"
+    assert list(strip(app)) == ["A: PNG", "B: WebP, quality 75"]
+    assert strip(app)["B: WebP, quality 75"]["bytes"] != before
+
+
+def test_a_moved_slider_renders_its_side_and_leaves_the_other(app: AppTest) -> None:
+    show(app, a="jpeg-q75", b="webp-q75")
+    other = app.session_state[state_key(LiveState)].sides["A"].rendered
+    settled(choose(app, b_quality_webp=30))
+    assert list(strip(app)) == ["A: JPEG, quality 75", "B: WebP, quality 30"]
+    assert linked(app, "b") == "webp-q30"
+    assert app.session_state[state_key(LiveState)].sides["A"].rendered is other
 
 
 def test_a_scaled_variant_counts_its_rate_on_the_reference(app: AppTest) -> None:
-    app.run()
-    render(choose(app, a_codec="none", a_scale="2", a_upscaler="bicubic", b_codec="png"))
-    assert strip(app)["A: none@x2-bicubic"]["bytes"].strip("* ◀").replace(",", "") == str(100 * 88 * 3)
+    shown = strip(show(app, a="none@x2-bicubic", b="png"))
+    cells = shown["A: uncompressed, half resolution + bicubic"]
+    assert cells["bytes"].strip("* ◀").replace(",", "") == str(100 * 88 * 3)
 
 
 def test_matching_bytes_moves_the_quality_and_stays_below(app: AppTest) -> None:
-    app.run()
-    render(choose(app, a_codec="jpeg", a_quality=50, b_codec="webp", b_quality=99))
+    show(app, a="jpeg-q50", b="webp-q99")
     target = len(parse_codec("jpeg-q50").encode(frame(1)))
     next(button for button in app.button if button.label == "Match B's bytes to A").click()
-    app.run()
+    settled(app)
+    settled(app)
     assert not app.exception
-    quality = next(slider.value for slider in app.slider if slider.key == "b_quality")
+    quality = next(slider.value for slider in app.slider if slider.key == "b_quality_webp")
     best = max(
         size for size in (len(parse_codec(f"webp-q{q}").encode(frame(1))) for q in range(1, 101)) if size <= target
     )
     assert len(parse_codec(f"webp-q{quality}").encode(frame(1))) == best
-    assert f"{best:,}" in strip(app)[f"B: webp-q{quality}"]["bytes"]
+    assert f"{best:,}" in strip(app)[f"B: WebP, quality {quality}"]["bytes"]
+
+
+def test_a_match_that_cannot_be_reached_says_why(app: AppTest) -> None:
+    show(app, a="jpeg-q1", b="webp-q75")
+    next(button for button in app.button if button.label == "Match B's bytes to A").click()
+    settled(app)
+    assert not app.exception
+    assert any("Even webp-q1 takes" in error.value.replace("\\", "") for error in app.error)
 
 
 def test_a_data_set_folder_is_offered_and_its_name_is_only_text(app: AppTest) -> None:
     app.run()
-    app.segmented_control(key="source").set_value("mine/test").run()
+    app.selectbox(key="source_choice").set_value("mine/test")
+    settled(app)
     assert not app.exception
-    image = next(box for box in app.selectbox if box.key == "image")
+    image = next(box for box in app.selectbox if box.key == "image_choice")
     assert image.value == "a<b>.png"
+    assert (linked(app, "source"), linked(app, "image")) == ("mine/test", "a<b>.png")
+
+
+def test_each_source_keeps_its_image(app: AppTest) -> None:
+    app.run()
+    choose(app, image_choice="forest.png").run()
+    choose(app, source_choice="mine/test").run()
+    choose(app, source_choice="samples").run()
+    assert linked(app, "image") == "forest.png" and linked(app, "source") == ""
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("a_codec", "<script>alert(1)</script>"),
+        ("a", "<script>alert(1)</script>"),
+        ("a", "jpeg-q900"),
+        ("b", "webp-q80@x17-bicubic"),
+        ("b", "webp-q80@x2-nothing"),
+        ("b", "9" * 5000),
         ("image", "../../etc/passwd"),
+        ("source", "moon"),
+        ("a_codec", "<script>alert(1)</script>"),
         ("b_scale", "17"),
         ("a_quality", "900"),
         ("a_quality", "9" * 400),
         ("b_quality", "nan"),
         ("b_quality", "fine"),
         ("a_upscaler", "9" * 5000),
-        ("source", "moon"),
     ],
 )
 def test_an_unknown_url_value_gives_one_sentence_and_leaves_the_page_working(
@@ -135,58 +178,53 @@ def test_an_unknown_url_value_gives_one_sentence_and_leaves_the_page_working(
     assert len(app.warning) == 1
     assert app.warning[0].value.startswith("This link ")
     assert "<script>" not in app.warning[0].value
-    render(choose(app, a_codec="jpeg", b_codec="webp"))
+    settled(app)
     assert not app.exception
+    assert not app.warning
     assert len(app.table) == 1
 
 
 def quality(app: AppTest, side: str) -> float | None:
     """The value of a side's quality slider; None for a codec without a quality."""
-    return next((slider.value for slider in app.slider if slider.key == f"{side}_quality"), None)
+    return next((slider.value for slider in app.slider if (slider.key or "").startswith(f"{side}_quality")), None)
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_every_family_renders_with_the_untouched_slider(app: AppTest, family: str) -> None:
     app.run()
-    choose(app, b_codec=family).run()
+    settled(choose(app, b_family=family))
     assert quality(app, "b") == FAMILIES[family].default_quality
-    render(app)
     assert not app.exception
     assert not app.error
-    assert list(strip(app)) == ["A: jpeg-q75", f"B: {default_codec_id(family)}"]
+    assert list(strip(app))[1] == f"B: {variant_name(Variant(str(default_codec_id(family))))}"
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_another_family_starts_from_its_own_default_also_after_the_slider_was_moved(app: AppTest, family: str) -> None:
     app.run()
     for other in FAMILIES:
-        choose(app, a_codec=other).run()
+        choose(app, a_family=other).run()
         if quality(app, "a") is not None:
-            choose(app, a_quality=25).run()
+            choose(app, **{f"a_quality_{other}": 25}).run()
             assert quality(app, "a") == 25
         if other != family:
-            choose(app, a_codec=family).run()
+            choose(app, a_family=family).run()
             assert not app.exception
             assert quality(app, "a") == FAMILIES[family].default_quality
 
 
-def test_a_codec_and_a_quality_changed_together_are_both_taken(app: AppTest) -> None:
-    app.run()
-    choose(app, b_codec="avif", b_quality=33).run()
-    assert quality(app, "b") == 33
-
-
-def test_the_quality_is_in_the_address_unless_it_is_the_codec_s_default(app: AppTest) -> None:
-    app.query_params["a_codec"], app.query_params["a_quality"] = "jpeg2000", "45"
-    app.run()
+def test_a_link_of_version_0_1_opens_the_same_variants(app: AppTest) -> None:
+    for key, value in {
+        **{"image": "forest.png", "rendered": "1"},
+        **{"a_codec": "jpeg2000", "a_quality": "45"},
+        **{"b_codec": "none", "b_scale": "2", "b_upscaler": "lanczos"},
+    }.items():
+        app.query_params[key] = value
+    settled(app)
+    assert not app.exception and not app.warning
+    assert (linked(app, "a"), linked(app, "b")) == ("jpeg2000-q45", "none@x2-lanczos")
+    assert not linked(app, "a_codec") and not linked(app, "b_scale")
     assert quality(app, "a") == 45
-    assert app.query_params["a_quality"] in ("45", ["45"])
-    choose(app, a_quality=36).run()
-    assert "a_quality" not in app.query_params
-    choose(app, a_codec="png").run()
-    choose(app, a_codec="jpeg2000").run()
-    assert quality(app, "a") == 36
-    assert not app.warning
 
 
 def test_a_linked_quality_beyond_the_codec_s_range_is_moved_into_it_and_that_is_said(app: AppTest) -> None:
@@ -198,22 +236,33 @@ def test_a_linked_quality_beyond_the_codec_s_range_is_moved_into_it_and_that_is_
     assert not app.warning
 
 
-def test_the_quality_survives_a_visit_to_another_page(app: AppTest) -> None:
-    app.run()
-    choose(app, b_codec="jpeg2000").run()
-    choose(app, b_quality=50).run()
-    app.switch_page("pages/compare.py").run()
-    app.switch_page("pages/live.py").run()
+def test_an_address_that_lags_behind_does_not_move_the_controls_back(app: AppTest) -> None:
+    show(app, b="webp-q75")
+    choose(app, b_quality_webp=40).run()
+    app.query_params["b"] = "webp-q75"  # The browser had not heard of the 40 when it sent the next move.
+    choose(app, b_quality_webp=41).run()
+    assert quality(app, "b") == 41
+    assert linked(app, "b") == "webp-q41"
+
+
+def test_variants_and_image_survive_a_visit_to_another_page(app: AppTest) -> None:
+    show(app, a="jpeg-q30", b="jpeg2000-q50", image="forest.png")
+    app.switch_page("pages/runs.py").run()
+    for key in ("a", "b", "image"):
+        app.query_params.pop(key, None)
+    app.switch_page("pages/live.py")
+    settled(app)
     assert not app.exception
-    assert next(box.value for box in app.selectbox if box.key == "b_codec") == "jpeg2000"
-    assert quality(app, "b") == 50
+    assert (linked(app, "a"), linked(app, "b"), linked(app, "image")) == ("jpeg-q30", "jpeg2000-q50", "forest.png")
+    assert list(strip(app)) == ["A: JPEG, quality 30", "B: JPEG 2000, quality 50"]
 
 
 def test_each_upscaler_is_listed_once(app: AppTest) -> None:
     save_random_rcan("rcan-x2-games", scale=2)
     save_random_rcan("mine-x2", scale=2)
+    app.query_params["a"] = "none@x2-bicubic"
     app.run()
-    options = app.selectbox(key="a_upscaler").options
+    options = app.selectbox(key="a_upscaling").options
     assert "rcan" in options and "mine-x2" in options
     assert "rcan-x2-games" not in options
     assert len(options) == len(set(options))
@@ -222,41 +271,32 @@ def test_each_upscaler_is_listed_once(app: AppTest) -> None:
 
 def test_a_link_with_the_other_name_of_an_upscaler_still_works(app: AppTest, small_artifacts: Path) -> None:
     save_random_rcan("rcan-x2-games", scale=2)
-    app.query_params["b_codec"], app.query_params["b_scale"] = "none", "2"
-    app.query_params["b_upscaler"] = "rcan-x2-games"
-    app.run()
+    show(app, b="none@x2-rcan-x2-games")
     assert not app.warning
-    render(app)
     assert not app.exception and not app.error
-    assert "B: none@x2-rcan-x2-games" in strip(app)
-
-
-def test_a_link_reopens_the_rendered_view(app: AppTest) -> None:
-    for key, value in {
-        "image": "forest.png",
-        "a_codec": "jpeg",
-        "a_quality": "33",
-        "b_codec": "png",
-        "rendered": "1",
-    }.items():
-        app.query_params[key] = value
-    app.run()
-    assert not app.exception
-    assert set(strip(app)) == {"A: jpeg-q33", "B: png"}
+    assert linked(app, "b") == "none@x2-rcan-x2-games"
+    assert list(strip(app))[1].startswith("B: uncompressed, half resolution + ")
 
 
 def test_a_side_that_fails_says_why_and_the_other_side_stays(app: AppTest, small_artifacts: Path) -> None:
-    from synthcomp_core.images import write_png
-
     # WebP takes at most 16,383 pixels a side.
     write_png(frame(4, width=16_400, height=2), small_artifacts / "samples" / "strip.png")
-    app.run()
-    choose(app, image="strip.png").run()
-    render(choose(app, a_codec="webp", b_codec="png"))
+    show(app, a="webp-q75", b="png", image="strip.png")
     assert not app.exception
     assert len(app.error) == 1
     assert app.error[0].value.startswith("A: ")
-    assert list(strip(app)) == ["B: png"]
+    assert list(strip(app)) == ["B: PNG"]
+
+
+def test_only_a_rendering_that_takes_long_waits_for_a_click(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        Timings, "expected_s", lambda self, image, variant: 25.0 if variant.codec.startswith("webp") else 0.1
+    )
+    show(app, a="jpeg-q75", b="webp-q66")
+    assert list(strip(app)) == ["A: JPEG, quality 75"]
+    next(button for button in app.button if button.label == "Render B (about 25 s)").click()
+    settled(app)
+    assert list(strip(app)) == ["A: JPEG, quality 75", "B: WebP, quality 66"]
 
 
 def test_the_command_on_the_page_makes_the_same_row(
@@ -266,8 +306,7 @@ def test_the_command_on_the_page_makes_the_same_row(
 
     from synthcomp_core.cli import main
 
-    app.run()
-    render(choose(app, a_codec="jpeg", a_quality=40, b_codec="webp"))
+    show(app, a="jpeg-q40", b="webp-q75")
     command = shlex.split(app.code[0].value)
     assert command[:3] == ["python", "-m", "synthcomp_core"]
     monkeypatch.chdir(tmp_path)
@@ -280,7 +319,7 @@ def test_the_command_on_the_page_makes_the_same_row(
 
 def test_bad_uploads_each_give_one_sentence(app: AppTest) -> None:
     app.run()
-    app.segmented_control(key="source").set_value("upload").run()
+    app.selectbox(key="source_choice").set_value("upload").run()
     for name, content in {
         "text.png": b"hello, I am text",
         "short.jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF",
@@ -299,3 +338,33 @@ def test_without_the_samples_folder_the_page_says_so_in_one_sentence(app: AppTes
     assert [error.value for error in page.error] == [
         "There are no images in the folder of samples; choose another source."
     ]
+
+
+def test_a_size_or_a_metric_can_set_the_quality(app: AppTest) -> None:
+    show(app, a="jpeg-q50", b="webp-psnr33")
+    assert not app.exception and not app.warning
+    metrics = [value for name, value in strip(app)["B: WebP, PSNR 33.00 dB"].items() if name.startswith("PSNR RGB")]
+    assert 33 <= float(metrics[0].strip("* ◀")) < 34
+    choose(app, b_set_by_webp="bytes").run()
+    next(box for box in app.number_input if box.key == "b_set_by_webp_bytes").set_value(2000.0)
+    settled(app)
+    assert linked(app, "b") == "webp-bytes2000"
+    num_bytes = int(strip(app)["B: WebP, size 2,000 bytes"]["bytes"].strip("* ◀").replace(",", ""))
+    best = max(
+        size for size in (len(parse_codec(f"webp-q{q}").encode(frame(1))) for q in range(1, 101)) if size <= 2000
+    )
+    assert num_bytes == best
+    settled(choose(app, b_set_by_webp=""))
+    assert linked(app, "b") == "webp-q75"
+
+
+def test_encoder_options_are_drawn_from_what_the_family_has(app: AppTest) -> None:
+    show(app, a="avif-q50+s8+444", b="png")
+    assert next(slider.value for slider in app.select_slider if slider.key == "a_speed_avif") == "s8"
+    assert next(iter(strip(app))) == "A: AVIF, quality 50, speed 8, 4:4:4"
+    choose(app, b_family="webp").run()
+    next(toggle for toggle in app.toggle if toggle.key == "b_lossless_webp").set_value(True)
+    settled(app)
+    assert linked(app, "b") == "webp+lossless"
+    assert quality(app, "b") is None
+    assert strip(app)["B: WebP, lossless"]["PSNR RGB [dB]"].strip("* ◀") == "∞"

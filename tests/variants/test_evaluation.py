@@ -60,12 +60,18 @@ def test_a_map_is_made_without_the_metric_and_neither_when_unasked(flip_rows: li
     assert sum(flip_rows) == 64
 
 
-def test_the_image_is_there_before_the_map_and_the_map_before_the_metrics() -> None:
+def test_the_image_comes_first_and_then_each_group_of_metrics() -> None:
     seen: list[Evaluation] = []
     last = evaluate(frame(1, 64, 64), Variant("webp-q50"), dataset="d", image_name="i", on_stage=seen.append)
-    assert [stage.error_map is not None for stage in seen] == [False, True]
-    assert all(stage.metrics == Metrics() and stage.row.num_bytes == last.row.num_bytes for stage in seen)
-    assert last.metrics.psnr_rgb is not None
+    assert seen[0].metrics == Metrics() and seen[0].error_map is None
+    assert [(stage.metrics.psnr_rgb, stage.metrics.flip, stage.metrics.ssim_y) for stage in (seen[1], seen[2])] == [
+        (last.metrics.psnr_rgb, None, None),
+        (last.metrics.psnr_rgb, last.metrics.flip, None),
+    ]
+    assert [stage.error_map is not None for stage in seen] == [False, False, True, True, True]
+    assert all(stage.row.num_bytes == last.row.num_bytes for stage in seen)
+    assert (seen[-1].metrics, seen[-1].row) == (last.metrics, last.row)
+    assert last.metrics.psnr_rgb is not None and last.metrics.ssim_y is not None
 
 
 def test_a_row_says_what_networks_computed_in_and_on(artifacts: object) -> None:

@@ -1,25 +1,24 @@
-"""The work behind the Compare page: which results there are, and computing those that are missing."""
+"""The work behind the Compare page: which results there are, and the jobs that compute those that are missing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from synthcomp_core.batch.journal import Entry
 from synthcomp_core.batch.kept import KeptRendering, find_kept, journal_paths, read_entries, read_kept
 from synthcomp_core.codecs import default_codec_id
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import image_sha256
 from synthcomp_core.metrics import flip_error
-from synthcomp_core.progress import OnProgress
+from synthcomp_core.progress import OnProgress, span
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.storage import file_sha256
 from synthcomp_core.ui import query
 from synthcomp_core.ui.compare.choice import ComparisonChoice, IsoLock
-from synthcomp_core.ui.compare.state import CompareState
+from synthcomp_core.ui.compare.state import CompareState, Computed
 from synthcomp_core.ui.render_cache import (
     Rendered,
     RenderedKey,
@@ -29,8 +28,8 @@ from synthcomp_core.ui.render_cache import (
     rendered_key,
 )
 from synthcomp_core.ui.widgets.image_picker import PickedImage
-from synthcomp_core.ui.widgets.stages import stages
 from synthcomp_core.ui.widgets.state import load_state, store_state
+from synthcomp_core.ui.work_queue import JobState, JobStatus, Work, server_queue, session_id
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.matching import BYTES, ISO_QUANTITIES, IsoMatch, match
 
@@ -55,45 +54,57 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is known of a choice. missing: how many variants, matched ones included, are still to be computed."""
+    """What is known of a choice. missing: how many variants, matched ones included, nobody has asked for yet.
+
+    under_way: what is being computed or waits for it, as (what it is, how far it is).
+    """
 
     picked: PickedImage
     results: tuple[Compared, ...]
     missing: int
     failures: tuple[str, ...]
+    under_way: tuple[tuple[str, JobStatus[Computed]], ...] = ()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether something is under way."""
+        return bool(self.under_way)
 
 
 def comparison_so_far(picked: PickedImage, choice: ComparisonChoice) -> Comparison:
-    """The available results of a choice, without computing anything."""
+    """The available results of a choice, and what its jobs have published since; starts nothing but what was asked for.
+
+    A job whose variant is no longer chosen is stopped.
+    """
+    image_hash = picked.sha256
+    wanted = {rendered_key(image_hash, variant): str(variant) for variant in choice.variants}
+    families = choice.lock.families if choice.lock is not None else ()
+    locks = {_lock_key(image_hash, choice.lock, family): family for family in families}
+    under_way = _look_at_jobs({**wanted, **locks})
+    if load_state(CompareState).locks_asked and choice.lock is not None:
+        _start_locks(picked, choice.lock)
     state = load_state(CompareState)
-    image_hash = image_sha256(picked.image)
     results, failures, missing = [], [], 0
     held: dict[RenderedKey, Rendered] = {}
-    for variant in choice.variants:
-        key = rendered_key(image_hash, variant)
-        if key in state.failures:
-            failures.append(f"{variant}: {state.failures[key]}")
-            continue
+    for key in wanted:
         rendered = _available(state, key, picked)
-        if rendered is None:
-            missing += 1
-        else:
+        if key in state.failures:
+            failures.append(f"{wanted[key]}: {state.failures[key]}")
+        elif rendered is not None:
             results.append(Compared(rendered))
             held[key] = rendered
-    for family in choice.lock.families if choice.lock is not None else ():
-        lock_key = _lock_key(image_hash, choice.lock, family)
-        if lock_key in state.failures:
-            failures.append(state.failures[lock_key])
-            continue
+        missing += rendered is None and key not in state.failures and key not in state.jobs
+    for lock_key in locks:
         found = state.matches.get(lock_key)
         rendered = _available(state, rendered_key(image_hash, found.variant), picked) if found is not None else None
-        if found is None or rendered is None:
-            missing += 1
-        elif all(found.variant != other.variant for other in results):
+        if lock_key in state.failures:
+            failures.append(state.failures[lock_key])
+        elif found is not None and rendered is not None and all(found.variant != other.variant for other in results):
             results.append(Compared(rendered, match_note(found)))
             held[rendered_key(image_hash, found.variant)] = rendered
+        missing += rendered is None and lock_key not in state.failures and lock_key not in state.jobs
     store_state(replace(state, held=held))
-    return Comparison(picked, tuple(results), missing, tuple(failures))
+    return Comparison(picked, tuple(results), missing, tuple(failures), under_way)
 
 
 def opens_by_itself(comparison: Comparison) -> bool:
@@ -101,28 +112,39 @@ def opens_by_itself(comparison: Comparison) -> bool:
     return query.is_set("computed") and not comparison.results and not load_state(CompareState).opened
 
 
-def compute_missing(picked: PickedImage, choice: ComparisonChoice, place: DeltaGenerator) -> None:
-    """Compute what is missing, with its stages at ``place``; a variant that fails does not affect the others.
-
-    A rerun of the page, such as a click on Stop, ends the work; what was finished stays.
-    """
+def start_missing(picked: PickedImage, choice: ComparisonChoice) -> None:
+    """Put what is missing into the server's queue; a variant that fails does not affect the others."""
     store_state(replace(load_state(CompareState), opened=True, failures={}))
-    image_hash = image_sha256(picked.image)
-    for number, variant in enumerate(choice.variants, start=1):
-        _compute(image_hash, picked, variant, f"{number} of {len(choice.variants)}: {variant}", place)
-    if choice.lock is None:
+    for variant in choice.variants:
+        key = rendered_key(picked.sha256, variant)
+        if _available(load_state(CompareState), key, picked) is None:
+            _submit(key, _rendering(picked, variant))
+    store_state(replace(load_state(CompareState), locks_asked=choice.lock is not None))
+    if choice.lock is not None:
+        _start_locks(picked, choice.lock)
+
+
+def _start_locks(picked: PickedImage, lock: IsoLock) -> None:
+    """Put the matching of classical codecs into the queue, once the anchor has been measured."""
+    state = load_state(CompareState)
+    anchor_key = rendered_key(picked.sha256, lock.anchor)
+    anchor = _available(state, anchor_key, picked)
+    if anchor_key not in state.failures and (anchor is None or not anchor.is_complete):
         return
-    anchor = _available(load_state(CompareState), rendered_key(image_hash, choice.lock.anchor), picked)
-    for family in choice.lock.families:
-        lock_key = _lock_key(image_hash, choice.lock, family)
+    store_state(replace(state, locks_asked=False))
+    for family in lock.families:
+        lock_key = _lock_key(picked.sha256, lock, family)
         if anchor is None:
-            _fail(lock_key, f"{family} cannot be matched: {choice.lock.anchor} has no result.")
-            continue
-        found = load_state(CompareState).matches.get(lock_key) or _match(
-            lock_key, picked, anchor.row, choice.lock, place
-        )
-        if found is not None:
-            _compute(image_hash, picked, found.variant, str(found.variant), place)
+            _fail(lock_key, f"{family} cannot be matched: {lock.anchor} has no result.")
+        elif not _is_matched(lock_key, picked):
+            _submit(lock_key, _matching(picked, lock, family, anchor.row))
+
+
+def stop_everything() -> None:
+    """End what is under way; finished results stay, and what was begun counts as missing."""
+    store_state(replace(load_state(CompareState), locks_asked=False))
+    for job in load_state(CompareState).jobs.values():
+        job.stop()
 
 
 def forget_failures() -> None:
@@ -153,55 +175,113 @@ def _available(state: CompareState, key: RenderedKey, picked: PickedImage) -> Re
     return replace(rendered, row=row)
 
 
+def _is_matched(lock_key: RenderedKey, picked: PickedImage) -> bool:
+    state = load_state(CompareState)
+    found = state.matches.get(lock_key)
+    return found is not None and _available(state, rendered_key(picked.sha256, found.variant), picked) is not None
+
+
 def _fail(key: RenderedKey, why: str) -> None:
     state = load_state(CompareState)
     store_state(replace(state, failures={**state.failures, key: why}))
 
 
-def _compute(image_hash: str, picked: PickedImage, variant: Variant, title: str, place: DeltaGenerator) -> None:
-    key = rendered_key(image_hash, variant)
-    if _available(load_state(CompareState), key, picked) is not None:
-        return
-    try:
-        with place.container(), stages(title) as on_progress:
-            kept = _find_kept(picked, variant)
-            if kept is None:
-                rendered = render_for_page(
-                    picked.image, variant, dataset=picked.dataset, image_name=picked.name, on_progress=on_progress
-                )
-            else:
-                rendered = _from_kept(kept, picked, on_progress)
-                rendered_cache().put(key, rendered)
-            state = load_state(CompareState)
-            store_state(replace(state, held={**state.held, key: rendered}))
-    except SynthcompError as failure:
-        _fail(key, str(failure))
+def _submit(key: RenderedKey, work: Work[Computed]) -> None:
+    state = load_state(CompareState)
+    job = server_queue().submit(session_id(), f"compare {key}", key, work)
+    store_state(replace(state, jobs={**state.jobs, key: job}))
 
 
-def _match(
-    lock_key: RenderedKey, picked: PickedImage, anchor: ResultRow, lock: IsoLock, place: DeltaGenerator
-) -> IsoMatch | None:
-    family = lock_key[-1]
+def _look_at_jobs(wanted: Mapping[RenderedKey, str]) -> tuple[tuple[str, JobStatus[Computed]], ...]:
+    """Take over what the jobs have published; what is still under way."""
+    state = load_state(CompareState)
+    jobs, held = dict(state.jobs), dict(state.held)
+    matches, failures = dict(state.matches), dict(state.failures)
+    under_way = []
+    for key, job in state.jobs.items():
+        status = job.status()
+        if key in wanted and status.state == JobState.DROPPED:  # The browser was away, and is back.
+            jobs[key] = server_queue().take_up(job)
+            status = jobs[key].status()
+        if key not in wanted:
+            job.stop()
+        elif status.latest is not None:
+            if status.latest.match is not None:
+                matches[key] = status.latest.match
+            if status.latest.rendered is not None:
+                held[_key_of(key, status.latest)] = status.latest.rendered
+        if key not in wanted or status.is_over:
+            del jobs[key]
+        else:
+            under_way.append((wanted[key], status))
+        if status.error is not None:
+            failures[key] = status.error
+    store_state(replace(state, jobs=jobs, held=held, matches=matches, failures=failures))
+    return tuple(under_way)
+
+
+def _key_of(key: RenderedKey, computed: Computed) -> RenderedKey:
+    """The key of the rendering that a job has published: its own, or that of the variant which a search found."""
+    return key if computed.match is None else rendered_key(key[0], computed.match.variant)
+
+
+def _rendering(picked: PickedImage, variant: Variant) -> Work[Computed]:
+    journals = _kept_entries()
+
+    def work(on_progress: OnProgress, publish: Callable[[Computed], None]) -> None:
+        _render(picked, variant, journals, on_progress, lambda rendered: publish(Computed(rendered)))
+
+    return work
+
+
+def _render(
+    picked: PickedImage,
+    variant: Variant,
+    journals: list[tuple[str, Entry]],
+    on_progress: OnProgress,
+    publish: Callable[[Rendered], None],
+) -> Rendered:
+    kept = find_kept(journals, file_sha256(picked.path), variant) if picked.path is not None and journals else None
+    if kept is None:
+        return render_for_page(
+            picked.image,
+            variant,
+            dataset=picked.dataset,
+            image_name=picked.name,
+            on_progress=on_progress,
+            on_ready=publish,
+        )
+    rendered = _from_kept(kept, picked, on_progress)
+    rendered_cache().put(rendered_key(picked.sha256, variant), rendered)
+    publish(rendered)
+    return rendered
+
+
+def _matching(picked: PickedImage, lock: IsoLock, family: str, anchor: ResultRow) -> Work[Computed]:
+    """The work that brings a classical family to the anchor's value and renders what was found."""
+    journals = _kept_entries()
     info = ISO_QUANTITIES[lock.quantity]
-    target = anchor.num_bytes if lock.quantity == BYTES else getattr(anchor, lock.quantity)
-    try:
+
+    def work(on_progress: OnProgress, publish: Callable[[Computed], None]) -> None:
+        target = anchor.num_bytes if lock.quantity == BYTES else getattr(anchor, lock.quantity)
         if target is None:
             raise SynthcompError(f"{info.label} was not measured for {lock.anchor}; hold another quantity.")
         # An upscaled anchor is met by the codec at full resolution: the question is which of the two ways is better.
-        with place.container(), stages(f"{family}: matching {info.label}") as on_progress:
-            found = match(
-                picked.image,
-                Variant(str(default_codec_id(family))),
-                lock.quantity,
-                float(target),
-                on_progress=on_progress,
-            )
-    except SynthcompError as failure:
-        _fail(lock_key, f"{family}: {failure}")
-        return None
-    state = load_state(CompareState)
-    store_state(replace(state, matches={**state.matches, lock_key: found}))
-    return found
+        start = Variant(str(default_codec_id(family)))
+        try:
+            found = match(picked.image, start, lock.quantity, float(target), on_progress=span(on_progress, 0.0, 0.6))
+        except SynthcompError as error:
+            raise SynthcompError(f"{family}: {error}") from error
+        publish(Computed(match=found))
+        _render(
+            picked,
+            found.variant,
+            journals,
+            span(on_progress, 0.6, 1.0),
+            lambda rendered: publish(Computed(rendered, found)),
+        )
+
+    return work
 
 
 def _from_kept(kept: KeptRendering, picked: PickedImage, on_progress: OnProgress) -> Rendered:
@@ -213,16 +293,13 @@ def _from_kept(kept: KeptRendering, picked: PickedImage, on_progress: OnProgress
     return rendered
 
 
-def _find_kept(picked: PickedImage, variant: Variant) -> KeptRendering | None:
-    journals = journal_paths()
-    if picked.path is None or not journals:
-        return None
-    entries = [
+def _kept_entries() -> list[tuple[str, Entry]]:
+    """What batch runs have kept, as (run, entry)."""
+    return [
         (journal.parent.name, entry)
-        for journal in journals
+        for journal in journal_paths()
         for entry in _entries(str(journal), journal.stat().st_mtime)
     ]
-    return find_kept(entries, file_sha256(picked.path), variant)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)

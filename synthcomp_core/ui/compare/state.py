@@ -7,20 +7,32 @@ from dataclasses import dataclass, field
 
 from synthcomp_core.ui.render_cache import Rendered, RenderedKey
 from synthcomp_core.ui.viewer import ViewState
+from synthcomp_core.ui.work_queue import Job
 from synthcomp_core.variants.matching import IsoMatch
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a job has published: the rendering so far, and for a matched codec what the search found."""
+
+    rendered: Rendered | None = None
+    match: IsoMatch | None = None
 
 
 @dataclass(frozen=True)
 class CompareState:
     """The page between two reruns.
 
-    opened: whether what a link promised has been computed. matches, failures: by what they are about. held: the
-    renderings on screen, which stay when the cache drops them for those of another session. view: where the page last
-    moved the viewer, and jumps how often it did. rested: the view in which the viewer came to rest last. has_crops:
-    whether crops picked on an image are on their way to the figure panel.
+    opened: whether what a link promised has been computed. locks_asked: whether matched codecs were asked for and wait
+    for their anchor. jobs: under way, by what they are about; matches, failures: likewise. held: the renderings on
+    screen, which stay when the cache drops them for those of another session. view: where the page last moved the
+    viewer, and jumps how often it did. rested: the view in which the viewer came to rest last. has_crops: whether crops
+    picked on an image are on their way to the figure panel.
     """
 
     opened: bool = False
+    locks_asked: bool = False
+    jobs: Mapping[RenderedKey, Job[Computed]] = field(default_factory=dict)
     matches: Mapping[RenderedKey, IsoMatch] = field(default_factory=dict)
     failures: Mapping[RenderedKey, str] = field(default_factory=dict)
     held: Mapping[RenderedKey, Rendered] = field(default_factory=dict)

@@ -14,12 +14,15 @@ from synthcomp_core.metrics.tiles import TILE_SIDE, WorstTile, worst_of_means
 from synthcomp_core.results.columns import measured_columns
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.ui import query
-from synthcomp_core.ui.compare.run import Compared, Comparison
+from synthcomp_core.ui.compare.choice import ComparisonChoice
+from synthcomp_core.ui.compare.run import Compared, Comparison, comparison_so_far, stop_everything
 from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.viewer import (
     DEFAULT_URL_PARAM,
     MAX_PICTURES,
+    FooterSide,
     Picture,
+    ViewerFooter,
     ViewState,
     bit_map_of,
     error_map_of,
@@ -27,27 +30,37 @@ from synthcomp_core.ui.viewer import (
 )
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
-from synthcomp_core.ui.widgets.metric_strip import show_metric_strip
+from synthcomp_core.ui.widgets.metric_strip import main_metric, show_metric_strip
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.variants.names import variant_name
 
-VIEWER_HEIGHT = 720
+_POLL_S = 0.25
 FIGURE_KEY = "compare"
 _ORIGINALS = 1  # Images in the viewer before the first variant.
 _TILE_ZOOM = 4.0
 ORIGINAL = "original"
 
 
-def pick_shown(comparison: Comparison) -> list[Compared]:
-    """Return the results for the viewer; if there are more than it holds, draw a choice of them."""
+def shown_results(comparison: Comparison) -> list[Compared]:
+    """The results for the viewer: those chosen, or the first ones if none is or all fit in."""
+    wanted = st.session_state.get("shown") or []
+    chosen = [compared for compared in comparison.results if str(compared.variant) in wanted]
+    if len(comparison.results) <= MAX_PICTURES - 1 or not chosen:
+        return list(comparison.results[: MAX_PICTURES - 1])
+    return chosen
+
+
+def pick_shown(comparison: Comparison) -> None:
+    """Draw a choice of the results for the viewer if there are more than it holds."""
     results = comparison.results
     most = MAX_PICTURES - 1
     if len(results) <= most:
-        return list(results)
+        return
     options = [str(compared.variant) for compared in results]
     query.check_choices("shown", options, what="the shown variant")
     query.keep_among("shown", options)
-    wanted = st.multiselect(
+    st.multiselect(
         f"Images in the viewer, at most {most} (if none is chosen, the first {most})",
         options,
         default=[],
@@ -55,48 +68,55 @@ def pick_shown(comparison: Comparison) -> list[Compared]:
         key="shown",
         bind="query-params",
     )
-    return [compared for compared in results if str(compared.variant) in wanted] or list(results[:most])
 
 
-@st.fragment
-def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> None:
-    """Draw the viewer with the original and the results, and the link to the view.
+def show_comparison(picked: PickedImage, choice: ComparisonChoice, comparison: Comparison) -> None:
+    """Draw the viewer with the original and the results; while work is under way, again and again.
 
-    Images are named by their place, so that the pair on screen survives another λ or image. A fragment, so that when
-    the viewer reports the view it has come to rest in, only this runs again, and no computation is stopped.
+    A fragment, so that when the viewer reports the view in which it has come to rest, only this runs again.
     """
+    shown_before = _signature(comparison)
+
+    def draw() -> None:
+        state = load_state(CompareState)
+        if state.has_crops:
+            store_state(replace(state, has_crops=False))
+            st.rerun(scope="app")  # The figure panel, which takes the crops, lies outside of the fragment.
+        now = comparison_so_far(picked, choice) if comparison.is_working else comparison
+        if _signature(now) != shown_before:
+            st.rerun(scope="app")  # The numbers below show what has been finished.
+        _show_pictures(picked, now)
+
+    st.fragment(draw, run_every=_POLL_S if comparison.is_working else None)()
+
+
+def _signature(comparison: Comparison) -> tuple[object, ...]:
+    """What changes when a result is finished or nothing is under way any more."""
+    done = tuple(str(compared.variant) for compared in comparison.results if compared.rendered.is_complete)
+    return done, comparison.failures, comparison.is_working
+
+
+def _show_pictures(picked: PickedImage, comparison: Comparison) -> None:
+    """The viewer. Images are named by their place, so that the pair on screen survives another λ or image."""
     state = load_state(CompareState)
-    if state.has_crops:
-        store_state(replace(state, has_crops=False))
-        st.rerun(scope="app")  # The figure panel, which takes the crops, lies outside of the fragment.
+    shown = shown_results(comparison)
     height, width = picked.image.shape[:2]
     pictures = [Picture(ORIGINAL, f"Original · {picked.name}", picked.png, width, height, f"{width}x{height}", None)]
     overlays: list[Picture] = []
     for number, compared in enumerate(shown, start=1):
-        key = slot(number)
-        row, rendered = compared.row, compared.rendered
-        picture = Picture(key, row.variant, rendered.png, width, height, _detail(row), None)
-        pictures.append(picture)
-        overlays.append(error_map_of(picture, rendered.flip_png))
-        if rendered.bit_map_png is not None and rendered.rendering.bit_map is not None:
-            largest = float(rendered.rendering.bit_map.max())
-            overlays.append(bit_map_of(picture, rendered.bit_map_png, largest=largest))
-        if rendered.coded_png is not None:
-            low_height, low_width = rendered.rendering.coded_image.shape[:2]
-            detail = f"{low_width}x{low_height}, as coded"
-            overlays.append(
-                Picture(f"{key}-coded", "Coded image", rendered.coded_png, low_width, low_height, detail, key)
-            )
+        pictures.append(_picture(slot(number), compared, (width, height)))
+        overlays.extend(_overlays(pictures[-1], compared))
     rested = show_viewer(
         pictures,
         overlays=overlays,
         key="compare_viewer",
-        height=VIEWER_HEIGHT,
         state=state.view,
         jump=state.jumps,
         on_state_change=_nothing_more,
         crops=crops_on_picture(picked, FIGURE_KEY),
         on_crops=_take_crops,
+        footer=_footer(comparison, shown),
+        on_stop=stop_everything,
     )
     store_state(replace(load_state(CompareState), rested=rested))
     with st.popover("Link to this view", icon=":material/link:"):
@@ -104,6 +124,45 @@ def show_pictures(picked: PickedImage, shown: Sequence[Compared]) -> None:
         st.caption(
             "Opens this page with these picks and this view." if picked.path else "Links cannot include an upload."
         )
+
+
+def _picture(key: str, compared: Compared, size: tuple[int, int]) -> Picture:
+    return Picture(key, variant_name(compared.variant), compared.rendered.png, *size, _detail(compared.row), None)
+
+
+def _overlays(picture: Picture, compared: Compared) -> list[Picture]:
+    """The maps of a result, and what was coded before upscaling, over its image."""
+    rendered = compared.rendered
+    overlays = []
+    if rendered.flip_png is not None:
+        overlays.append(error_map_of(picture, rendered.flip_png))
+    if rendered.bit_map_png is not None and rendered.rendering.bit_map is not None:
+        largest = float(rendered.rendering.bit_map.max())
+        overlays.append(bit_map_of(picture, rendered.bit_map_png, largest=largest))
+    if rendered.coded_png is not None:
+        height, width = rendered.rendering.coded_image.shape[:2]
+        detail = f"{width}x{height}, as coded"
+        key = f"{picture.key}-coded"
+        overlays.append(Picture(key, "Coded image", rendered.coded_png, width, height, detail, picture.key))
+    return overlays
+
+
+def _footer(comparison: Comparison, shown: Sequence[Compared]) -> ViewerFooter:
+    sides = tuple(
+        FooterSide(slot(number), variant_name(compared.variant), compared.row.num_bytes, main_metric(compared.row))
+        for number, compared in enumerate(shown, start=1)
+    )
+    if not comparison.under_way:
+        return ViewerFooter(sides)
+    running = [(name, status) for name, status in comparison.under_way if status.position == 0]
+    waiting = len(comparison.under_way) - len(running)
+    stage = ", ".join(f"{name}: {status.stage or 'starting'}" for name, status in running[:2])
+    if waiting:
+        stage = f"{stage}; {waiting} more in the queue" if stage else f"{waiting} in the queue"
+    done = len(comparison.results)
+    total = done + len(comparison.under_way)
+    fraction = (done + sum(status.fraction for _, status in running)) / total
+    return ViewerFooter(sides, stage=stage, fraction=min(fraction, 1.0))
 
 
 def _nothing_more() -> None:
@@ -158,7 +217,8 @@ def ranking(rows: Sequence[ResultRow]) -> list[tuple[str, list[str]]]:
 
 def find_worst(picked: PickedImage, shown: Sequence[Compared]) -> list[WorstTile]:
     """The tiles in which the images shown differ most from the original by FLIP, worst first."""
-    if not shown:
+    measured = [compared for compared in shown if compared.rendered.tile_errors.size]
+    if not measured or len(measured) < len(shown):
         return []
     return worst_of_means([compared.rendered.tile_errors for compared in shown], picked.image.shape[:2])
 

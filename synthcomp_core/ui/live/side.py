@@ -13,24 +13,29 @@ from synthcomp_core.ui.render_cache import Rendered
 from synthcomp_core.ui.viewer import Picture, bit_map_of, error_map_of
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.variants.names import variant_name
 
 
-def side_pictures(side: str, rendered: Rendered) -> tuple[Picture, list[Picture]]:
-    """One side's image for the viewer, and the overlays on it."""
+def side_pictures(side: str, rendered: Rendered, *, is_current: bool) -> tuple[Picture, list[Picture]]:
+    """One side's image for the viewer, and the overlays on it. is_current: whether it is what the controls ask for."""
     height, width = rendered.rendering.image.shape[:2]
     row = rendered.row
-    psnr = "identical" if row.psnr_rgb == float("inf") else f"{row.psnr_rgb:.2f} dB"
+    details = ["" if row.bpp is None else f"{row.bpp:.3f} bpp"]
+    if row.psnr_rgb is not None:
+        details.append("identical" if row.psnr_rgb == float("inf") else f"{row.psnr_rgb:.2f} dB")
+    if not is_current:
+        details.append("not what the controls ask for")
     key = side.lower()
     picture = Picture(
         key=key,
-        label=f"{side} · {row.variant}",
+        label=f"{side} · {variant_name(rendered.rendering.settled)}",
         png=rendered.png,
         width=width,
         height=height,
-        detail=f"{row.bpp:.3f} bpp, {psnr}",
+        detail=", ".join(filter(None, details)),
         overlay_of=None,
     )
-    overlays = [error_map_of(picture, rendered.flip_png)]
+    overlays = [] if rendered.flip_png is None else [error_map_of(picture, rendered.flip_png)]
     if rendered.bit_map_png is not None and rendered.rendering.bit_map is not None:
         largest = float(rendered.rendering.bit_map.max())
         overlays.append(bit_map_of(picture, rendered.bit_map_png, largest=largest))
@@ -57,7 +62,7 @@ def show_side(side: str, rendered: Rendered, picked: PickedImage) -> None:
     """Draw the downloads and the command of one side."""
     row = rendered.row
     name = f"{Path(picked.name).stem}.{row.variant}"
-    st.markdown(f"**{side}** · {plain(row.variant)}")
+    st.markdown(f"**{side}** · {plain(variant_name(rendered.rendering.variant))}", help=plain(row.variant))
     bitstream, png, csv = st.columns(3)
     bitstream.download_button(
         f"Bitstream {side}",

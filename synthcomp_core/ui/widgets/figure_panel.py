@@ -231,7 +231,7 @@ def _cell(rendered: Rendered, style: FigureStyle) -> FigureCell:
     return FigureCell(
         rendered.rendering.image,
         rendered.row,
-        error_map=read_image(rendered.flip_png, name="error map").image if style.error_maps else None,
+        error_map=read_image(rendered.flip_png or b"", name="error map").image if style.error_maps else None,
         bit_map=read_image(rendered.bit_map_png or b"", name="bit map").image if has_bits else None,
     )
 

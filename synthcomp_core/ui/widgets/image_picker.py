@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import Image, LoadedImage, list_images, png_bytes, read_image, thumbnail_png
+from synthcomp_core.images import (
+    Image,
+    LoadedImage,
+    image_sha256,
+    list_images,
+    png_bytes,
+    read_image,
+    thumbnail_png,
+)
 from synthcomp_core.storage import artifacts_dir
 from synthcomp_core.ui import query
-from synthcomp_core.ui.gallery import GalleryItem, show_gallery
+from synthcomp_core.ui.gallery import GalleryItem, show_drop_target, show_gallery
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 
@@ -24,7 +34,7 @@ _MAX_GALLERY = 24
 
 @dataclass(frozen=True)
 class PickedImage:
-    """The image picked, where it comes from, and its lossless PNG for the viewer.
+    """The image picked, where it comes from, its lossless PNG for the viewer, and the digest of its pixels.
 
     dataset: "samples", "NAME/test", ... or "upload". path: None for an upload.
     """
@@ -34,13 +44,22 @@ class PickedImage:
     image: Image
     png: bytes
     path: Path | None
+    sha256: str
 
 
 @dataclass(frozen=True)
 class ImagePickerState:
-    """What the picker remembers. clicked: the frame clicked in the gallery since the last run, "" for none."""
+    """What the picker remembers. clicked: the thumbnail clicked since the last run, "" for none.
+
+    name, content: of the file dropped or pasted last. source: picked last, on any page. images: by source, the image
+    picked there last.
+    """
 
     clicked: str = ""
+    source: str = SAMPLES
+    name: str = ""
+    content: bytes = b""
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 def sources() -> list[str]:
@@ -56,69 +75,125 @@ def sources() -> list[str]:
 def pick_image() -> PickedImage | None:
     """Draw the picker; return the image picked, or None (after one sentence) if there is none."""
     options = sources()
-    query.check_choice("source", options, what="the image source")
-    left, right = st.columns([1, 2], gap="medium", vertical_alignment="bottom")
-    source = left.segmented_control(
-        "Image from", options, default=SAMPLES, required=True, key="source", bind="query-params"
-    )
+    source = _pick_source(options)
     if source == UPLOAD:
         return _pick_upload()
-    folder = artifacts_dir() / SAMPLES if source in (None, SAMPLES) else artifacts_dir() / "data" / str(source)
+    folder = artifacts_dir() / SAMPLES if source == SAMPLES else artifacts_dir() / "data" / source
     paths = {path.name: path for path in list_images(folder)} if folder.is_dir() else {}
+    show_drop_target("drop", _take_dropped)
     if not paths:
-        st.error(f"There are no images in the folder of {plain(str(source))}; choose another source.")
+        st.error(f"There are no images in the folder of {plain(source)}; choose another source.")
         return None
-    names = list(paths)
-    query.check_choice("image", names, what="the image")
-    clicked = load_state(ImagePickerState).clicked
-    store_state(ImagePickerState())
-    if clicked in paths:
-        st.session_state["image"] = clicked
-    query.keep_among("image", names)  # Another source starts with its first image.
-    name = str(right.selectbox("Image", names, key="image", bind="query-params"))
-    if len(names) <= _MAX_GALLERY:
-        show_gallery(
-            [
-                GalleryItem(item, _readable(item), _thumbnail(str(path), path.stat().st_mtime))
-                for item, path in paths.items()
-            ],
-            selected=name,
-            key="gallery",
-            # The select box is already drawn when the gallery reports; it takes the new value in the next run.
-            on_pick=lambda item: store_state(ImagePickerState(item)),
-        )
+    name = _pick_name(source, list(paths))
+    _show_thumbnails(paths, name)
     path = paths[name]
     try:
-        loaded, png = _load_file(str(path), path.stat().st_mtime)
+        loaded, png, sha256 = _load_file(str(path), path.stat().st_mtime)
     except SynthcompError as error:
         st.error(plain(str(error)))
         return None
-    return _picked(str(source or SAMPLES), loaded, png, path)
+    return _picked(source, loaded, png, sha256, path)
+
+
+def _pick_source(options: list[str]) -> str:
+    """The choice of the source; the address holds it unless it is the samples."""
+    linked = query.arrived("source")
+    if linked and linked not in options:
+        query.say_unavailable("source", linked, what="the image source")
+    elif linked:
+        st.session_state["source_choice"] = linked
+    elif load_state(ImagePickerState).clicked == UPLOAD:
+        store_state(replace(load_state(ImagePickerState), clicked=""))
+        st.session_state["source_choice"] = UPLOAD
+    state = load_state(ImagePickerState)
+    if st.session_state.get("source_choice") not in options:
+        st.session_state["source_choice"] = state.source if state.source in options else SAMPLES
+    source = str(st.selectbox("Image from", options, key="source_choice"))
+    query.write_own("source", "" if source == SAMPLES else source)
+    store_state(replace(state, source=source))
+    return source
+
+
+def _pick_name(source: str, names: list[str]) -> str:
+    """The choice of an image of a folder; the address always holds it."""
+    state = load_state(ImagePickerState)
+    linked = query.arrived("image")
+    wanted = state.images.get(source, "")
+    if linked and linked not in names:
+        query.say_unavailable("image", linked, what="the image")
+    elif linked:
+        wanted = linked
+    if state.clicked in names:
+        wanted = state.clicked
+    is_moved = wanted in (state.clicked, linked) and wanted in names
+    held = st.session_state.get("image_choice")
+    if is_moved or held not in names:
+        st.session_state["image_choice"] = wanted if wanted in names else names[0]
+    name = str(st.selectbox("Image", names, key="image_choice"))
+    query.write_own("image", name)
+    store_state(replace(state, clicked="", images={**state.images, source: name}))
+    return name
+
+
+def _show_thumbnails(paths: Mapping[str, Path], name: str) -> None:
+    """Thumbnails to click; with many files, those whose names hold what is searched for."""
+    names = list(paths)
+    if len(names) > _MAX_GALLERY:
+        sought = str(st.text_input("Search", key="image_search", placeholder="part of a name")).lower().strip()
+        names = [item for item in names if sought in item.lower()]
+        if len(names) > _MAX_GALLERY:
+            place = names.index(name) if name in names else 0
+            first = min(max(0, place - _MAX_GALLERY // 2), len(names) - _MAX_GALLERY)
+            st.caption(f"{_MAX_GALLERY} of {len(names)} images around the one picked.")
+            names = names[first : first + _MAX_GALLERY]
+    show_gallery(
+        [GalleryItem(item, _readable(item), _thumbnail_of(paths[item])) for item in names],
+        selected=name,
+        key="gallery",
+        # The select box is already drawn when the gallery reports; it takes the new value in the next run.
+        on_pick=lambda item: store_state(replace(load_state(ImagePickerState), clicked=item)),
+    )
+
+
+def _take_dropped(name: str, content: bytes) -> None:
+    store_state(replace(load_state(ImagePickerState), clicked=UPLOAD, name=name, content=content))
 
 
 def _pick_upload() -> PickedImage | None:
+    query.write_own("image", "")
+    show_drop_target("drop", _take_dropped)
     uploaded = st.file_uploader(
-        "Drop an image here", type=UPLOAD_TYPES, key="uploaded", help="Stays on this machine; links cannot include it."
+        "Upload an image", type=UPLOAD_TYPES, key="uploaded", help="Stays on this machine; links cannot include it."
     )
-    if uploaded is None:
-        st.info("Upload an image to send it through the codecs.")
+    state = load_state(ImagePickerState)
+    name, content = (uploaded.name, uploaded.getvalue()) if uploaded is not None else (state.name, state.content)
+    if not name:
+        st.info("Drop an image anywhere on the page, paste one, or choose a file.")
         return None
     try:
-        loaded, png = _load_upload(uploaded.name, uploaded.getvalue())
+        loaded, png, sha256 = _load_upload(name, content)
     except SynthcompError as error:
         st.error(plain(str(error)))
         return None
-    return _picked(UPLOAD, loaded, png, None)
+    return _picked(UPLOAD, loaded, png, sha256, None)
 
 
-def _picked(dataset: str, loaded: LoadedImage, png: bytes, path: Path | None) -> PickedImage:
+def _picked(dataset: str, loaded: LoadedImage, png: bytes, sha256: str, path: Path | None) -> PickedImage:
     for note in loaded.notes:
         st.info(plain(f"{loaded.name}: {note}"))
-    return PickedImage(dataset, loaded.name, loaded.image, png, path)
+    return PickedImage(dataset, loaded.name, loaded.image, png, path, sha256)
 
 
 def _readable(name: str) -> str:
     return Path(name).stem.replace("_", " ")
+
+
+def _thumbnail_of(path: Path) -> bytes:
+    """The thumbnail of a file; a grey one of a file that cannot be read, so that the others are shown."""
+    try:
+        return _thumbnail(str(path), path.stat().st_mtime)
+    except (SynthcompError, OSError):
+        return thumbnail_png(np.full((9, 16, 3), 128, np.uint8), _THUMBNAIL_SIDE)
 
 
 @st.cache_data(show_spinner=False)
@@ -126,13 +201,16 @@ def _thumbnail(path: str, modified: float) -> bytes:
     return thumbnail_png(read_image(Path(path)).image, _THUMBNAIL_SIDE)
 
 
-@st.cache_data(show_spinner="Reading the image", max_entries=16)
-def _load_file(path: str, modified: float) -> tuple[LoadedImage, bytes]:
-    loaded = read_image(Path(path))
-    return loaded, png_bytes(loaded.image)
+# As resources, which are handed out without a copy: nobody writes into an image.
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _load_file(path: str, modified: float) -> tuple[LoadedImage, bytes, str]:
+    return _with_png(read_image(Path(path)))
 
 
-@st.cache_data(show_spinner="Reading the image", max_entries=4)
-def _load_upload(name: str, content: bytes) -> tuple[LoadedImage, bytes]:
-    loaded = read_image(content, name=name)
-    return loaded, png_bytes(loaded.image)
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _load_upload(name: str, content: bytes) -> tuple[LoadedImage, bytes, str]:
+    return _with_png(read_image(content, name=name))
+
+
+def _with_png(loaded: LoadedImage) -> tuple[LoadedImage, bytes, str]:
+    return loaded, png_bytes(loaded.image, fast=True), image_sha256(loaded.image)

@@ -11,6 +11,8 @@ from synthcomp_core.results.columns import BPP, BYTES, metric_column
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.text_tables import TableColumn
 from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.variants import Variant
+from synthcomp_core.variants.names import variant_name
 
 RAW_BYTES_PER_PIXEL = 3
 BETTER = "◀"
@@ -46,10 +48,23 @@ def show_metric_strip(rows: Sequence[tuple[str, ResultRow]]) -> None:
     frame = pd.DataFrame(
         strip_cells([row for _, row in rows]),
         columns=[plain(column.heading) for column in strip_columns()],
-        index=[f"{side}: {plain(row.variant)}" for side, row in rows],
+        index=[f"{side}: {plain(variant_name(Variant.parse(row.variant)))}" for side, row in rows],
     )
     st.table(frame)
     st.caption(f"{BETTER} marks the better one: lower for bytes, bpp, FLIP and seconds, higher for everything else.")
+
+
+def main_metric(row: ResultRow) -> str:
+    """The metric that stands beside the size: SSIMULACRA2, or PSNR until that is measured; "" before both.
+
+    >>> main_metric(ResultRow("d", "i", "none", psnr_rgb=float("inf"))), main_metric(ResultRow("d", "i", "none"))
+    ('PSNR: identical', '')
+    """
+    if row.ssimulacra2 is not None:
+        return f"SSIMULACRA2 {row.ssimulacra2:.1f}"
+    if row.psnr_rgb is None:
+        return ""
+    return "PSNR: identical" if row.psnr_rgb == float("inf") else f"PSNR {row.psnr_rgb:.2f} dB"
 
 
 def _ratio_to_raw(row: ResultRow) -> float | None:

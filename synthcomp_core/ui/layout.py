@@ -1,0 +1,28 @@
+"""What all pages look like: controls in the sidebar, the picture at the top of the main area, no blank bands."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+SIDEBAR_WIDTH = 340  # CSS pixels; Streamlit collapses it on a phone by itself.
+
+# The selectors are Streamlit's own test ids, which its documentation recommends for styling.
+_STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding: 3.25rem 1rem 3rem; }
+[data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 0.75rem; }
+[data-testid="stHeader"] { height: 3rem; min-height: 3rem; }
+[data-testid="stMain"] { scrollbar-gutter: stable; }
+[data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.5rem; }
+[data-testid="stSidebarHeader"] { height: 2.5rem; margin: 0; padding: 0.25rem 0.75rem; }
+[data-testid="stSidebarContent"] { scrollbar-width: thin; }
+[data-testid="stSidebarUserContent"] { padding: 0 0.75rem 1rem; }
+[data-testid="stSidebar"] [data-testid="stButtonGroup"] button { min-width: 0; padding: 0.25rem 0.6rem; }
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding: 3.25rem 0.25rem 2rem; }
+}
+</style>"""
+
+
+def lay_out() -> None:
+    """Style the page; called once a run, before anything is drawn."""
+    st.html(_STYLE)

@@ -1,0 +1,56 @@
+"""How long a rendering is expected to take on this server, from its size and the renderings before it."""
+
+from __future__ import annotations
+
+import threading
+
+import streamlit as st
+
+from synthcomp_core.codecs import CodecId
+from synthcomp_core.images import Image, coded_size
+from synthcomp_core.variants import Rendering, Variant
+
+# Seconds per coded megapixel (codecs) or per final megapixel (upscalers), until this server has measured its own.
+_FIRST_GUESSES = {"jpeg": 0.1, "webp": 0.4, "avif": 1.0, "jxl": 1.5, "jpeg2000": 1.0, "png": 0.5, "none": 0.05}
+_LEARNED_GUESS, _NEURAL_GUESS, _OTHER_GUESS = 2.0, 5.0, 0.3
+_METRICS_S = 0.7  # Seconds per megapixel of the default metrics.
+_QUICK_UPSCALERS = ("nearest", "bilinear", "bicubic", "lanczos", "fsr1", "nis", "gsr")
+
+
+class Timings:
+    """The seconds per megapixel that codecs and upscalers took last; shared by all sessions, safe between threads."""
+
+    def __init__(self) -> None:
+        self._rates: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def note(self, rendering: Rendering) -> None:
+        """Remember what a rendering took."""
+        final, coded = (image.shape[0] * image.shape[1] / 1e6 for image in (rendering.image, rendering.coded_image))
+        rates = {_codec_name(rendering.variant): (rendering.encode_s + rendering.decode_s) / coded}
+        if rendering.upscale_s is not None and rendering.variant.upscaler is not None:
+            rates[rendering.variant.upscaler] = rendering.upscale_s / final
+        with self._lock:
+            self._rates.update(rates)
+
+    def expected_s(self, image: Image, variant: Variant) -> float:
+        """The seconds that sending an image through a variant and measuring it should take, alone on this server."""
+        height, width = image.shape[:2]
+        coded_width, coded_height = coded_size(width, height, variant.scale)
+        final, coded = width * height / 1e6, coded_width * coded_height / 1e6
+        codec, upscaler = _codec_name(variant), variant.upscaler or ""
+        with self._lock:
+            codec_rate = self._rates.get(codec, _FIRST_GUESSES.get(codec, _LEARNED_GUESS))
+            guess = _OTHER_GUESS if upscaler.startswith(_QUICK_UPSCALERS) else _NEURAL_GUESS
+            upscaler_rate = self._rates.get(upscaler, guess) if upscaler else 0.0
+        return codec_rate * coded + (upscaler_rate + _METRICS_S) * final
+
+
+def _codec_name(variant: Variant) -> str:
+    return CodecId.family_of(variant.codec)
+
+
+@st.cache_resource
+def server_timings() -> Timings:
+    """The one record of this server."""
+    return Timings()

@@ -1,0 +1,231 @@
+"""The server's one queue for heavy work: as many jobs at once as the cores carry, fair between sessions.
+
+A page submits work and gets a job at once, which it looks at whenever it is drawn: what is there so far, the stage,
+the place in the queue. A session has one job per place on its pages ("live-a"): a newer request there ends the older
+one at its next stage. The jobs of a session whose browser has gone are dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from synthcomp_core.errors import Cancelled, SynthcompError
+from synthcomp_core.progress import OnProgress
+from synthcomp_core.runtime import usable_cores
+
+_ALIVE_CHECK_S = 1.0  # Between two looks at whether a session's browser is still there.
+_FORGIVEN_S = 8.0  # A browser on a busy line comes back within this time.
+
+T = TypeVar("T")
+Work = Callable[[OnProgress, Callable[[T], None]], None]
+
+
+class JobState(StrEnum):
+    """Where a job is; the last four are its end: stopped by somebody, dropped because its browser has gone."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True)
+class JobStatus(Generic[T]):
+    """A job at one moment.
+
+    position: in the queue, from 1 for the job that starts next; 0 when it is not waiting. fraction: 0 to 1 of the work.
+    latest: what the work has published last. error: the sentence for people when it has failed. version: grows with
+    every change but that of the position.
+    """
+
+    state: JobState = JobState.WAITING
+    position: int = 0
+    fraction: float = 0.0
+    stage: str = ""
+    latest: T | None = None
+    error: str | None = None
+    version: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state not in (JobState.WAITING, JobState.RUNNING)
+
+
+class Job(Generic[T]):
+    """One piece of work in the queue. name: what it computes; equal names are the same work."""
+
+    def __init__(self, queue: WorkQueue, session: str, place: str, name: Hashable, work: Work[T]) -> None:
+        self.session, self.place, self.name = session, place, name
+        self._queue, self.work = queue, work
+        self._status: JobStatus[T] = JobStatus()
+        self._stop_asked = False
+        self._is_dropped = False
+        self._alive_checked = self._last_alive = time.monotonic()
+
+    def status(self) -> JobStatus[T]:
+        """The job as it is now."""
+        with self._queue.changed:
+            return replace(self._status, position=self._queue.position_of(self))
+
+    def stop(self) -> None:
+        """End the job: at once if it waits, at its next stage if it runs. What it has published stays."""
+        with self._queue.changed:
+            self._stop_asked = True
+            if self._status.state == JobState.WAITING:
+                self._queue.forget(self)
+                self.change(state=JobState.STOPPED)
+
+    def wait(self, until: Callable[[JobStatus[T]], bool], timeout_s: float) -> JobStatus[T]:
+        """Wait until the status satisfies ``until`` or the time is over; the status then."""
+        with self._queue.changed:
+            self._queue.changed.wait_for(lambda: until(self._status), timeout_s)
+        return self.status()
+
+    def change(self, **values: Any) -> None:
+        """Set fields of the status and wake who waits; for the queue and its workers."""
+        with self._queue.changed:
+            self._status = replace(self._status, version=self._status.version + 1, **values)
+            self._queue.changed.notify_all()
+
+    def carry_out(self) -> None:
+        """Do the work in this thread; raises what is nobody's fault but the program's, for the server's log."""
+        try:
+            self.work(self._report, lambda result: self.change(latest=result))
+        except Cancelled:
+            self.change(state=JobState.DROPPED if self._is_dropped else JobState.STOPPED)
+        except SynthcompError as error:
+            self.change(state=JobState.FAILED, error=str(error))
+        else:
+            self.change(state=JobState.DONE, fraction=1.0, stage="")
+        finally:
+            if not self._status.is_over:
+                self.change(state=JobState.FAILED, error="This failed unexpectedly; the server's log says why.")
+
+    def _report(self, fraction: float, stage: str) -> None:
+        if self._stop_asked or self.is_deserted():
+            raise Cancelled
+        if stage != self._status.stage or abs(fraction - self._status.fraction) >= 0.01:
+            self.change(fraction=min(max(fraction, 0.0), 1.0), stage=stage)
+
+    def is_deserted(self) -> bool:
+        """Whether the session's browser has been away for too long; a short break is forgiven."""
+        now = time.monotonic()
+        if now - self._alive_checked > _ALIVE_CHECK_S:
+            self._alive_checked = now
+            if self._queue.is_alive(self.session):
+                self._last_alive = now
+            self._is_dropped = now - self._last_alive > _FORGIVEN_S
+        return self._is_dropped
+
+
+class WorkQueue:
+    """Jobs of all sessions in fair order on a fixed number of threads.
+
+    Next comes the session with the fewest jobs under way, among equals the one that was served least recently, and of
+    its jobs the one that came first. is_alive: whether
+    a session, by its id, still has a browser.
+    """
+
+    def __init__(self, slots: int, *, is_alive: Callable[[str], bool] = lambda session: True) -> None:
+        self.changed = threading.Condition(threading.RLock())
+        self.is_alive = is_alive
+        self._slots = slots
+        self._waiting: list[Job[Any]] = []
+        self._running: list[Job[Any]] = []
+        self._served: dict[str, int] = {}  # By session: the number of its last start.
+        self._starts = 0
+
+    def submit(self, session: str, place: str, name: Hashable, work: Work[T]) -> Job[T]:
+        """The session's job of this name at this place: the one under way, or else a new one that replaces it.
+
+        work: called with (on_progress, publish) in a thread of its own; on_progress raises Cancelled when it has to
+        stop.
+        """
+        with self.changed:
+            for job in (*self._waiting, *self._running):
+                if (job.session, job.place) == (session, place) and not job.status().is_over:
+                    if job.name == name and not job._stop_asked:
+                        return job
+                    job.stop()
+            job = Job(self, session, place, name, work)
+            self._waiting.append(job)
+            self._start_next()
+            return job
+
+    def take_up(self, job: Job[T]) -> Job[T]:
+        """A new job for the work of one that was dropped."""
+        return self.submit(job.session, job.place, job.name, job.work)
+
+    def position_of(self, job: Job[Any]) -> int:
+        """The job's place among those that wait, from 1; 0 if it does not."""
+        with self.changed:
+            order = self._order()
+            return order.index(job) + 1 if job in order else 0
+
+    def forget(self, job: Job[Any]) -> None:
+        """Take a waiting job out of the queue."""
+        with self.changed:
+            if job in self._waiting:
+                self._waiting.remove(job)
+
+    def _order(self) -> list[Job[Any]]:
+        """The waiting jobs, next first."""
+        under_way: dict[str, int] = {}
+        for job in self._running:
+            under_way[job.session] = under_way.get(job.session, 0) + 1
+        ranked = []
+        for arrival, job in enumerate(self._waiting):
+            under_way[job.session] = under_way.get(job.session, 0) + 1
+            ranked.append((under_way[job.session], self._served.get(job.session, 0), arrival, job))
+        return [job for *_, job in sorted(ranked, key=lambda entry: entry[:3])]
+
+    def _start_next(self) -> None:
+        while len(self._running) < self._slots and self._waiting:
+            job = self._order()[0]
+            self._waiting.remove(job)
+            if job.is_deserted():
+                job.change(state=JobState.DROPPED)
+                continue
+            self._running.append(job)
+            self._starts += 1
+            self._served[job.session] = self._starts
+            job.change(state=JobState.RUNNING)
+            threading.Thread(target=self._run, args=(job,), name=f"job {job.place}", daemon=True).start()
+
+    def _run(self, job: Job[Any]) -> None:
+        try:
+            job.carry_out()
+        finally:
+            with self.changed:
+                self._running.remove(job)
+                self._start_next()
+                here = {other.session for other in (*self._waiting, *self._running)}
+                self._served = {session: start for session, start in self._served.items() if session in here}
+
+
+@st.cache_resource
+def server_queue() -> WorkQueue:
+    """The one queue of this server."""
+    return WorkQueue(usable_cores(), is_alive=_has_browser)
+
+
+def session_id() -> str:
+    """The id of the session that is being drawn; "" outside of a running app."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return "" if context is None else context.session_id
+
+
+def _has_browser(session: str) -> bool:
+    return not runtime.exists() or runtime.get_instance().is_active_session(session)

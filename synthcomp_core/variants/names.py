@@ -1,0 +1,75 @@
+"""What people call a variant: "WebP, quality 80", "mbt2018, quality 4, MS-SSIM, games, half resolution + RCAN"."""
+
+from __future__ import annotations
+
+from synthcomp_core.codecs import FAMILIES, CodecId
+from synthcomp_core.codecs.options import CodecOption
+from synthcomp_core.upscalers import list_upscalers
+from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, LearnedPoint, learned_points
+from synthcomp_core.variants.variant import Variant
+
+_RESOLUTIONS = {2.0: "half resolution"}
+_UPSCALERS = {"rcan": "RCAN", "fsr1": "FSR 1", "fsr1_off": "FSR 1 without sharpening"}
+
+
+def variant_name(variant: Variant) -> str:
+    """The name of a variant for people; ids stay for links, files and tables.
+
+    >>> variant_name(Variant.parse("webp-q80@x2-rcan"))
+    'WebP, quality 80, half resolution + RCAN'
+    >>> variant_name(Variant.parse("none@x1.5-bicubic"))
+    'uncompressed, 1/1.5 resolution + bicubic'
+    """
+    name = codec_name(variant.codec)
+    return name if variant.scale is None else f"{name}, {resolution_name(variant.scale)} + {upscaler_name(variant)}"
+
+
+def codec_name(codec: str) -> str:
+    """The name of a codec, by its id.
+
+    >>> codec_name("jpeg-q75+444"), codec_name("png"), codec_name("webp-psnr35"), codec_name("a-snapshot-of-mine")
+    ('JPEG, quality 75, 4:4:4', 'PNG', 'WebP, PSNR 35.00 dB', 'a-snapshot-of-mine')
+    """
+    parsed = CodecId.parse(codec)
+    quality = "" if parsed.quality is None else f", quality {parsed.quality:g}"
+    aim = "" if parsed.target is None else f", {parsed.target.shown}"
+    options = [_option_name(option, word) for option in parsed.available_options if (word := _word(parsed, option))]
+    if parsed.is_learned:
+        point = next((point for point in learned_points() if point.id == parsed.family), None)
+        name = parsed.family if point is None else point_name(point)
+    else:
+        name = "uncompressed" if parsed.family == "none" else FAMILIES[parsed.family].label.partition(" (")[0]
+    return ", ".join([name + quality + aim, *options])
+
+
+def _option_name(option: CodecOption, word: str) -> str:
+    """A choice as it stands in a name: numbers with what they are of."""
+    label = option.label_of(word)
+    return label if option.numbers is None else f"{option.name} {label.partition(' ')[0]}"
+
+
+def _word(codec: CodecId, option: CodecOption) -> str:
+    """The word of an option that a codec sets; "" where it is left at its default."""
+    return next((word for word in codec.options if word in option.words), "")
+
+
+def point_name(point: LearnedPoint) -> str:
+    """The name of a snapshot that has a place in the matrix."""
+    distortion = DISTORTION_LABELS.get(point.distortion, point.distortion)
+    return f"{point.model}, quality {point.quality}, {distortion}, {point.trained_on}"
+
+
+def resolution_name(scale: float | None) -> str:
+    """The name of a resolution scale per side.
+
+    >>> resolution_name(None), resolution_name(2), resolution_name(1.7)
+    ('full resolution', 'half resolution', '1/1.7 resolution')
+    """
+    return "full resolution" if scale is None else _RESOLUTIONS.get(scale, f"1/{scale:g} resolution")
+
+
+def upscaler_name(variant: Variant) -> str:
+    """The name of a variant's upscaler; "" without one."""
+    upscaler = variant.upscaler or ""
+    labels = {info.id: info.label for info in list_upscalers() if info.kind == "neural"}
+    return _UPSCALERS.get(upscaler) or labels.get(upscaler) or upscaler
