@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from synthcomp_core import __version__
-from synthcomp_core.cli import coding, figures, results, runs, snapshot, training, upscaling, warm_up
+from synthcomp_core.cli import coding, figures, results, runs, sharing, snapshot, training, upscaling, warm_up
 from synthcomp_core.cli.bench import verbs as bench
 from synthcomp_core.cli.console import errors, output
 from synthcomp_core.errors import Cancelled, SynthcompError
@@ -26,6 +26,7 @@ upscaling.register(app)
 training.register(app)
 runs.register(app)
 figures.register(app)
+sharing.register(app)
 warm_up.register(app)
 app.add_typer(results.results_app, name="results")
 app.add_typer(snapshot.snapshot_app, name="snapshot")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from synthcomp_core.figures.viewer.footer import described_footer
+from synthcomp_core.figures.viewer.maps import ColourScale, bits_scale, error_scale
 from synthcomp_core.metrics import flip_colours
 from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, ViewState, picture_numbers, show_viewer
-from synthcomp_core.ui.viewer.footer import described_footer
-from synthcomp_core.ui.viewer.maps import ColourScale, bits_scale, error_scale
 from synthcomp_core.variants.bit_map import bit_map_image
 
 LARGE = 1_500_000  # bytes; beyond 1 MiB Streamlit's media store names files by samples of their content only

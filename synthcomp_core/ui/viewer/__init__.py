@@ -8,9 +8,7 @@ page's URL (`?view=`), so that a link opens it in another browser. Crops for a f
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from functools import lru_cache
-from pathlib import Path
 
 import streamlit as st
 from streamlit import runtime
@@ -20,11 +18,19 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.drawing import CROP_COLOURS, MAX_CROPS, Crop
+from synthcomp_core.figures.viewer.footer import FooterSide, ViewerFooter, described_footer
+from synthcomp_core.figures.viewer.pictures import (
+    MAX_PICTURES,
+    Picture,
+    bit_map_of,
+    check_pictures,
+    described_picture,
+    error_map_of,
+    picture_numbers,
+)
+from synthcomp_core.figures.viewer.scripts import BROWSER_FOLDER, VIEWER_STYLE, joined_modules
+from synthcomp_core.figures.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
 from synthcomp_core.ui import query
-from synthcomp_core.ui.viewer.footer import FooterSide, ViewerFooter, described_footer
-from synthcomp_core.ui.viewer.pictures import Picture, bit_map_of, error_map_of, picture_numbers
-from synthcomp_core.ui.viewer.scripts import joined_modules
-from synthcomp_core.ui.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
 
 __all__ = [
     "DEFAULT_URL_PARAM",
@@ -41,12 +47,8 @@ __all__ = [
     "show_viewer",
 ]
 
-MAX_PICTURES = 9  # one number key each
-
 # The least that viewer.css lets a viewer take that fills the window, kept free before the browser has its script.
 _PLACE_KEPT = "<style>.st-key-{key} {{ min-height: max(320px, calc(100dvh - 25dvh - 12px)) }}</style>"
-
-_FOLDER = Path(__file__).parent
 
 
 def show_viewer(
@@ -85,14 +87,14 @@ def show_viewer(
 
     Raises ValueError if there are no or too many images, or two with the same key.
     """
-    _check(pictures, overlays)
+    check_pictures(pictures, overlays)
     if height is None:
         st.html(_PLACE_KEPT.format(key=key))
     data: dict[str, object] = {
         "key": key,
         "height": height,
-        "pictures": [_described(picture, key) for picture in pictures],
-        "overlays": [_described(overlay, key) for overlay in overlays],
+        "pictures": [described_picture(picture, _media_url(picture, key)) for picture in pictures],
+        "overlays": [described_picture(overlay, _media_url(overlay, key)) for overlay in overlays],
         "state": str(state) if state else None,
         "jump": jump,
         "url_param": url_param,
@@ -147,37 +149,14 @@ def _parsed_crops(text: str) -> tuple[Crop, ...]:
     return tuple(crops[:MAX_CROPS])
 
 
-def _check(pictures: Sequence[Picture], overlays: Sequence[Picture]) -> None:
-    if not 1 <= len(pictures) <= MAX_PICTURES:
-        raise ValueError(f"the viewer shows 1 to {MAX_PICTURES} pictures, not {len(pictures)}")
-    keys = [picture.key for picture in (*pictures, *overlays)]
-    if len(set(keys)) < len(keys):
-        raise ValueError(f"pictures and overlays in the viewer need different keys, not {keys}")
-    if strays := {overlay.overlay_of for overlay in overlays} - {picture.key for picture in pictures}:
-        raise ValueError(f"an overlay must name the picture it covers, not {strays}")
-
-
-def _described(picture: Picture, viewer_key: str) -> dict[str, object]:
-    """An image as the browser side reads it: all but the bytes, which it fetches from `url`."""
-    return {
-        "key": picture.key,
-        "label": picture.label,
-        "detail": picture.detail,
-        "width": picture.width,
-        "height": picture.height,
-        "overlay_of": picture.overlay_of,
-        "scale": asdict(picture.scale) if picture.scale else None,
-        "url": _media_url(picture.png, f"synthcomp-viewer-{viewer_key}-{picture.key}"),
-    }
-
-
-def _media_url(png: bytes, coordinates: str) -> str:
-    """The same-origin URL of these bytes; the same for the same bytes, empty outside a running app."""
+def _media_url(picture: Picture, viewer_key: str) -> str:
+    """The same-origin URL of an image's bytes; the same for the same bytes, empty outside a running app."""
     if get_script_run_ctx(suppress_warning=True) is None or not runtime.exists():
         return ""
     # The media store hashes only samples of files over 1 MiB; the digest in the name makes the id depend on every byte.
-    name = f"{hashlib.sha256(png).hexdigest()}.png"
-    return runtime.get_instance().media_file_mgr.add(png, "image/png", coordinates, file_name=name)
+    name = f"{hashlib.sha256(picture.png).hexdigest()}.png"
+    coordinates = f"synthcomp-viewer-{viewer_key}-{picture.key}"
+    return runtime.get_instance().media_file_mgr.add(picture.png, "image/png", coordinates, file_name=name)
 
 
 @lru_cache(maxsize=1)
@@ -185,6 +164,6 @@ def _component() -> ComponentRenderer:
     return st.components.v2.component(
         "synthcomp_viewer",
         html='<div class="viewer"></div>',
-        css=(_FOLDER / "viewer.css").read_text(encoding="utf-8"),
-        js=joined_modules(_FOLDER / "mount.js"),
+        css=VIEWER_STYLE.read_text(encoding="utf-8"),
+        js=joined_modules(BROWSER_FOLDER / "mount.js"),
     )

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from synthcomp_core.ui.viewer.scripts import joined_modules
+from synthcomp_core.figures.viewer.scripts import joined_modules
 from tests.conftest import PROJECT_ROOT
 
-VIEWER = PROJECT_ROOT / "synthcomp_core" / "ui" / "viewer"
-MODULES = sorted((PROJECT_ROOT / "synthcomp_core" / "ui").rglob("*.js"))
+VIEWER = PROJECT_ROOT / "synthcomp_core" / "figures" / "viewer"
+MODULES = sorted((PROJECT_ROOT / "synthcomp_core").rglob("*.js"))
 
 MAIN = """import { greet } from "./greet.js";
 import { NAME } from "./name.js";
@@ -92,8 +92,12 @@ def test_what_cannot_be_joined_is_refused_by_name(
         joined_modules(write(**change))
 
 
-def test_every_module_of_the_viewer_is_in_its_script_and_every_export_is_used() -> None:
-    script = joined_modules(VIEWER / "mount.js")
+ENTRIES = {"mount.js": ["export default function (component) {"], "page.js": []}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_every_module_of_the_viewer_is_in_each_script_and_every_export_is_used(entry: str) -> None:
+    script = joined_modules(VIEWER / entry)
     texts = {path.name: path.read_text(encoding="utf-8") for path in VIEWER.glob("*.js")}
     imported = {
         (file, name.strip())
@@ -102,12 +106,15 @@ def test_every_module_of_the_viewer_is_in_its_script_and_every_export_is_used() 
         for name in names.split(",")
     }
     for file, text in texts.items():
+        if file in ENTRIES.keys() - {entry}:
+            continue
         assert script.count(text.splitlines()[0]) == 1, f"{file} is imported by no other module"
         for name in re.findall(r"^export (?:async )?(?:function|class|const|let) (\w+)", text, re.MULTILINE):
             assert (file, name) in imported, (
                 f"{file} exports {name}, which no other module imports, not even for a type"
             )
-    assert re.findall(r"^(?:import|export) .*", script, re.MULTILINE) == ["export default function (component) {"]
+    assert re.findall(r"^(?:import|export) .*", script, re.MULTILINE) == ENTRIES[entry]
+    assert "</script" not in script.lower(), "a shared page holds the script in such an element"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PROJECT_ROOT).as_posix())
@@ -118,8 +125,9 @@ def test_modules_stay_short_and_their_lines_too(path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_the_joined_script_is_a_module_that_a_browser_would_take(tmp_path: Path) -> None:
-    (tmp_path / "viewer.mjs").write_text(joined_modules(VIEWER / "mount.js"), encoding="utf-8")
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_the_joined_script_is_a_module_that_a_browser_would_take(entry: str, tmp_path: Path) -> None:
+    (tmp_path / "viewer.mjs").write_text(joined_modules(VIEWER / entry), encoding="utf-8")
     finished = subprocess.run(
         ["node", "--check", str(tmp_path / "viewer.mjs")], capture_output=True, text=True, check=False
     )

@@ -101,7 +101,8 @@ export function loadRaster(url) {
 
 /** @param {string} url */
 async function fetchRaster(url) {
-  const response = await fetch(new URL(url.replace(/^\//, ""), appRoot()));
+  const whole = /^(blob|data):/.test(url) ? url : new URL(url.replace(/^\//, ""), appRoot());
+  const response = await fetch(whole);
   if (!response.ok) throw new Error(`The image could not be loaded (${response.status}); run the page again.`);
   const blob = await response.blob();
   decodes.count += 1;

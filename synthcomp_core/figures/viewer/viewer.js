@@ -63,7 +63,8 @@ export class Viewer {
       this.draw(); // at once: a resized canvas is blank
     });
     this.link = new Link(data.url_param, (view) => this.change(view), () => notePending(this));
-    this.removeSkip = addSkip(this.controls.stage);
+    // On a page of its own the images come first anyway.
+    this.removeSkip = rootOf(root) === document ? () => {} : addSkip(this.controls.stage);
     listen(this);
     // The first view: the link's, else the one this viewer had before, else Python's, else the default.
     const linked = this.link.view();

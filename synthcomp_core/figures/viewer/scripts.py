@@ -1,4 +1,4 @@
-"""Joins the viewer's ES modules into the single script that Streamlit's Components v2 take.
+"""Joins the viewer's ES modules into a single script, as Streamlit's Components v2 and a shared page take it.
 
 The modules keep to a few forms, so that a few lines are enough to join them; any other form is refused:
 
@@ -8,6 +8,9 @@ The modules keep to a few forms, so that a few lines are enough to join them; an
 
 import re
 from pathlib import Path
+
+BROWSER_FOLDER = Path(__file__).parent  # The ES modules lie beside this one.
+VIEWER_STYLE = BROWSER_FOLDER / "viewer.css"
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async function|function|class|const|let) \w)", re.MULTILINE)

@@ -1,6 +1,9 @@
 """The footer of a viewer: what each side takes and reaches, and what the page is doing. Its height never changes."""
 
+import math
 from dataclasses import dataclass
+
+from synthcomp_core.results.rows import ResultRow
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,21 @@ class ViewerFooter:
     def __post_init__(self) -> None:
         if self.fraction is not None and not 0.0 <= self.fraction <= 1.0:
             raise ValueError(f"a fraction done is between 0 and 1, not {self.fraction}")
+
+
+def main_metric(row: ResultRow) -> str:
+    """The metric of a row that stands beside its bytes: SSIMULACRA2, else PSNR (RGB); "" if neither was measured.
+
+    >>> main_metric(ResultRow("frames", "0.png", ssimulacra2=74.218, psnr_rgb=32.841))
+    'SSIMULACRA2 74.2'
+    >>> main_metric(ResultRow("frames", "0.png", psnr_rgb=32.841))
+    'PSNR 32.84 dB'
+    """
+    if row.ssimulacra2 is not None:
+        return f"SSIMULACRA2 {row.ssimulacra2:.1f}"
+    if row.psnr_rgb is None:
+        return ""
+    return "identical" if row.psnr_rgb == math.inf else f"PSNR {row.psnr_rgb:.2f} dB"
 
 
 def described_footer(footer: ViewerFooter | None) -> dict[str, object] | None:
