@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 _CONNECT_S = 15
+_ATTEMPTS = 3
 _WORKER_BYTES = 3 * 2**30  # A learned codec of official size on a 1080p image, with room to spare.
 
 
@@ -92,14 +94,16 @@ def _local_cluster(share: LocalShare) -> Iterator[Any]:
     # Saturation 1: a worker holds only the task at work, so that its death is blamed on no other.
     settings = {"distributed.nanny.pre-spawn-environ": variables, "distributed.scheduler.worker-saturation": 1.0}
     with dask.config.set(settings):
-        cluster = LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=share.processes,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
+        cluster = _started(
+            lambda: LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=share.processes,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
         )
         try:
             yield cluster
@@ -111,6 +115,36 @@ def _local_cluster(share: LocalShare) -> Iterator[Any]:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+
+
+def _started(start: Callable[[], Any]) -> Any:
+    """A local cluster; started anew when a worker did not come up in time, as may happen on a busy machine."""
+    last: Exception | None = None
+    _start_quiet_resource_tracker()
+    for attempt in range(_ATTEMPTS):
+        try:
+            return start()
+        except (RuntimeError, TimeoutError) as error:  # "Nanny failed to start."
+            last = error
+            time.sleep(attempt)
+    raise PlanError(
+        f"The workers did not start in {_ATTEMPTS} attempts ({last}); run the plan again with fewer --workers."
+    ) from last
+
+
+def _start_quiet_resource_tracker() -> None:
+    """Start multiprocessing's tracker with its errors silenced: of a killed worker it prints a traceback (KeyError)."""
+    from multiprocessing import resource_tracker
+
+    sys.stderr.flush()
+    kept, silent = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silent, 2)
+        resource_tracker.ensure_running()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silent)
 
 
 def slurm_cluster(settings: SlurmSettings) -> SLURMCluster:

@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from synthcomp_core.batch.tasks import RENDER, Task
+from msgspec import Meta
+
+from synthcomp_core import limits
+from synthcomp_core.batch.tasks import RENDER, Stamp, Task
 from synthcomp_core.errors import ResultsError
+from synthcomp_core.library.json_records import JsonError, parse_json
 from synthcomp_core.results.rows import METRIC_COLUMNS, ResultRow, append_rows, write_rows
+from synthcomp_core.storage import file_sha256, is_inside, open_file, runs_dir
 
 JOURNAL, RESULTS = "journal.jsonl", "results.csv"
 _REWRITE_S = 5.0  # Rewriting a long table for every replaced row would cost more than the tasks.
+_BLOCK = 2**16
 _KEPT = ("kept_rendering", "kept_bitstream")
 _Slot = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of the journal as it stands there; lines before version 0.2 have no stamps."""
+
+    image_sha256: str
+    made_with: tuple[str, ...]
+    metrics: tuple[str, ...]
+    seconds: Annotated[float, Meta(ge=0, le=1e11)]
+    finished: Annotated[float, Meta(ge=0, le=1e11)]
+    row: ResultRow
+    kept_rendering: str | None = None
+    kept_bitstream: str | None = None
+    rendering_stamp: Stamp | None = None
+    bitstream_stamp: Stamp | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
     """A task that was carried out. finished: seconds since 1970. seconds: its wall time on the worker.
 
-    kept_rendering, kept_bitstream: the files that it wrote, or None. In the journal they stand relative to the run's
-    folder, so that a run may be moved.
+    kept_rendering, kept_bitstream: the files that it wrote, or None; their stamps: size and hash as written. In the
+    journal they stand relative to the run's folder, so that a run may be moved.
     """
 
     image_sha256: str
@@ -37,6 +60,8 @@ class Entry:
     seconds: float
     finished: float
     row: ResultRow
+    rendering_stamp: Stamp | None = None
+    bitstream_stamp: Stamp | None = None
 
     @property
     def slot(self) -> _Slot:
@@ -44,8 +69,10 @@ class Entry:
         return self.row.dataset, self.row.image, self.row.variant
 
 
-def finished_entry(task: Task, row: ResultRow, seconds: float) -> Entry:
-    """The entry for a task just carried out."""
+def finished_entry(
+    task: Task, row: ResultRow, seconds: float, stamps: tuple[Stamp | None, Stamp | None] = (None, None)
+) -> Entry:
+    """The entry for a task just carried out. stamps: of the rendering and the bitstream that it wrote."""
     metrics = {*task.metrics, *task.measured}
     wrote_files = task.kind == RENDER and row.error is None
     return Entry(
@@ -57,17 +84,24 @@ def finished_entry(task: Task, row: ResultRow, seconds: float) -> Entry:
         seconds=seconds,
         finished=time.time(),
         row=row,
+        rendering_stamp=stamps[0] if wrote_files else None,
+        bitstream_stamp=stamps[1] if wrote_files else None,
     )
 
 
-def remaining(task: Task, entry: Entry | None) -> Task | None:
-    """What is left to do of a task, given its last entry: all of it, only its missing metrics, or None."""
+def remaining(task: Task, entry: Entry | None, *, verify: bool = False) -> Task | None:
+    """What is left to do of a task, given its last entry: all of it, only its missing metrics, or None.
+
+    A kept file that is missing, or not of the size that was written, has to be made again; with ``verify`` also one
+    whose hash is another.
+    """
     if entry is None or entry.row.error is not None:
         return task
     if (entry.image_sha256, entry.made_with) != (task.image_sha256, task.made_with):
         return task
     if task.kind == RENDER and not (
-        _is_kept(task.rendering, entry.kept_rendering) and _is_kept(task.bitstream, entry.kept_bitstream)
+        _is_kept(task.rendering, entry.kept_rendering, entry.rendering_stamp, verify)
+        and _is_kept(task.bitstream, entry.kept_bitstream, entry.bitstream_stamp, verify)
     ):
         return task
     missing = tuple(name for name in task.metrics if name not in entry.metrics)
@@ -75,30 +109,51 @@ def remaining(task: Task, entry: Entry | None) -> Task | None:
         return None
     if task.kind == RENDER and task.rendering is None and task.bitstream is None:
         return task
-    return dataclasses.replace(task, metrics=missing, measured=entry.metrics, previous=entry.row)
+    stamps = (entry.rendering_stamp, entry.bitstream_stamp)
+    return dataclasses.replace(task, metrics=missing, measured=entry.metrics, previous=entry.row, stamps=stamps)
 
 
-def _is_kept(wanted: Path | None, kept: Path | None) -> bool:
-    return wanted is None or (wanted == kept and wanted.is_file())
+def _is_kept(wanted: Path | None, kept: Path | None, stamp: Stamp | None, verify: bool) -> bool:
+    if wanted is None:
+        return True
+    return wanted == kept and is_intact(wanted, stamp, verify=verify)
+
+
+def is_intact(path: Path, stamp: Stamp | None, *, verify: bool = False) -> bool:
+    """Whether a kept file is there, of the size that was written, and with ``verify`` of the same hash."""
+    if not path.is_file():
+        return False
+    if stamp is None:
+        return path.stat().st_size > 0
+    return path.stat().st_size == stamp.num_bytes and (not verify or file_sha256(path) == stamp.sha256)
 
 
 def read_journal(path: Path) -> dict[_Slot, Entry]:
     """The last entry of every row in a journal; a last line torn by a kill is ignored.
 
-    ResultsError, naming the line, when another line is damaged.
+    Files that it claims to have kept count only inside the run's folder, or the runs folder. ResultsError, naming the
+    line, when another line is damaged.
     """
     entries: dict[_Slot, Entry] = {}
     if not path.exists():
         return entries
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines[:-1], start=1):
-        try:
-            entry = _parse(json.loads(line), path.parent)
-        except (ValueError, TypeError, KeyError) as error:
-            raise ResultsError(
-                f"{path}, line {number}, is damaged ({error}); remove that line, and its task is carried out again."
-            ) from error
-        entries[entry.slot] = entry
+    try:
+        with open_file(path, max_bytes=limits.JOURNAL_BYTES) as file:
+            number = 0
+            while line := file.readline(limits.JOURNAL_LINE_BYTES):
+                number += 1
+                if not line.endswith(b"\n"):
+                    if len(line) == limits.JOURNAL_LINE_BYTES:
+                        raise JsonError(f"it is longer than {limits.JOURNAL_LINE_BYTES:,} bytes")
+                    break
+                entry = _entry(parse_json(line, _Line), path.parent)
+                entries[entry.slot] = entry
+    except JsonError as error:
+        raise ResultsError(
+            f"{path}, line {number}, is damaged ({error}); remove that line, and its task is carried out again."
+        ) from error
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read as a journal: {error.strerror or error}.") from error
     return entries
 
 
@@ -120,9 +175,33 @@ class Writer:
         self._rewrite()
 
     def add(self, entry: Entry) -> None:
-        """Write one entry and its row."""
-        # One write of a whole line: after a kill it is missing or complete, at worst torn, which reading forgives.
-        self._file.write(json.dumps(_plain(entry, self._folder), separators=(",", ":")).encode("utf-8") + b"\n")
+        """Write one entry and its row; ResultsError, with the journal as it was, when the disk does not take them."""
+        line = json.dumps(_plain(entry, self._folder), separators=(",", ":")).encode("utf-8") + b"\n"
+        try:
+            self._append(line)
+            self._record(entry)
+        except OSError as error:
+            raise ResultsError(
+                f"{error.filename or self._journal} cannot be written ({error.strerror or error}); make room on the "
+                "disk and run the plan again: what the journal holds is not carried out again."
+            ) from error
+
+    def _append(self, line: bytes) -> None:
+        """Write a whole line, or leave the journal as it was: a line after half a line could not be read."""
+        end = os.fstat(self._file.fileno()).st_size
+        left = memoryview(line)
+        try:
+            while left:
+                written = self._file.write(left)
+                if not written:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._journal))
+                left = left[written:]
+            os.fsync(self._file.fileno())
+        except BaseException:
+            os.ftruncate(self._file.fileno(), end)
+            raise
+
+    def _record(self, entry: Entry) -> None:
         self._entries[entry.slot] = entry
         if entry.slot in self._written:
             if time.monotonic() - self._rewritten_at > _REWRITE_S:
@@ -132,10 +211,9 @@ class Writer:
             self._written.add(entry.slot)
 
     def close(self) -> None:
-        """Bring the table into the plan's order and close the journal."""
-        self._rewrite()
-        os.fsync(self._file.fileno())
+        """Close the journal and bring the table into the plan's order."""
         self._file.close()
+        self._rewrite()
 
     def _rewrite(self) -> None:
         present = [slot for slot in self._order if slot in self._entries]
@@ -147,10 +225,19 @@ class Writer:
 def _cut_torn_line(path: Path) -> None:
     if not path.exists():
         return
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(content.rfind(b"\n") + 1)
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        at = end
+        while at:  # From the end back to the last line break.
+            start = max(0, at - _BLOCK)
+            file.seek(start)
+            found = file.read(at - start).rfind(b"\n")
+            if found >= 0:
+                at = start + found + 1
+                break
+            at = start
+        if at < end:
+            file.truncate(at)
 
 
 def _plain(entry: Entry, folder: Path) -> dict[str, Any]:
@@ -163,10 +250,14 @@ def _plain(entry: Entry, folder: Path) -> dict[str, Any]:
     return values
 
 
-def _parse(values: dict[str, Any], folder: Path) -> Entry:
-    known = {field.name for field in dataclasses.fields(Entry)}
-    row = ResultRow(**values["row"])
-    lists = {name: tuple(values[name]) for name in ("made_with", "metrics")}
-    # An absolute path, as version 0.1 wrote it, stays as it is.
-    kept = {name: None if values[name] is None else folder / str(values[name]) for name in _KEPT}
-    return Entry(**{**{name: values[name] for name in known}, **lists, **kept, "row": row})
+def _entry(line: _Line, folder: Path) -> Entry:
+    values = {field.name: getattr(line, field.name) for field in dataclasses.fields(_Line)}
+    return Entry(**{**values, **{name: _kept_path(values[name], folder) for name in _KEPT}})
+
+
+def _kept_path(text: str | None, folder: Path) -> Path | None:
+    """The kept file that a line names; None for one elsewhere, which nothing vouches for. 0.1 wrote absolute paths."""
+    if text is None:
+        return None
+    path = folder / text
+    return path if is_inside(path, folder) or is_inside(path, runs_dir()) else None

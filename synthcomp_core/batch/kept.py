@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcomp_core.batch.journal import JOURNAL, Entry, read_journal
+from synthcomp_core import limits
+from synthcomp_core.batch.journal import JOURNAL, Entry, is_intact, read_journal
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, read_image
 from synthcomp_core.results.rows import ResultRow
-from synthcomp_core.storage import runs_dir
+from synthcomp_core.storage import is_inside, read_file, runs_dir
 from synthcomp_core.variants import Rendering, Variant
 from synthcomp_core.variants.snapshots_of import weights_of
 
@@ -50,8 +51,10 @@ def find_kept(entries: Iterable[tuple[str, Entry]], file_sha256: str, variant: V
         if (entry.image_sha256, entry.row.variant, entry.made_with) != (file_sha256, str(variant), weights):
             continue
         rendering, bitstream = entry.kept_rendering, entry.kept_bitstream
-        if rendering and rendering.is_file() and rendering.resolve().is_relative_to(runs_dir().resolve()):
-            return KeptRendering(run, entry.row, rendering, bitstream if bitstream and bitstream.is_file() else None)
+        if rendering and is_intact(rendering, entry.rendering_stamp) and is_inside(rendering, runs_dir()):
+            if bitstream and not (is_intact(bitstream, entry.bitstream_stamp) and is_inside(bitstream, runs_dir())):
+                bitstream = None
+            return KeptRendering(run, entry.row, rendering, bitstream)
     return None
 
 
@@ -68,7 +71,7 @@ def read_kept(kept: KeptRendering, reference: Image) -> Rendering:
     row = kept.row
     return Rendering(
         variant=Variant.parse(row.variant),
-        bitstream=b"" if kept.bitstream is None else kept.bitstream.read_bytes(),
+        bitstream=b"" if kept.bitstream is None else read_file(kept.bitstream, max_bytes=limits.BITSTREAM_BYTES),
         num_bytes=row.num_bytes or 0,
         image=image,
         coded_image=image,

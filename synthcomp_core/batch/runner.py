@@ -89,12 +89,15 @@ def run_folder(plan: Plan) -> Path:
     return runs_dir() / plan.name
 
 
-def prepare(plan: Plan, *, folder: Path | None = None) -> PreparedRun:
-    """Find out what a plan asks for and what its run folder already has; writes nothing."""
+def prepare(plan: Plan, *, folder: Path | None = None, verify: bool = False) -> PreparedRun:
+    """Find out what a plan asks for and what its run folder already has; writes nothing.
+
+    verify: hold kept files against the hashes in the journal, not their sizes alone.
+    """
     run = (folder or run_folder(plan)).resolve()
     tasks = plan_tasks(plan, run)
     entries = read_journal(run / JOURNAL)
-    left = (remaining(task, entries.get(task.slot)) for task in tasks)
+    left = (remaining(task, entries.get(task.slot), verify=verify) for task in tasks)
     return PreparedRun(plan, run, tuple(tasks), tuple(task for task in left if task is not None))
 
 
@@ -103,6 +106,7 @@ def carry_out_plan(
     workers: Workers,
     *,
     folder: Path | None = None,
+    verify: bool = False,
     command: str = "",
     on_progress: OnRunProgress = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -115,7 +119,7 @@ def carry_out_plan(
     run = (folder or run_folder(plan)).resolve()
     with locked(run):
         _remove_torn_files(run)
-        prepared = prepare(plan, folder=run)
+        prepared = prepare(plan, folder=run, verify=verify)
         if prepared.todo or not (run / RUN_JSON).is_file():
             write_record(run, batch_record(plan, prepared.tasks, workers, command), plan_text=plan.text)
         else:
@@ -127,9 +131,11 @@ def carry_out_plan(
                 with connect(workers) as client:
                     _work(client, prepared, writer, progress, should_stop)
         finally:
-            writer.close()
-            stage = progress.finish()
-            _remove_torn_files(run)  # Of a worker that was killed in this run; nothing is in flight any more.
+            try:
+                writer.close()
+            finally:
+                stage = progress.finish()
+                _remove_torn_files(run)  # Of a worker that was killed in this run; nothing is in flight any more.
     return RunOutcome(
         folder=run,
         results=run / RESULTS,
@@ -193,7 +199,7 @@ def _entry(task: Task, future: Future[TaskOutcome]) -> Entry | None:
         outcome: TaskOutcome = future.result(timeout=_GATHER_S)
     except TimeoutError:
         return None
-    return finished_entry(task, outcome.row, outcome.seconds)
+    return finished_entry(task, outcome.row, outcome.seconds, outcome.stamps)
 
 
 class _Progress:

@@ -6,13 +6,16 @@ Reading never writes, locks or waits, so it cannot disturb a run. Nothing here n
 from __future__ import annotations
 
 import csv
+import io
 import os
 import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthcomp_core import limits
 from synthcomp_core.batch.journal import JOURNAL, RESULTS
+from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.run_record import (
     PLAN_COPY,
     RUN_JSON,
@@ -20,10 +23,10 @@ from synthcomp_core.library.run_record import (
     RunKind,
     RunState,
     Stage,
-    read_json,
+    read_facts,
     read_state,
 )
-from synthcomp_core.storage import runs_dir
+from synthcomp_core.storage import open_file, read_file, runs_dir
 from synthcomp_core.training.folder import DONE, LOG
 
 # Seconds without a new state after which a run counts as dead. A batch run writes one every second; a training may
@@ -93,19 +96,22 @@ def read_run(folder: Path) -> RunSummary | None:
 def run_plan(folder: Path) -> str | None:
     """The text of a run's plan, as it was carried out."""
     path = folder / PLAN_COPY
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+    try:
+        return read_file(path, max_bytes=limits.PLAN_BYTES).decode("utf-8", errors="replace")
+    except OSError:
+        return None
 
 
 def run_command(folder: Path) -> str | None:
     """The command that carries out the run again, or resumes it."""
-    recorded = read_json(folder / RUN_JSON).get("command")
+    recorded = read_facts(folder / RUN_JSON).get("command")
     return str(recorded) if recorded else None
 
 
 def run_environment(folder: Path) -> Environment:
     """Versions, machine and snapshots of a run, and what a finished training noted. Empty if nothing was recorded."""
-    content = read_json(folder / RUN_JSON)
-    finished = read_json(folder / DONE)
+    content = read_facts(folder / RUN_JSON)
+    finished = read_facts(folder / DONE)
     pairs = [(name, str(finished[name])) for name in ("trained_on", "steps", "notes") if finished.get(name)]
     for part in ("machine", "versions", "snapshots"):
         values = content.get(part)
@@ -120,13 +126,15 @@ def run_failures(folder: Path) -> list[Failure]:
     if not path.is_file():
         return []
     # Not through read_results, which would check a long table again at every refresh of a page.
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
+    try:
+        text = read_file(path, max_bytes=limits.RESULTS_BYTES).decode("utf-8", errors="replace")
         return [
             Failure(row["dataset"], row["image"], row["variant"], row["error"])
-            for row in rows
-            if row.get("error") and row.get("variant")
+            for row in csv.DictReader(io.StringIO(text, newline=""))
+            if all(row.get(column) for column in ("dataset", "image", "variant", "error"))
         ]
+    except csv.Error as error:
+        raise ResultsError(f"{path} is not well-formed CSV ({error}).") from error
 
 
 def _with_state(folder: Path, state: RunState) -> RunSummary:
@@ -153,11 +161,16 @@ def _without_state(folder: Path) -> RunSummary:
 
     ValueError when the folder is not a run's.
     """
-    kind = RunKind(read_json(folder / RUN_JSON).get("kind", ""))
+    kind = RunKind(read_facts(folder / RUN_JSON).get("kind", ""))
     journal = folder / JOURNAL
-    done = journal.read_bytes().count(b"\n") if journal.is_file() else 0
+    done = _lines(journal) if journal.is_file() else 0
     updated = max(path.stat().st_mtime for path in (folder / RUN_JSON, folder / STATE, journal) if path.is_file())
     return RunSummary(_name(folder), folder, kind, Stage.INTERRUPTED, done, None, 0, None, None, updated, None)
+
+
+def _lines(path: Path) -> int:
+    with open_file(path, max_bytes=limits.JOURNAL_BYTES) as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(2**20), b""))
 
 
 def _name(folder: Path) -> str:

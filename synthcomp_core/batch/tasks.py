@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from synthcomp_core.batch.folders import bitstream_path, check_layout, rendering_path
 from synthcomp_core.batch.plan import DataSet, Plan
@@ -24,13 +28,27 @@ RENDER, MEASURE = "render", "measure"
 
 
 @dataclass(frozen=True)
+class Stamp:
+    """A kept file as it was written: its size and the hex SHA-256 of its bytes."""
+
+    num_bytes: Annotated[int, Meta(ge=0, le=2**53)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+    @classmethod
+    def of(cls, content: bytes) -> Stamp:
+        """The stamp of a file with this content."""
+        return cls(len(content), hashlib.sha256(content).hexdigest())
+
+
+@dataclass(frozen=True)
 class Task:
     """One image through one variant, or one image rendered elsewhere.
 
     (dataset, image's name, variant) names the row of the results table. image_sha256: of the reference's file.
     made_with: what else the row depends on (hashes of snapshots, or of the image measured). rendering, bitstream:
     where they are written, or lie when ``kind`` is "measure"; None = not kept, or not there. previous: a row that
-    has all that ``measured`` names and lacks only ``metrics``, measured on the kept ``rendering`` or ``bitstream``.
+    has all that ``measured`` names and lacks only ``metrics``, measured on the kept ``rendering`` or ``bitstream``;
+    stamps: of these two.
     pixels: of the reference, according to its file's header; 0 when that cannot be read.
     """
 
@@ -47,6 +65,7 @@ class Task:
     bitstream: Path | None = None
     measured: tuple[str, ...] = ()
     previous: ResultRow | None = None
+    stamps: tuple[Stamp | None, Stamp | None] = (None, None)
     pixels: int = 0
 
     @property

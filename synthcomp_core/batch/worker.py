@@ -12,13 +12,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthcomp_core import limits
 from synthcomp_core.batch.rendered_elsewhere import MatchedRendering, measured_row
-from synthcomp_core.batch.tasks import MEASURE, Task
+from synthcomp_core.batch.tasks import MEASURE, Stamp, Task
 from synthcomp_core.codecs import decode
-from synthcomp_core.images import Image, read_image, write_png
+from synthcomp_core.images import Image, png_bytes, read_image
 from synthcomp_core.metrics import measure
 from synthcomp_core.results.rows import ResultRow
-from synthcomp_core.storage import write_bytes
+from synthcomp_core.storage import read_file, write_bytes
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants import evaluate
 
@@ -27,10 +28,11 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """The row of a task, and its wall time in seconds on the worker."""
+    """The row of a task, its wall time in seconds on the worker, and the stamps of the rendering and bitstream kept."""
 
     row: ResultRow
     seconds: float
+    stamps: tuple[Stamp | None, Stamp | None] = (None, None)
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,14 @@ def carry_out_task(task: Task) -> TaskOutcome:
     """
     started = time.perf_counter()
     reference = _reference(task.image, task.image_sha256, task.max_pixels)
+    stamps = task.stamps
     if task.kind == MEASURE:
         row = _measure_elsewhere(task, reference)
-    elif task.previous is not None:
+    elif task.previous is not None and (task.rendering is not None or task.bitstream is not None):
         row = _measure_kept(task, reference, task.previous)
     else:
-        row = _render(task, reference)
-    return TaskOutcome(row, time.perf_counter() - started)
+        row, stamps = _render(task, reference)
+    return TaskOutcome(row, time.perf_counter() - started, stamps)
 
 
 def apply_settings(settings: WorkerSettings) -> None:
@@ -80,7 +83,7 @@ def _reference(path: Path, sha256: str, max_pixels: int) -> Image:
     return read_image(path, max_pixels=max_pixels).image
 
 
-def _render(task: Task, reference: Image) -> ResultRow:
+def _render(task: Task, reference: Image) -> tuple[ResultRow, tuple[Stamp | None, Stamp | None]]:
     evaluation = evaluate(
         reference,
         task.variant,
@@ -89,11 +92,15 @@ def _render(task: Task, reference: Image) -> ResultRow:
         metrics=task.metrics,
         precision=task.precision,
     )
+    rendering = bitstream = None
     if task.bitstream is not None:
         write_bytes(task.bitstream, evaluation.rendering.bitstream)
+        bitstream = Stamp.of(evaluation.rendering.bitstream)
     if task.rendering is not None:
-        write_png(evaluation.rendering.image, task.rendering)
-    return evaluation.row
+        content = png_bytes(evaluation.rendering.image)
+        write_bytes(task.rendering, content)
+        rendering = Stamp.of(content)
+    return evaluation.row, (rendering, bitstream)
 
 
 def _measure_kept(task: Task, reference: Image, previous: ResultRow) -> ResultRow:
@@ -102,14 +109,15 @@ def _measure_kept(task: Task, reference: Image, previous: ResultRow) -> ResultRo
     elif task.bitstream is not None:
         image = _decode_kept(task, task.bitstream, reference)
     else:
-        return _render(task, reference)
+        raise ValueError("a task that measures what was kept has a rendering or a bitstream")
     values = dataclasses.asdict(measure(reference, image, metrics=task.metrics))
     return dataclasses.replace(previous, **{name: values[name] for name in task.metrics})
 
 
 def _decode_kept(task: Task, bitstream: Path, reference: Image) -> Image:
     variant = task.variant
-    image = decode(bitstream.read_bytes(), precision=task.precision)
+    content = read_file(bitstream, max_bytes=limits.BITSTREAM_BYTES)
+    image = decode(content, precision=task.precision, max_pixels=task.max_pixels)
     if variant.scale is None or variant.upscaler is None:
         return image
     upscaler = parse_upscaler(variant.upscaler, scale=variant.scale, precision=task.precision)

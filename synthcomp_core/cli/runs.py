@@ -41,6 +41,9 @@ def run(
         bool, typer.Option("--slurm", help="Submit the jobs that the plan's [slurm] table describes.")
     ] = False,
     folder: Annotated[Path | None, typer.Option(help="The run's folder (default: artifacts/runs/NAME).")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Hold kept files against their hashes, not their sizes alone.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how long the run would take, and how much disk space.")
     ] = False,
@@ -60,10 +63,10 @@ def run(
     if dry_run:
         _describe(content, place, folder)
     else:
-        _carry_out(content, place, folder)
+        _carry_out(content, place, folder, verify)
 
 
-def _carry_out(plan: Plan, place: Workers, folder: Path | None) -> None:
+def _carry_out(plan: Plan, place: Workers, folder: Path | None, verify: bool) -> None:
     from synthcomp_core.batch.runner import RunProgress, carry_out_plan
     from synthcomp_core.batch.status import run_failures
 
@@ -84,7 +87,7 @@ def _carry_out(plan: Plan, place: Workers, folder: Path | None) -> None:
             bar.update(shown, total=progress.todo, completed=progress.done, note=note)
 
         outcome = carry_out_plan(
-            plan, place, folder=folder, command=_command(plan, place, folder), on_progress=report,
+            plan, place, folder=folder, verify=verify, command=_command(plan, place, folder), on_progress=report,
             should_stop=lambda: stop.asked,
         )  # fmt: skip
     kept = outcome.total - outcome.carried_out

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from synthcomp_core.cli.console import output, progress_bar
+from synthcomp_core.cli.console import errors, output, progress_bar
 from synthcomp_core.library import datasets
 
 data_app = typer.Typer(help="Data sets: fetch, list, split, convert.", no_args_is_help=True)
@@ -71,13 +71,16 @@ def list_() -> None:
     Example: python -m synthcomp_core data list
     """
     table = Table("data set", "images", "splits", "licence", "source")
-    available = datasets.list_datasets()
+    found = datasets.survey_datasets()
+    available = found.cards
     for card in available:
         table.add_row(card.name, str(card.images), _splits(card).removeprefix(": "), card.licence, card.source)
     for source in datasets.SOURCES.values():
         if source.name not in {card.name for card in available}:
             table.add_row(source.name, "not fetched", "", source.licence, source.label)
     output.print(table)
+    for problem in found.problems:
+        errors.print(f"Left out: {problem}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @data_app.command()

@@ -9,18 +9,30 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated
 
+from msgspec import Meta
+
+from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import EXTENSIONS, iter_images, png_bytes, read_image, resize
 from synthcomp_core.images.archives import extract_images
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.downloads import download
+from synthcomp_core.library.json_records import JsonError, read_json
+from synthcomp_core.library.taking_in import keep_only, take_in
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.storage import artifacts_dir, check_name, file_sha256, write_bytes, write_text
+from synthcomp_core.storage import (
+    artifacts_dir,
+    check_name,
+    file_sha256,
+    read_file,
+    safe_name,
+    write_bytes,
+    write_text,
+)
 
 SPLITS = ("train", "valid", "test")
 _CLIC = "https://data.vision.ee.ethz.ch/cvl/clic"
@@ -46,15 +58,18 @@ class Source:
     only: str | None = None
 
 
+_Number = Annotated[int, Meta(ge=0, le=10**9)]
+
+
 @dataclass(frozen=True)
 class DataSetCard:
     """What a data set is. splits: (name, images) pairs."""
 
     name: str
-    source: str
-    licence: str
-    images: int
-    splits: tuple[tuple[str, int], ...] = ()
+    source: Annotated[str, Meta(max_length=2000)]
+    licence: Annotated[str, Meta(max_length=2000)]
+    images: _Number
+    splits: Annotated[tuple[tuple[str, _Number], ...], Meta(max_length=100)] = ()
     notes: str = ""
 
 
@@ -107,8 +122,27 @@ def data_dir() -> Path:
 
 
 def list_datasets() -> list[DataSetCard]:
-    """The cards of the data sets that were fetched or taken in, by name."""
-    return [read_card(path.parent.name) for path in sorted(data_dir().glob("*/card.json"))]
+    """The cards of the data sets that were fetched or taken in, by name, without those that cannot be read."""
+    return list(survey_datasets().cards)
+
+
+@dataclass(frozen=True)
+class DataSetList:
+    """What lies in the data folder: the cards of the data sets, by name, and a sentence for each that is left out."""
+
+    cards: tuple[DataSetCard, ...]
+    problems: tuple[str, ...]
+
+
+def survey_datasets() -> DataSetList:
+    """The data sets that were fetched or taken in, and a sentence for each whose card cannot be read."""
+    cards, problems = [], []
+    for path in sorted(data_dir().glob("*/card.json")):
+        try:
+            cards.append(read_card(path.parent.name))
+        except SynthcompError as error:
+            problems.append(str(error))
+    return DataSetList(tuple(cards), tuple(problems))
 
 
 def has_data_set(name: str) -> bool:
@@ -123,11 +157,12 @@ def read_card(name: str) -> DataSetCard:
         known = ", ".join(SOURCES)
         raise SynthcompError(f"There is no data set {name!r}; fetch one ({known}, or any folder, zip or URL).")
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        values["splits"] = tuple((str(split), int(count)) for split, count in values.get("splits", []))
-        return DataSetCard(**values)
-    except (ValueError, TypeError) as error:
-        raise SynthcompError(f"{path} is not a data set's card ({error}); fetch the data set again.") from None
+        card = read_json(path, DataSetCard, max_bytes=limits.CARD_BYTES)
+    except (OSError, JsonError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SynthcompError(f"{path} is not a data set's card ({reason}); fetch the data set again.") from None
+    # The folder names the data set, whatever the card says: the name is where its files are written.
+    return dataclasses.replace(card, name=name)
 
 
 def fetch(what: str, *, name: str | None = None, licence: str = "", on_progress: OnProgress = silent) -> DataSetCard:
@@ -146,13 +181,13 @@ def fetch(what: str, *, name: str | None = None, licence: str = "", on_progress:
         for number, item in enumerate(source.downloads):
             part = span(on_progress, number / len(source.downloads), (number + 1) / len(source.downloads))
             notes.append(_bring(item, folder, on_progress=part))
-        _keep_only(folder / "images", source.only)
+        keep_only(folder / "images", source.only)
         origin, licence = ", ".join(item.url for item in source.downloads[:1]), source.licence
     elif "://" in what:
         notes.append(_bring(Download(what), folder, on_progress=on_progress))
         origin = what
     else:
-        _take_in(Path(what), folder, on_progress)
+        notes.append(take_in(Path(what), folder, known=", ".join(SOURCES), on_progress=on_progress))
         origin = Path(what).name
     relative = image_paths(name)
     if not relative:
@@ -197,10 +232,19 @@ def split(name: str, *, valid: float = 0.1, test: float = 0.1, seed: int = 0) ->
 
 def split_files(name: str, part: str) -> list[Path]:
     """The image files of one split, checked to be there."""
-    path = data_dir() / read_card(name).name / "splits" / f"{part}.txt"
-    if not path.is_file():
+    images = data_dir() / read_card(name).name / "images"
+    path = images.parent / "splits" / f"{part}.txt"
+    if part not in SPLITS or not path.is_file():
         raise SynthcompError(f"The data set {name} has no split {part!r}; make one with `data split {name}`.")
-    files = [data_dir() / name / "images" / line for line in path.read_text(encoding="utf-8").splitlines() if line]
+    try:
+        lines = read_file(path, max_bytes=limits.RESULTS_BYTES).decode("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SynthcompError(f"{path} is no list of images ({error}); make it with `data split {name}`.") from None
+    # Not resolved: the images may be links to where they really lie. The list, however, names none outside.
+    for line in lines:
+        if "\0" in line or ".." in PurePosixPath(line).parts or PurePosixPath(line).is_absolute():
+            raise SynthcompError(f"{path} names {line[:80]!r}, which is outside the data set; make it again.")
+    files = [images / line for line in lines if line]
     missing = [file for file in files if not file.is_file()]
     if missing:
         raise SynthcompError(f"{missing[0]} is missing ({len(missing)} in all); fetch the data set {name} again.")
@@ -250,7 +294,7 @@ def _split_of(path: str) -> str | None:
 
 def _bring(item: Download, folder: Path, *, on_progress: OnProgress) -> str:
     """Download one file and put its images in place; a note with its SHA-256, "" when it was there already."""
-    file_name = PurePosixPath(item.url.split("?")[0]).name or "download"
+    file_name = safe_name(PurePosixPath(item.url.split("?")[0]).name)
     images = folder / "images" / item.folder
     done = folder / "downloads" / f"{item.folder.replace('/', '-')}-{file_name}.done"
     if done.is_file():
@@ -279,33 +323,3 @@ def _bring(item: Download, folder: Path, *, on_progress: OnProgress) -> str:
     note = f"{file_name} sha256 {sha256}"
     write_text(done, note)
     return note
-
-
-def _take_in(path: Path, folder: Path, on_progress: OnProgress) -> None:
-    """Copy a folder's images, or extract a zip's."""
-    if path.is_file():
-        extract_images(path, folder / "images", on_progress=on_progress)
-        return
-    if not path.is_dir():
-        raise SynthcompError(f"{path} is neither a folder nor a zip file, nor one of {', '.join(SOURCES)}.")
-    files = sorted(iter_images(path, recursive=True))
-    for number, file in enumerate(files):
-        on_progress(number / len(files), f"copying {file.name}")
-        target = folder / "images" / file.relative_to(path)
-        if not (target.is_file() and target.stat().st_size == file.stat().st_size):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-
-
-def _keep_only(images: Path, part: str | None) -> None:
-    """Reduce what was extracted to the folder ``part``, wherever in the archive it stands."""
-    if part is None or (images / part).is_dir():
-        return
-    for found in sorted(images.rglob(part)):
-        if found.is_dir():
-            kept = images.with_name(f".{part}")
-            found.replace(kept)
-            shutil.rmtree(images)
-            images.mkdir()
-            kept.replace(images / part)
-            return

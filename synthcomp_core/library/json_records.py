@@ -49,7 +49,7 @@ def to_record(value: Any, kind: type[T]) -> T:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise JsonError(_in_short(error).replace("`", "")) from None
-    except (OverflowError, RecursionError, ValueError) as error:
+    except (OverflowError, RecursionError) as error:
         raise JsonError(_in_short(error)) from None
 
 

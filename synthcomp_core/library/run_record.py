@@ -18,10 +18,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 import synthcomp_core
+from synthcomp_core import limits
 from synthcomp_core.errors import PlanError
+from synthcomp_core.library.json_records import JsonError, read_json, to_record
 from synthcomp_core.runtime import processor_name
 from synthcomp_core.storage import write_text
 
@@ -44,6 +48,10 @@ class Stage(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+_Number = Annotated[int, Meta(ge=0, le=10**12)]
+_Time = Annotated[float, Meta(ge=0, le=1e11)]  # seconds; neither infinite nor NaN
+
+
 @dataclass(frozen=True)
 class RunState:
     """How far a run is, as it says itself. total, done, failed: tasks of a batch run, steps of a training.
@@ -54,16 +62,16 @@ class RunState:
 
     kind: RunKind
     state: Stage
-    total: int
-    done: int
-    started: float
-    failed: int = 0
-    in_flight: int = 0
-    workers: int = 1
-    eta_s: float | None = None
+    total: _Number
+    done: _Number
+    started: _Time
+    failed: _Number = 0
+    in_flight: _Number = 0
+    workers: _Number = 1
+    eta_s: _Time | None = None
     error: str | None = None
-    updated: float = field(default_factory=time.time)
-    pid: int = field(default_factory=os.getpid)
+    updated: _Time = field(default_factory=time.time)
+    pid: Annotated[int, Meta(ge=0, lt=2**31)] = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
 
 
@@ -91,11 +99,11 @@ def write_state(folder: Path, state: RunState) -> None:
 
 def read_state(folder: Path) -> RunState | None:
     """The state that a run wrote last; None if there is none, or none that can be read."""
-    values = read_json(folder / STATE)
+    values = read_facts(folder / STATE)
     try:
-        kind = RunKind(values.get("kind", RunKind.BATCH))  # Batch runs of version 0.1 did not record it.
-        return RunState(**{**values, "kind": kind, "state": Stage(values["state"])})
-    except (KeyError, TypeError, ValueError):
+        # Batch runs of version 0.1 did not record the kind.
+        return to_record({"kind": RunKind.BATCH, **values}, RunState)
+    except JsonError:
         return None
 
 
@@ -108,13 +116,12 @@ def write_record(folder: Path, record: RunRecord, *, plan_text: str) -> None:
     write_text(folder / RUN_JSON, json.dumps({**content, "written": written, "plan": PLAN_COPY, **details}, indent=1))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty if it is missing, damaged or no object."""
+def read_facts(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty if it is missing, damaged, too large or no object."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path, dict[str, Any], max_bytes=limits.CARD_BYTES)
+    except (OSError, JsonError):
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def machine_facts() -> dict[str, object]:
@@ -153,7 +160,11 @@ def locked(folder: Path) -> Iterator[None]:
     """
     import fcntl
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = "a file of this name is there" if folder.exists() else error.strerror or error
+        raise PlanError(f"The folder {folder} of the run cannot be made ({what}); choose another folder.") from error
     with (folder / LOCK).open("a+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,9 +10,15 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from synthcomp_core.results.text_tables import csv_text
 from synthcomp_core.storage import write_text
+
+LARGEST = 2**53  # Up to here every whole number is one in float64, as tables hold it.
+_Side = Annotated[int, Meta(ge=1, le=2**31)]
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,8 @@ class ResultRow:
 
     dataset: str
     image: str
-    width: int | None = None
-    height: int | None = None
+    width: _Side | None = None
+    height: _Side | None = None
     variant: str = ""
     codec: str | None = None
     quality: float | None = None
@@ -37,7 +43,7 @@ class ResultRow:
     trained_on: str | None = None
     scale: float | None = None
     upscaler: str | None = None
-    num_bytes: int | None = None
+    num_bytes: Annotated[int, Meta(ge=0, le=LARGEST)] | None = None
     bpp: float | None = None
     bpp_estimated: float | None = None
     psnr_rgb: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +50,16 @@ def cut_log(folder: Path, step: int) -> None:
     path = folder / LOG
     if not path.is_file():
         return
-    rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
-    kept = [row for row in rows if len(row) == len(_COLUMNS) and (row[0] == "step" or int(row[0]) <= step)]
+    rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8", errors="replace"))))
+    kept = [row for row in rows if len(row) == len(_COLUMNS) and (row[0] == "step" or _step(row[0]) <= step)]
     buffer = io.StringIO()
     csv.writer(buffer).writerows(kept)
     write_text(path, buffer.getvalue())
+
+
+def _step(text: str) -> float:
+    """The step of a row; infinite, so that the row is cut, where it is no number."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else math.inf
 
 
 def read_log(folder: Path) -> list[LogPoint]:

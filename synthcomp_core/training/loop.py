@@ -123,6 +123,10 @@ class Trainer:
         self.running = torch.zeros(len(training.columns), dtype=torch.float64)
         if checkpoint is not None:
             self._restore(checkpoint)
+        elif fabric.global_rank == 0:
+            # What a training that was killed before its first checkpoint has left.
+            cut_log(folder, -1)
+            (folder / BEST).unlink(missing_ok=True)
 
     def run(
         self,

@@ -113,3 +113,14 @@ def test_a_log_is_cut_after_the_step_from_which_a_training_resumes(tmp_path: Pat
     cut_log(tmp_path, 100)
     with (tmp_path / "log.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["50", "100"]
+
+
+def test_a_log_is_cut_to_a_step_whatever_stands_in_it(tmp_path: Path) -> None:
+    from synthcomp_core.training.folder import LOG, cut_log
+
+    rows = "step,phase,name,value,lr\n50,train,loss,1,0.1\nx,train,loss,1,0.1\n" + "9" * 5000 + ",train,loss,1,0.1\n"
+    (tmp_path / LOG).write_text(rows + "100,train,loss,1,0.1\n150,tra")
+    cut_log(tmp_path, 50)
+    assert (tmp_path / LOG).read_text().splitlines() == ["step,phase,name,value,lr", "50,train,loss,1,0.1"]
+    cut_log(tmp_path, -1)
+    assert (tmp_path / LOG).read_text().splitlines() == ["step,phase,name,value,lr"]

@@ -1,0 +1,45 @@
+"""Images from a folder or zip on this machine into a data set's folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import iter_images
+from synthcomp_core.images.archives import extract_images
+from synthcomp_core.progress import OnProgress
+from synthcomp_core.storage import is_inside
+
+
+def take_in(path: Path, folder: Path, *, known: str, on_progress: OnProgress) -> str:
+    """Copy a folder's images, or extract a zip's; a note on links that lead out of the folder, which are left out."""
+    if path.is_file():
+        extract_images(path, folder / "images", on_progress=on_progress)
+        return ""
+    if not path.is_dir():
+        raise SynthcompError(f"{path} is neither a folder nor a zip file, nor one of {known}.")
+    found = sorted(iter_images(path, recursive=True))
+    files = [file for file in found if is_inside(file, path)]
+    for number, file in enumerate(files):
+        on_progress(number / len(files), f"copying {file.name}")
+        target = folder / "images" / file.relative_to(path)
+        if not (target.is_file() and target.stat().st_size == file.stat().st_size):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+    left_out = len(found) - len(files)
+    return f"{left_out} links that lead out of the folder were left out" if left_out else ""
+
+
+def keep_only(images: Path, part: str | None) -> None:
+    """Reduce what was extracted to the folder ``part``, wherever in the archive it stands."""
+    if part is None or (images / part).is_dir():
+        return
+    for found in sorted(images.rglob(part)):
+        if found.is_dir():
+            kept = images.with_name(f".{part}")
+            found.replace(kept)
+            shutil.rmtree(images)
+            images.mkdir()
+            kept.replace(images / part)
+            return
