@@ -6,7 +6,7 @@ from synthcomp_core.ui import query
 from synthcomp_core.ui.compare.choice import pick_comparison
 from synthcomp_core.ui.compare.export import show_copy_anything
 from synthcomp_core.ui.compare.juxtapose import show_preview
-from synthcomp_core.ui.compare.run import comparison_so_far, forget_failures, opens_by_itself, start_missing
+from synthcomp_core.ui.compare.run import Comparison, comparison_so_far, forget_failures, opens_by_itself, start_missing
 from synthcomp_core.ui.compare.view import (
     FIGURE_KEY,
     find_worst,
@@ -22,6 +22,14 @@ from synthcomp_core.ui.widgets.figure_panel import show_figure_panel
 from synthcomp_core.ui.widgets.image_picker import pick_image
 from synthcomp_core.ui.widgets.text import plain
 
+
+def compute_label(comparison: Comparison) -> str:
+    """What the button says: what it would do, or why there is nothing to do."""
+    if comparison.missing:
+        return f"Compute {comparison.missing} missing"
+    return f"Computing {len(comparison.under_way)}" if comparison.is_working else "Everything is computed"
+
+
 enter_through_app()
 with st.sidebar:
     compute_place = st.empty()
@@ -34,7 +42,7 @@ if opens_by_itself(comparison):
     start_missing(picked, choice)
     comparison = comparison_so_far(picked, choice)
 if compute_place.button(
-    f"Compute {comparison.missing} missing" if comparison.missing else "Everything is computed",
+    compute_label(comparison),
     key="compute",
     type="primary",
     icon=":material/play_arrow:",

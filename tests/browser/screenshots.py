@@ -21,9 +21,9 @@ MATRIX_TIMEOUT_MS = 900_000  # four learned variants of a frame and a matched on
 
 def photograph_live(page: Page, url: str) -> None:
     """A bundled frame through the learned codec and WebP."""
-    page.goto(f"{url}/?image=supertuxkart_minigolf_0002.webp&b_codec=webp&b_quality=24")
-    page.get_by_role("button", name="Render both").click(timeout=RENDER_TIMEOUT_MS)
-    page.get_by_text("marks the better one").wait_for(timeout=RENDER_TIMEOUT_MS)
+    page.goto(f"{url}/?image=supertuxkart_minigolf_0002.webp&a=mbt2018-q4-mse-games&b=webp-q24")
+    page.get_by_role("button", name="Bitstream A").wait_for(timeout=RENDER_TIMEOUT_MS)
+    page.get_by_role("button", name="Bitstream B").wait_for(timeout=RENDER_TIMEOUT_MS)
     rest(page)
     page.screenshot(path=str(FOLDER / "live.png"))
 
@@ -37,7 +37,6 @@ def photograph_compare(page: Page, url: str) -> None:
     page.get_by_text("marks the better one").wait_for(timeout=MATRIX_TIMEOUT_MS)
     page.get_by_role("button", name="Everything is computed").wait_for(timeout=MATRIX_TIMEOUT_MS)
     rest(page)
-    page.locator(".viewer").scroll_into_view_if_needed()
     page.screenshot(path=str(FOLDER / "compare.png"))
 
 

@@ -56,6 +56,7 @@ def served(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> Ser
 
 def open_computed(page: Page, served: Served, more: str = "") -> None:
     page.goto(f"{served.address}/?{PICKS}&computed=1{more}")
+    expect(page.get_by_role("button", name="Everything is computed")).to_be_visible()
     expect(page.get_by_text("marks the better one")).to_be_visible()
     expect(page.locator(".viewer")).to_have_attribute("data-mode", "swipe")
 
@@ -73,7 +74,7 @@ def add_variant(page: Page, name: str) -> None:
     expect(box).to_have_value("")
     # The open list hides the page from the roles that tests go by.
     page.keyboard.press("Escape")
-    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
+    expect(page.get_by_role("application", name=re.compile("Images"))).to_be_visible()
 
 
 def test_modes_pairs_and_zoom_cost_no_rendering_and_survive(browser_page: Page, served: Served) -> None:
@@ -102,7 +103,7 @@ def test_modes_pairs_and_zoom_cost_no_rendering_and_survive(browser_page: Page, 
     # Another variant is computed alone; the zoom stays.
     add_variant(page, "webp-q41")
     page.get_by_role("button", name="Compute 1 missing").click()
-    expect(page.get_by_role("rowheader", name="5: webp-q41")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="5: WebP, quality 41")).to_be_visible()
     assert served.rendered()[count:] == ["webp-q41"]
     assert viewer.fact("zoom") == "4"
 
@@ -144,7 +145,7 @@ def test_a_cached_variant_comes_back_at_a_click(browser_page: Page, served: Serv
     open_computed(browser_page, served)
     count = len(served.rendered())
     # By place, not by role: the open list of the box hides the page from assistive technology.
-    cell = browser_page.get_by_test_id("stTable").first.get_by_text("webp-q80")
+    cell = browser_page.get_by_test_id("stTable").first.get_by_text("WebP, quality 80")
     browser_page.get_by_role("button", name="Remove webp-q80").or_(
         browser_page.locator('[data-baseweb="tag"]', has_text="webp-q80").get_by_role("presentation")
     ).first.click()
