@@ -64,10 +64,15 @@ class JobStatus(Generic[T]):
 
 
 class Job(Generic[T]):
-    """One piece of work in the queue. name: what it computes; equal names are the same work."""
+    """One piece of work in the queue. name: what it computes; equal names are the same work.
 
-    def __init__(self, queue: WorkQueue, session: str, place: str, name: Hashable, work: Work[T]) -> None:
-        self.session, self.place, self.name = session, place, name
+    is_idle: whether it only runs while nothing else waits; it is dropped as soon as something does.
+    """
+
+    def __init__(
+        self, queue: WorkQueue, session: str, place: str, name: Hashable, work: Work[T], is_idle: bool
+    ) -> None:
+        self.session, self.place, self.name, self.is_idle = session, place, name, is_idle
         self._queue, self.work = queue, work
         self._status: JobStatus[T] = JobStatus()
         self._stop_asked = False
@@ -114,10 +119,15 @@ class Job(Generic[T]):
                 self.change(state=JobState.FAILED, error="This failed unexpectedly; the server's log says why.")
 
     def _report(self, fraction: float, stage: str) -> None:
-        if self._stop_asked or self.is_deserted():
+        if self._stop_asked or self.is_deserted() or self._makes_room():
             raise Cancelled
         if stage != self._status.stage or abs(fraction - self._status.fraction) >= 0.01:
             self.change(fraction=min(max(fraction, 0.0), 1.0), stage=stage)
+
+    def _makes_room(self) -> bool:
+        """Whether this is idle work and somebody waits for its place."""
+        self._is_dropped |= self.is_idle and self._queue.has_waiting()
+        return self._is_dropped
 
     def is_deserted(self) -> bool:
         """Whether the session's browser has been away for too long; a short break is forgiven."""
@@ -147,11 +157,11 @@ class WorkQueue:
         self._served: dict[str, int] = {}  # By session: the number of its last start.
         self._starts = 0
 
-    def submit(self, session: str, place: str, name: Hashable, work: Work[T]) -> Job[T]:
+    def submit(self, session: str, place: str, name: Hashable, work: Work[T], *, is_idle: bool = False) -> Job[T]:
         """The session's job of this name at this place: the one under way, or else a new one that replaces it.
 
         work: called with (on_progress, publish) in a thread of its own; on_progress raises Cancelled when it has to
-        stop.
+        stop. is_idle: see :class:`Job`.
         """
         with self.changed:
             for job in (*self._waiting, *self._running):
@@ -159,14 +169,19 @@ class WorkQueue:
                     if job.name == name and not job._stop_asked:
                         return job
                     job.stop()
-            job = Job(self, session, place, name, work)
+            job = Job(self, session, place, name, work, is_idle)
             self._waiting.append(job)
             self._start_next()
             return job
 
     def take_up(self, job: Job[T]) -> Job[T]:
         """A new job for the work of one that was dropped."""
-        return self.submit(job.session, job.place, job.name, job.work)
+        return self.submit(job.session, job.place, job.name, job.work, is_idle=job.is_idle)
+
+    def has_waiting(self) -> bool:
+        """Whether work that is not idle waits for a place."""
+        with self.changed:
+            return any(not job.is_idle for job in self._waiting)
 
     def position_of(self, job: Job[Any]) -> int:
         """The job's place among those that wait, from 1; 0 if it does not."""
@@ -188,12 +203,14 @@ class WorkQueue:
         ranked = []
         for arrival, job in enumerate(self._waiting):
             under_way[job.session] = under_way.get(job.session, 0) + 1
-            ranked.append((under_way[job.session], self._served.get(job.session, 0), arrival, job))
-        return [job for *_, job in sorted(ranked, key=lambda entry: entry[:3])]
+            ranked.append((job.is_idle, under_way[job.session], self._served.get(job.session, 0), arrival, job))
+        return [job for *_, job in sorted(ranked, key=lambda entry: entry[:4])]
 
     def _start_next(self) -> None:
         while len(self._running) < self._slots and self._waiting:
             job = self._order()[0]
+            if job.is_idle and self._running:  # Idle work takes one place, and only while all others are free.
+                return
             self._waiting.remove(job)
             if job.is_deserted():
                 job.change(state=JobState.DROPPED)

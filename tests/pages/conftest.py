@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from synthcomp_core.images import write_png
 from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.live.sides import LiveState
+from synthcomp_core.ui.live.trail import TrailState
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.ui.work_queue import Job
 from tests.conftest import PROJECT_ROOT
@@ -45,6 +46,8 @@ def jobs_of(app: AppTest) -> list[Job[Any]]:
     if state_key(LiveState) in app.session_state:
         live: LiveState = app.session_state[state_key(LiveState)]
         jobs += [*(side.job for side in live.sides.values()), live.match_job]
+    if state_key(TrailState) in app.session_state:
+        jobs.append(app.session_state[state_key(TrailState)].job)
     if state_key(CompareState) in app.session_state:
         compared: CompareState = app.session_state[state_key(CompareState)]
         jobs += compared.jobs.values()

@@ -13,6 +13,7 @@ from synthcomp_core.images import read_image, write_png
 from synthcomp_core.metrics import METRICS, measure
 from synthcomp_core.ui.live.expected import Timings
 from synthcomp_core.ui.live.sides import LiveState
+from synthcomp_core.ui.live.trail import CURVE_VARIANTS, TrailState
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.names import variant_name
@@ -368,3 +369,31 @@ def test_encoder_options_are_drawn_from_what_the_family_has(app: AppTest) -> Non
     assert linked(app, "b") == "webp+lossless"
     assert quality(app, "b") is None
     assert strip(app)["B: WebP, lossless"]["PSNR RGB [dB]"].strip("* ◀") == "∞"
+
+
+def trail(app: AppTest) -> TrailState:
+    """What the page remembers of the variants that it has shown."""
+    state: TrailState = app.session_state[state_key(TrailState)]
+    return state
+
+
+def test_the_trail_holds_every_variant_shown_and_the_classical_curves(app: AppTest) -> None:
+    show(app, a="jpeg-q40", b="webp-q60")
+    settled(choose(app, b_quality_webp=61))
+    (rows,) = trail(app).rows.values()
+    assert set(rows) == {"jpeg-q40", "webp-q60", "webp-q61"}
+    codec = parse_codec("webp-q61")
+    expected = measure(frame(1), codec.decode(codec.encode(frame(1))), metrics=("ssimulacra2",)).ssimulacra2
+    assert rows["webp-q61"].ssimulacra2 == pytest.approx(expected)
+    curves = {row.variant: row for row in next(iter(trail(app).curves.values()))}
+    assert set(curves) == set(CURVE_VARIANTS)
+    assert curves["jpeg-q50"].num_bytes == len(parse_codec("jpeg-q50").encode(frame(1)))
+    assert any(table.value.shape[0] == len(set(rows) | set(curves)) for table in app.table)
+
+
+def test_each_image_has_a_trail_of_its_own_and_the_curves_can_be_left_out(app: AppTest) -> None:
+    app.query_params["trail_curves"] = "false"
+    show(app, a="jpeg-q40", b="webp-q60")
+    settled(choose(app, image_choice="forest.png"))
+    assert [set(rows) for rows in trail(app).rows.values()] == [{"jpeg-q40", "webp-q60"}] * 2
+    assert not trail(app).curves

@@ -135,6 +135,25 @@ def test_a_session_whose_browser_has_gone_frees_its_place(monkeypatch: pytest.Mo
     assert names == ["leaving", "staying"]
 
 
+def test_idle_work_waits_for_a_free_server_and_makes_room_for_others() -> None:
+    names: list[str] = []
+    queue = WorkQueue(1)
+    first, idle, second = Gate("first", names), Gate("idle", names), Gate("second", names)
+    busy = queue.submit("one", "a", 1, first)
+    started(busy)
+    filling = queue.submit("one", "idle", 2, idle, is_idle=True)
+    assert filling.status().state == JobState.WAITING
+    first.may_go.set()
+    assert ended(busy) == JobState.DONE
+    started(filling)
+    second.may_go.set()
+    assert ended(queue.submit("two", "a", 3, second)) == JobState.DONE
+    assert ended(filling) == JobState.DROPPED
+    idle.may_go.set()
+    assert ended(queue.take_up(filling)) == JobState.DONE
+    assert names == ["first", "idle", "second", "idle"]
+
+
 def test_a_failure_is_a_sentence_and_the_queue_goes_on() -> None:
     def fails(on_progress: OnProgress, publish: Callable[[str], None]) -> None:
         raise SynthcompError("The frame is too small.")
