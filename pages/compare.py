@@ -14,6 +14,7 @@ from synthcomp_core.ui.compare.view import (
     pick_shown,
     show_comparison,
     show_numbers,
+    show_share,
     show_worst_tiles,
     shown_results,
 )
@@ -64,6 +65,7 @@ if comparison.results:
     others = [compared for compared in comparison.results if compared not in shown]
     show_worst_tiles(picked, shown)
     show_numbers(shown, others)
+    show_share(picked, shown)
     extra = tuple(compared.variant for compared in comparison.results if compared.variant not in choice.matrix)
     worst = find_worst(picked, shown)
     show_figure_panel(picked, extra, key=FIGURE_KEY, view=known_view, axes=choice.axes, worst=worst)

@@ -7,7 +7,7 @@ import streamlit as st
 from synthcomp_core.ui.live.side import show_side
 from synthcomp_core.ui.live.sides import Side, match_failure, update_sides
 from synthcomp_core.ui.live.trail import show_trail
-from synthcomp_core.ui.live.view import show_match_button, show_sides
+from synthcomp_core.ui.live.view import show_match_button, show_share, show_sides
 from synthcomp_core.ui.widgets.entry import enter_through_app
 from synthcomp_core.ui.widgets.figure_panel import show_figure_panel
 from synthcomp_core.ui.widgets.image_picker import PickedImage, pick_image
@@ -42,4 +42,5 @@ if picked is not None:
     if (failure := match_failure()) is not None:
         st.error(plain(failure))
     show_trail(picked, sides)
+    show_share(picked, sides)
     show_exports(picked, sides)

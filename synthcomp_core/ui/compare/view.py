@@ -31,6 +31,7 @@ from synthcomp_core.ui.viewer import (
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.metric_strip import main_metric, show_metric_strip
+from synthcomp_core.ui.widgets.share import show_share_button
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.variants.names import variant_name
@@ -96,16 +97,27 @@ def _signature(comparison: Comparison) -> tuple[object, ...]:
     return done, comparison.failures, comparison.is_working
 
 
-def _show_pictures(picked: PickedImage, comparison: Comparison) -> None:
-    """The viewer. Images are named by their place, so that the pair on screen survives another λ or image."""
-    state = load_state(CompareState)
-    shown = shown_results(comparison)
+def _pictures(picked: PickedImage, shown: Sequence[Compared]) -> tuple[list[Picture], list[Picture]]:
+    """The original and the results, named by their place, so that the pair on screen survives another λ or image."""
     height, width = picked.image.shape[:2]
     pictures = [Picture(ORIGINAL, f"Original · {picked.name}", picked.png, width, height, f"{width}x{height}", None)]
     overlays: list[Picture] = []
     for number, compared in enumerate(shown, start=1):
         pictures.append(_picture(slot(number), compared, (width, height)))
         overlays.extend(_overlays(pictures[-1], compared))
+    return pictures, overlays
+
+
+def show_share(picked: PickedImage, shown: Sequence[Compared]) -> None:
+    """Draw the button that hands out the viewer as a file."""
+    rows = {slot(number): compared.row for number, compared in enumerate(shown, start=1)}
+    show_share_button(*_pictures(picked, shown), rows, name=picked.name, key="compare")
+
+
+def _show_pictures(picked: PickedImage, comparison: Comparison) -> None:
+    state = load_state(CompareState)
+    shown = shown_results(comparison)
+    pictures, overlays = _pictures(picked, shown)
     rested = show_viewer(
         pictures,
         overlays=overlays,

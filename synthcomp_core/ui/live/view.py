@@ -24,6 +24,7 @@ from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, show_vie
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.metric_strip import main_metric, show_metric_strip
+from synthcomp_core.ui.widgets.share import show_share_button
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.work_queue import JobState, JobStatus
 from synthcomp_core.variants import Variant
@@ -63,7 +64,8 @@ def show_sides(picked: PickedImage, sides: Mapping[str, Side]) -> None:
     st.fragment(draw, run_every=_POLL_S if working else None)()
 
 
-def _draw(picked: PickedImage, sides: Mapping[str, Side]) -> None:
+def live_pictures(picked: PickedImage, sides: Mapping[str, Side]) -> tuple[list[Picture], list[Picture]]:
+    """The original and what there is of the sides, and the maps over them."""
     height, width = picked.image.shape[:2]
     pictures = [Picture("original", f"Original · {picked.name}", picked.png, width, height, f"{width}x{height}", None)]
     overlays: list[Picture] = []
@@ -72,6 +74,18 @@ def _draw(picked: PickedImage, sides: Mapping[str, Side]) -> None:
             picture, side_overlays = side_pictures(name, side.rendered, is_current=side.is_current)
             pictures.append(picture)
             overlays.extend(side_overlays)
+    return pictures, overlays
+
+
+def show_share(picked: PickedImage, sides: Mapping[str, Side]) -> None:
+    """Draw the button that hands out the viewer as a file, once there is something to compare."""
+    rows = {name.lower(): side.rendered.row for name, side in sides.items() if side.rendered is not None}
+    if rows:
+        show_share_button(*live_pictures(picked, sides), rows, name=picked.name, key="live")
+
+
+def _draw(picked: PickedImage, sides: Mapping[str, Side]) -> None:
+    pictures, overlays = live_pictures(picked, sides)
     show_viewer(
         pictures,
         overlays=overlays,
