@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from synthcomp_core import limits
-from synthcomp_core.batch.tasks import RENDER, Stamp, Task
+from synthcomp_core.batch.tasks import MEASURE, RENDER, Stamp, Task
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.json_records import JsonError, parse_json
 from synthcomp_core.results.rows import METRIC_COLUMNS, ResultRow, append_rows, write_rows
@@ -74,7 +74,7 @@ def finished_entry(
 ) -> Entry:
     """The entry for a task just carried out. stamps: of the rendering and the bitstream that it wrote."""
     metrics = {*task.metrics, *task.measured}
-    wrote_files = task.kind == RENDER and row.error is None
+    wrote_files = task.kind != MEASURE and row.error is None
     return Entry(
         image_sha256=task.image_sha256,
         made_with=task.made_with,
@@ -99,7 +99,7 @@ def remaining(task: Task, entry: Entry | None, *, verify: bool = False) -> Task 
         return task
     if (entry.image_sha256, entry.made_with) != (task.image_sha256, task.made_with):
         return task
-    if task.kind == RENDER and not (
+    if task.kind != MEASURE and not (
         _is_kept(task.rendering, entry.kept_rendering, entry.rendering_stamp, verify)
         and _is_kept(task.bitstream, entry.kept_bitstream, entry.bitstream_stamp, verify)
     ):

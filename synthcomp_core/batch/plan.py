@@ -179,7 +179,10 @@ _SomeDataSets = Annotated[tuple[DataSet, ...], Rule("at least one table, begun w
 
 @dataclass(frozen=True)
 class Plan:
-    """What `run` carries out. text: the file as read. max_pixels: of the largest image that is read."""
+    """What `run` carries out. text: the file as read. max_pixels: of the largest image that is read.
+
+    enlarge: the variants, none@xSCALE-UPSCALER, do not bring a smaller image back but enlarge the images themselves.
+    """
 
     path: Path
     text: str
@@ -191,6 +194,7 @@ class Plan:
     keep: Keep = "both"
     layout: Layout = "run"
     precision: Precision = Precision.AUTO
+    enlarge: bool = False
     max_pixels: Annotated[int, Key("max_megapixels"), Via(Positive, _pixels)] = DEFAULT_MAX_PIXELS
     slurm: SlurmSettings | None = None
 
@@ -222,6 +226,9 @@ def parse_run_plan(text: str, path: Path) -> Plan:
         raise plan_error(
             path, "variants", "is missing; expected variant ids, or [[renderings]] tables of images to measure."
         )
+    unfit = next((variant for variant in plan.variants if variant.codec != "none" or variant.scale is None), None)
+    if plan.enlarge and unfit is not None:
+        raise plan_error(path, "variants", f'has "{unfit}"; with `enlarge`, expected none@xSCALE-UPSCALER.')
     names = [dataset.name for dataset in plan.datasets]
     for number, rendered in enumerate(plan.renderings, start=1):
         key = f"renderings[{number}]"

@@ -24,7 +24,7 @@ from synthcomp_core.storage import file_sha256
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.snapshots_of import weights_of
 
-RENDER, MEASURE = "render", "measure"
+RENDER, MEASURE, ENLARGE = "render", "measure", "enlarge"
 
 
 @dataclass(frozen=True)
@@ -92,17 +92,18 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
                 bitstream = bitstream_path(run, plan.layout, dataset.name, variant, image.name)
                 tasks.append(
                     Task(
-                        kind=RENDER,
+                        kind=ENLARGE if plan.enlarge else RENDER,
                         dataset=dataset.name,
                         image=image,
                         image_sha256=hashes[image],
                         variant=variant,
                         made_with=made_with[variant],
-                        metrics=plan.metrics,
+                        # An enlarged image has nothing of its size to be measured against.
+                        metrics=() if plan.enlarge else plan.metrics,
                         precision=plan.precision,
                         max_pixels=plan.max_pixels,
                         rendering=rendering if plan.keeps_renderings else None,
-                        bitstream=bitstream if plan.keeps_bitstreams else None,
+                        bitstream=bitstream if plan.keeps_bitstreams and not plan.enlarge else None,
                         pixels=pixels[image],
                     )
                 )

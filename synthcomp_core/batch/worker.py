@@ -14,14 +14,14 @@ from pathlib import Path
 
 from synthcomp_core import limits
 from synthcomp_core.batch.rendered_elsewhere import MatchedRendering, measured_row
-from synthcomp_core.batch.tasks import MEASURE, Stamp, Task
+from synthcomp_core.batch.tasks import ENLARGE, MEASURE, Stamp, Task
 from synthcomp_core.codecs import decode
 from synthcomp_core.images import Image, png_bytes, read_image
 from synthcomp_core.metrics import measure
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.storage import read_file, write_bytes
-from synthcomp_core.upscalers import parse_upscaler
-from synthcomp_core.variants import evaluate
+from synthcomp_core.upscalers import mode_size, parse_upscaler
+from synthcomp_core.variants import bare_row, evaluate
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -49,7 +49,7 @@ class WorkerSettings:
 
 
 def carry_out_task(task: Task) -> TaskOutcome:
-    """Render and measure, measure what was kept, or measure what was rendered elsewhere.
+    """Render and measure, measure what was kept or what was rendered elsewhere, or enlarge.
 
     Files are written whole or not at all, before the row is returned. Raises whatever goes wrong.
     """
@@ -58,6 +58,8 @@ def carry_out_task(task: Task) -> TaskOutcome:
     stamps = task.stamps
     if task.kind == MEASURE:
         row = _measure_elsewhere(task, reference)
+    elif task.kind == ENLARGE:
+        row, stamps = _enlarge(task, reference)
     elif task.previous is not None and (task.rendering is not None or task.bitstream is not None):
         row = _measure_kept(task, reference, task.previous)
     else:
@@ -101,6 +103,22 @@ def _render(task: Task, reference: Image) -> tuple[ResultRow, tuple[Stamp | None
         write_bytes(task.rendering, content)
         rendering = Stamp.of(content)
     return evaluation.row, (rendering, bitstream)
+
+
+def _enlarge(task: Task, reference: Image) -> tuple[ResultRow, tuple[Stamp | None, Stamp | None]]:
+    variant = task.variant
+    if variant.scale is None or variant.upscaler is None or task.rendering is None:
+        raise ValueError(f"{variant} does not say how to enlarge, or nothing is kept")
+    upscaler = parse_upscaler(variant.upscaler, scale=variant.scale, precision=task.precision)
+    height, width = reference.shape[:2]
+    started = time.perf_counter()
+    enlarged = upscaler.upscale(reference, mode_size(width, height, variant.scale))
+    upscale_s = time.perf_counter() - started
+    content = png_bytes(enlarged)
+    write_bytes(task.rendering, content)
+    row = bare_row(task.dataset, task.image.name, variant)
+    row = dataclasses.replace(row, width=width, height=height, upscale_s=upscale_s)
+    return row, (Stamp.of(content), None)
 
 
 def _measure_kept(task: Task, reference: Image, previous: ResultRow) -> ResultRow:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from synthcomp_core import codecs, limits, metrics, storage, upscalers
 from synthcomp_core.cli.console import errors, output, print_json, print_record, progress_bar
+from synthcomp_core.cli.folders import encode_folder
 from synthcomp_core.cli.options import (
     DEFAULT_MEGAPIXELS,
     AsJson,
@@ -34,7 +35,7 @@ from synthcomp_core.images import write_png
 from synthcomp_core.library.snapshots import installed_ids, survey_snapshots
 from synthcomp_core.progress import span
 from synthcomp_core.results.rows import rows_to_csv
-from synthcomp_core.variants import Variant, evaluate, match_target
+from synthcomp_core.variants import Variant, aiming_id, evaluate, match_target
 
 bitstream_app = typer.Typer(help="Look into a .scb bitstream.", no_args_is_help=True)
 
@@ -98,8 +99,8 @@ def list_() -> None:
 
 
 def encode(
-    image: Annotated[Path, typer.Argument(help="The image to encode.")],
-    out: Annotated[Path, typer.Argument(help="The bitstream to write.")],
+    image: Annotated[Path, typer.Argument(help="The image to encode, or a folder of images.")],
+    out: Annotated[Path, typer.Argument(help="The bitstream to write; of a folder, a folder.")],
     codec: Annotated[
         str, typer.Option(help="Codec id, as in webp-q80, avif-q60+444 or mbt2018-q4-mse-games; `list` shows them.")
     ],
@@ -116,10 +117,11 @@ def encode(
     """Encode an image into a bitstream, at the quality that the codec id names or at the one that meets a target.
 
     With a target, the codec may be a bare family (webp) or any of its ids; of a snapshot, those that differ in quality
-    alone are tried.
+    alone are tried. A folder goes through the batch runner: call it again, and it does only what is missing.
 
     Example: python -m synthcomp_core encode frame.png frame.scb --codec mbt2018-q4-mse-games
     Example: python -m synthcomp_core encode frame.png frame.webp --codec webp --target-bytes 100k
+    Example: python -m synthcomp_core encode frames coded --codec avif-q60
     """
     given = {
         "bytes": None if target_bytes is None else parse_amount(target_bytes),
@@ -128,6 +130,11 @@ def encode(
     }
     target, variant, reached = chosen_target(given), Variant(codec), ""
     is_aiming = target is not None or variant.codec_id.target is not None
+    if image.is_dir():
+        # An id may hold a target in place of its quality, and so may a plan.
+        aimed = codec if target is None else str(aiming_id(codec, target))
+        encode_folder(image, out, aimed, precision=precision, max_megapixels=max_megapixels)
+        return
     if not is_aiming:
         codecs.parse_codec(codec, precision=precision, device=device)  # Fails before the image is read.
     loaded = read_noted(image, max_megapixels)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,6 +20,9 @@ from synthcomp_core.batch.plan import Plan, read_run_plan
 from synthcomp_core.cli.console import errors, output
 from synthcomp_core.errors import PlanError
 from synthcomp_core.progress import duration
+
+if TYPE_CHECKING:
+    from synthcomp_core.batch.runner import RunOutcome
 
 _EXIT_FAILED_TASKS, _EXIT_INTERRUPTED = 1, 130
 _FAILURES_SHOWN = 5
@@ -63,10 +66,17 @@ def run(
     if dry_run:
         _describe(content, place, folder)
     else:
-        _carry_out(content, place, folder, verify)
+        end_run(carry_out(content, place, folder, verify=verify))
 
 
-def _carry_out(plan: Plan, place: Workers, folder: Path | None, verify: bool) -> None:
+def carry_out(
+    plan: Plan, place: Workers, folder: Path | None, *, verify: bool = False, command: str = ""
+) -> RunOutcome:
+    """Carry out a plan with a progress bar, and say how it went; :func:`end_run` does the rest.
+
+    verify: as of the verb `run`. command: what is recorded as the way to repeat the run (default: the verb `run` and
+    the plan's file).
+    """
     from synthcomp_core.batch.runner import RunProgress, carry_out_plan
     from synthcomp_core.batch.status import run_failures
 
@@ -87,7 +97,8 @@ def _carry_out(plan: Plan, place: Workers, folder: Path | None, verify: bool) ->
             bar.update(shown, total=progress.todo, completed=progress.done, note=note)
 
         outcome = carry_out_plan(
-            plan, place, folder=folder, verify=verify, command=_command(plan, place, folder), on_progress=report,
+            plan, place, folder=folder, verify=verify, command=command or _command(plan, place, folder),
+            on_progress=report,
             should_stop=lambda: stop.asked,
         )  # fmt: skip
     kept = outcome.total - outcome.carried_out
@@ -99,6 +110,11 @@ def _carry_out(plan: Plan, place: Workers, folder: Path | None, verify: bool) ->
     )
     if outcome.failed:
         _show_failures(Counter(failure.error for failure in run_failures(outcome.folder)))
+    return outcome
+
+
+def end_run(outcome: RunOutcome) -> None:
+    """End the program with the status that fits the outcome, if it is not success."""
     if outcome.interrupted:
         raise typer.Exit(_EXIT_INTERRUPTED)
     if outcome.failed:

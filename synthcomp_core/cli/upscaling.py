@@ -12,6 +12,7 @@ from rich.table import Table
 
 from synthcomp_core import storage
 from synthcomp_core.cli.console import errors, output, progress_bar
+from synthcomp_core.cli.folders import upscale_folder
 from synthcomp_core.cli.options import (
     DEFAULT_MEGAPIXELS,
     Device,
@@ -39,8 +40,8 @@ def register(app: typer.Typer) -> None:
 
 
 def upscale(
-    image: Annotated[Path, typer.Argument(help="The image to enlarge.")],
-    out: Annotated[Path, typer.Argument(help="The PNG to write.")],
+    image: Annotated[Path, typer.Argument(help="The image to enlarge, or a folder of images.")],
+    out: Annotated[Path, typer.Argument(help="The PNG to write; of a folder, a folder.")],
     method: Annotated[str, typer.Option(help="Upscaler id, as in fsr1, rcan or lanczos; `list` shows them.")] = "fsr1",
     scale: Annotated[float | None, typer.Option(help="Enlargement per side, as in 2 or 1.5.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the output, as in 1920x1080.")] = None,
@@ -54,11 +55,18 @@ def upscale(
 ) -> None:
     """Enlarge an image by FSR 1, NVIDIA Image Scaling, Snapdragon GSR 1, RCAN or interpolation, and its transparency.
 
+    A folder goes through the batch runner: call it again, and it does only what is missing.
+
     Example: python -m synthcomp_core upscale frame.png large.png --method fsr1 --scale 1.5 --sharpness 0.2
     """
     upscaler_id = _with_sharpness(method, sharpness)
     if (scale is None) == (size is None):
         raise SynthcompError("Give either --scale, as in --scale 1.5, or --size, as in --size 1920x1080.")
+    if image.is_dir():
+        if scale is None:
+            raise SynthcompError("The images of a folder differ in size: give --scale, as in --scale 1.5.")
+        upscale_folder(image, out, upscaler_id, scale, precision=precision, max_megapixels=max_megapixels)
+        return
     loaded = read_noted(image, max_megapixels, keep_alpha=True)
     height, width = loaded.image.shape[:2]
     target = _target_size(width, height, scale, size)

@@ -8,7 +8,7 @@ from synthcomp_core.variants.evaluation import ERROR_MAP, Evaluation, evaluate
 from synthcomp_core.variants.rendering import Rendering
 from synthcomp_core.variants.rows import CodecPoint, bare_row, describe_codec, result_row
 from synthcomp_core.variants.snapshots_of import codec_cards
-from synthcomp_core.variants.targets import TargetMatch, match_target, render
+from synthcomp_core.variants.targets import TargetMatch, aiming_id, match_target, render
 from synthcomp_core.variants.variant import MAX_SCALE, Variant
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Rendering",
     "TargetMatch",
     "Variant",
+    "aiming_id",
     "bare_row",
     "describe_codec",
     "evaluate",

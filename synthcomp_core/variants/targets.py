@@ -69,7 +69,7 @@ def match_target(
     >>> match.num_bytes <= 4000, match.variant.codec.startswith("jpeg-q")
     (True, True)
     """
-    codec_id = variant.codec_id if target is None else _aiming(variant, target)
+    codec_id = variant.codec_id if target is None else aiming_id(variant.codec, target)
     target = codec_id.target
     if target is None:
         raise SynthcompError(f"{variant} names no target; write one in place of its quality, as in webp-psnr35.")
@@ -121,12 +121,12 @@ def _has_target(variant: Variant) -> bool:
     return variant.codec_id.target is not None
 
 
-def _aiming(variant: Variant, target: Target) -> CodecId:
-    """The variant's codec with the target in place of the quality, which it may lack, as in ``avif+444``."""
-    head, *words = variant.codec.split("+")
+def aiming_id(codec: str, target: Target) -> CodecId:
+    """A codec's id with the target in place of the quality, which it may lack, as in ``avif+444``."""
+    head, *words = codec.split("+")
     if head in FAMILIES and LOSSLESS not in words:
         return CodecId.parse("+".join([str(default_codec_id(head)), *words])).at_target(target)
-    return variant.codec_id.at_target(target)
+    return CodecId.parse(codec).at_target(target)
 
 
 def _levels(codec_id: CodecId) -> list[str]:

@@ -1,0 +1,63 @@
+"""A plan for a folder of images, made from what a command line asks for instead of a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from synthcomp_core.batch.plan import Keep, Plan, parse_run_plan
+from synthcomp_core.errors import PlanError
+from synthcomp_core.images import DEFAULT_MAX_PIXELS, list_images
+from synthcomp_core.runtime import Precision
+from synthcomp_core.storage import runs_dir, safe_name
+
+PLAN_FILE = "plan.toml"
+_HASH_DIGITS = 6
+_NAME_CHARACTERS = 40
+
+
+def folder_plan(
+    folder: Path,
+    variants: Sequence[str],
+    *,
+    purpose: str,
+    metrics: Sequence[str],
+    keep: Keep = "none",
+    enlarge: bool = False,
+    precision: str = Precision.AUTO,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Plan:
+    """The plan that sends every image of a folder through variants, which may be patterns as in a plan.
+
+    Its name, and so its run's folder, says the purpose ("evaluate") and the folder: another call for the same folder
+    continues the run, whatever its variants. PlanError for a folder without images or a variant that cannot be used.
+    """
+    if not folder.is_dir():
+        raise PlanError(f"{folder} is not a folder; give one that holds images.")
+    if not list_images(folder):
+        raise PlanError(f"The folder {folder} holds no image.")
+    if not variants:
+        raise PlanError("No variant is given; name at least one, as in webp-q80 or mbt2018-q{4,6}-mse-games.")
+    where = folder.resolve()
+    called = (safe_name(where.name) or "images")[:_NAME_CHARACTERS].strip("-._") or "images"
+    # Folders of the same name in different places have runs of their own.
+    digest = hashlib.sha256(str(where).encode("utf-8", "surrogateescape")).hexdigest()[:_HASH_DIGITS]
+    settings = {
+        "name": f"{purpose}-{called}-{digest}",
+        "variants": list(variants),
+        "metrics": list(metrics),
+        "keep": keep,
+        "precision": str(precision),
+        "max_megapixels": max_pixels / 1e6,
+        **({"enlarge": True} if enlarge else {}),
+    }
+    lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
+    lines += ["", "[[datasets]]", f"folder = {_toml(str(where))}", f"name = {_toml(called)}", ""]
+    return parse_run_plan("\n".join(lines), runs_dir() / str(settings["name"]) / PLAN_FILE)
+
+
+def _toml(value: object) -> str:
+    """A text, number, truth value or list of these in TOML, which writes them as JSON does."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,138 @@
+"""A folder instead of one image: the verb `evaluate`, and what `encode` and `upscale` do with a folder.
+
+All go through the batch runner, so that a second call does only what is missing.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from synthcomp_core.batch.cluster import Workers
+from synthcomp_core.batch.folder_plan import folder_plan
+from synthcomp_core.cli.console import output
+from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, MaxMegapixels, Precision, pixel_limit
+from synthcomp_core.cli.runs import carry_out, end_run
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.metrics import DEFAULT_METRICS, METRICS
+from synthcomp_core.results.text_tables import MISSING
+from synthcomp_core.storage import atomic_path
+from synthcomp_core.upscalers import parse_upscaler
+from synthcomp_core.variants import Variant
+
+if TYPE_CHECKING:
+    from synthcomp_core.batch.plan import Plan
+
+_SHOWN = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
+WorkerCount = Annotated[int | None, typer.Option("--workers", min=1, help="Local processes (default: by cores).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="A folder of images.")],
+    variants: Annotated[
+        list[str],
+        typer.Option("--variants", "--variant", help="Variant id or pattern, as in webp-q{20..80..20}; repeatable."),
+    ],
+    out: Annotated[Path | None, typer.Option(help="Also write the results table here (CSV).")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Metric to measure; repeatable (default: all).")] = None,
+    workers: WorkerCount = None,
+    precision: Precision = "auto",
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+) -> None:
+    """Send every image of a folder through variants, measure the results, and print the means.
+
+    Call it again, with the same or other variants, and it does only what is missing. The Rate-distortion page finds
+    the run by its name.
+
+    Example: python -m synthcomp_core evaluate frames --variants "webp-q{40,80}" --variants jpeg-q75 --out results.csv
+    """
+    plan = folder_plan(
+        folder, variants, purpose="evaluate", metrics=metric or DEFAULT_METRICS, precision=precision,
+        max_pixels=pixel_limit(max_megapixels),
+    )  # fmt: skip
+    outcome = carry_out(plan, Workers(workers), None, command=this_command())
+    if out is not None:
+        with atomic_path(out) as temporary:
+            shutil.copyfile(outcome.results, temporary)
+    _print_means(outcome.results, plan.metrics)
+    end_run(outcome)
+
+
+def encode_folder(
+    folder: Path, out: Path, codec: str, *, precision: str, max_megapixels: float, workers: int | None = None
+) -> None:
+    """Encode every image of a folder into ``out``, with ``results.csv`` beside the bitstreams."""
+    _check_out(out)
+    plan = folder_plan(
+        folder, [codec], purpose="encode", metrics=["psnr_rgb"], keep="bitstreams", precision=precision,
+        max_pixels=pixel_limit(max_megapixels),
+    )  # fmt: skip
+    _collect(plan, out, workers)
+
+
+def upscale_folder(
+    folder: Path, out: Path, upscaler_id: str, scale: float, *, precision: str, max_megapixels: float,
+    workers: int | None = None,
+) -> None:  # fmt: skip
+    """Enlarge every image of a folder into ``out``."""
+    _check_out(out)
+    parse_upscaler(upscaler_id, scale=scale, precision=precision)  # Fails before a run is begun.
+    variant = Variant.parse(f"none@x{scale:g}-{upscaler_id}")
+    plan = folder_plan(
+        folder, [str(variant)], purpose="upscale", metrics=["psnr_rgb"], keep="renderings", enlarge=True,
+        precision=precision, max_pixels=pixel_limit(max_megapixels),
+    )  # fmt: skip
+    _collect(plan, out, workers)
+
+
+def this_command() -> str:
+    """The command line that is being carried out, to copy."""
+    return shlex.join(["python", "-m", "synthcomp_core", *sys.argv[1:]])
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise SynthcompError(f"{out} is a file; a folder of images needs a folder for what is made of them.")
+
+
+def _collect(plan: Plan, out: Path, workers: int | None) -> None:
+    """Carry out a plan of one variant and put the files it kept into ``out``."""
+    from synthcomp_core.batch.journal import JOURNAL, read_journal
+
+    outcome = carry_out(plan, Workers(workers), None, command=this_command())
+    out.mkdir(parents=True, exist_ok=True)
+    variant, number = str(plan.variants[0]), 0
+    for entry in read_journal(outcome.folder / JOURNAL).values():
+        kept = entry.kept_bitstream or entry.kept_rendering
+        if entry.row.variant == variant and kept is not None and kept.is_file():
+            with atomic_path(out / kept.name) as temporary:
+                shutil.copyfile(kept, temporary)
+            number += 1
+    with atomic_path(out / "results.csv") as temporary:
+        shutil.copyfile(outcome.results, temporary)
+    output.print(f"{out}: {number} files and results.csv", highlight=False, soft_wrap=True)
+    end_run(outcome)
+
+
+def _print_means(results: Path, measured: tuple[str, ...]) -> None:
+    from synthcomp_core.results.table import read_results
+
+    table = read_results(results)
+    shown = [name for name in _SHOWN if name in measured]
+    means = Table("variant", "images", "bpp", *(METRICS[name].heading for name in shown), box=None)
+    for variant, rows in table[table["error"].isna()].groupby("variant", sort=False, observed=True):
+        values = [rows[name].replace(float("inf"), float("nan")).mean() for name in shown]
+        texts = [MISSING if v != v else f"{v:.{METRICS[n].decimals}f}" for n, v in zip(shown, values, strict=True)]
+        means.add_row(str(variant), str(len(rows)), f"{rows['bpp'].mean():.4f}", *texts)
+    output.print(means)

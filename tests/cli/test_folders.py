@@ -1,0 +1,124 @@
+"""The verbs on a folder: `evaluate`, `encode` and `upscale`; tasks are carried out on the spot, without Dask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthcomp_core.cli import main
+from synthcomp_core.codecs import parse_codec
+from synthcomp_core.images import read_image
+from synthcomp_core.results.table import read_results, table_rows
+from synthcomp_core.upscalers import parse_upscaler
+from tests.batch.conftest import OnTheSpot, frame, on_the_spot, write_frames
+
+__all__ = ["on_the_spot"]
+
+
+@pytest.fixture
+def frames(tmp_path: Path, artifacts: Path, on_the_spot: OnTheSpot) -> Path:
+    write_frames(tmp_path / "my frames", 2)
+    return tmp_path / "my frames"
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_evaluate_writes_the_table_and_later_only_adds_what_is_missing(
+    frames: Path, tmp_path: Path, artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "results.csv"
+    arguments = ["evaluate", str(frames), "--metric", "psnr_rgb", "--out", str(out)]
+    assert main([*arguments, "--variants", "jpeg-q{30,60}"]) == 0
+    text = printed(capsys)
+    assert "4 of 4 tasks carried out" in text
+    rows = table_rows(read_results(out))
+    assert [(row.image, row.variant) for row in rows] == [
+        (f"frame{number}.png", variant) for number in (0, 1) for variant in ("jpeg-q30", "jpeg-q60")
+    ]
+    mean = np.mean([row.psnr_rgb or 0.0 for row in rows if row.variant == "jpeg-q60"])
+    assert f"{mean:.2f}" in text
+    assert all(row.flip is None for row in rows)  # Only what was asked for.
+    assert main([*arguments, "--variants", "jpeg-q{30,60}", "--variants", "webp-q50"]) == 0
+    assert "2 of 6 tasks carried out, 4 already there" in printed(capsys)
+    assert {row.variant for row in table_rows(read_results(out))} == {"jpeg-q30", "jpeg-q60", "webp-q50"}
+    (run,) = (artifacts / "runs").iterdir()
+    assert run.name.startswith("evaluate-my-frames-")
+
+
+def test_encode_of_a_folder_writes_the_bitstreams_that_encode_writes_one_by_one(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["encode", str(frames), str(tmp_path / "coded"), "--codec", "webp-q40"]) == 0
+    assert "2 files and results.csv" in printed(capsys)
+    for number in (0, 1):
+        expected = parse_codec("webp-q40").encode(frame(number))
+        assert (tmp_path / "coded" / f"frame{number}.webp").read_bytes() == expected
+    assert main(["encode", str(frames), str(tmp_path / "coded"), "--codec", "webp-q40"]) == 0
+    assert "0 of 2 tasks carried out" in printed(capsys)
+
+
+def test_encode_of_a_folder_aims_at_a_size_for_each_image(frames: Path, tmp_path: Path) -> None:
+    arguments = ["encode", str(frames), str(tmp_path / "coded"), "--codec", "jpeg", "--target-bytes", "1500"]
+    assert main(arguments) == 0
+    sizes = [path.stat().st_size for path in (tmp_path / "coded").glob("*.jpg")]
+    assert len(sizes) == 2
+    assert all(1000 < size <= 1500 for size in sizes)
+
+
+def test_upscale_of_a_folder_writes_the_images_that_upscale_writes_one_by_one(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["upscale", str(frames), str(tmp_path / "large"), "--method", "nis", "--scale", "1.5"]
+    assert main(arguments) == 0
+    for number in (0, 1):
+        enlarged = read_image(tmp_path / "large" / f"frame{number}.png").image
+        assert np.array_equal(enlarged, parse_upscaler("nis").upscale(frame(number), (120, 96)))
+    rows = table_rows(read_results(tmp_path / "large" / "results.csv"))
+    assert [row.variant for row in rows] == ["none@x1.5-nis"] * 2
+    assert all(row.psnr_rgb is None and row.upscale_s is not None for row in rows)
+    capsys.readouterr()
+    assert main(arguments) == 0
+    assert "0 of 2 tasks carried out, 2 already there" in printed(capsys)
+    # What is gone is made again.
+    next((tmp_path / "artifacts" / "runs").rglob("frame1.png")).unlink()
+    assert main(arguments) == 0
+    assert "1 of 2 tasks carried out" in printed(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evaluate", "nowhere", "--variants", "jpeg-q30"], "is not a folder"),
+        (["evaluate", "empty", "--variants", "jpeg-q30"], "holds no image"),
+        (["evaluate", "my frames", "--variants", "jpeg-q300"], "out of range"),
+        (["evaluate", "my frames", "--variants", "jpeg-q30", "--metric", "beauty"], "beauty"),
+        (["encode", "my frames", "my frames/frame0.png", "--codec", "jpeg-q30"], "needs a folder"),
+        (["upscale", "my frames", "large", "--size", "100x100"], "give --scale"),
+        (["upscale", "my frames", "large", "--scale", "1.5", "--method", "magic"], "magic"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_begins_nothing(
+    arguments: list[str], said: str, frames: Path, tmp_path: Path, artifacts: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (artifacts / "runs").exists()
+
+
+def test_an_enlarging_plan_takes_only_variants_that_enlarge(tmp_path: Path, artifacts: Path) -> None:
+    from synthcomp_core.batch.plan import parse_run_plan
+    from synthcomp_core.errors import PlanError
+
+    write_frames(tmp_path / "frames", 1)
+    text = 'enlarge = true\nvariants = ["jpeg-q30"]\n[[datasets]]\nfolder = "frames"\n'
+    with pytest.raises(PlanError, match="none@xSCALE-UPSCALER"):
+        parse_run_plan(text, tmp_path / "plan.toml")
