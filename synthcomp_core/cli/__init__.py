@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from synthcomp_core import __version__
-from synthcomp_core.cli import coding, figures, folders, results, runs, sharing, snapshot, training, upscaling, warm_up
+from synthcomp_core.cli import (
+    advise,
+    coding,
+    figures,
+    folders,
+    results,
+    runs,
+    sharing,
+    snapshot,
+    training,
+    upscaling,
+    warm_up,
+)
 from synthcomp_core.cli.bench import verbs as bench
 from synthcomp_core.cli.console import errors, output
 from synthcomp_core.errors import Cancelled, SynthcompError
@@ -26,6 +38,7 @@ upscaling.register(app)
 training.register(app)
 runs.register(app)
 folders.register(app)
+advise.register(app)
 figures.register(app)
 sharing.register(app)
 warm_up.register(app)

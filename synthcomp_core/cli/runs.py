@@ -70,12 +70,12 @@ def run(
 
 
 def carry_out(
-    plan: Plan, place: Workers, folder: Path | None, *, verify: bool = False, command: str = ""
+    plan: Plan, place: Workers, folder: Path | None, *, verify: bool = False, command: str = "", quiet: bool = False
 ) -> RunOutcome:
     """Carry out a plan with a progress bar, and say how it went; :func:`end_run` does the rest.
 
     verify: as of the verb `run`. command: what is recorded as the way to repeat the run (default: the verb `run` and
-    the plan's file).
+    the plan's file). quiet: do not say how it went, for verbs that print their own answer.
     """
     from synthcomp_core.batch.runner import RunProgress, carry_out_plan
     from synthcomp_core.batch.status import run_failures
@@ -101,6 +101,8 @@ def carry_out(
             on_progress=report,
             should_stop=lambda: stop.asked,
         )  # fmt: skip
+    if quiet:
+        return outcome
     kept = outcome.total - outcome.carried_out
     output.print(
         f"{outcome.results}: {outcome.carried_out} of {outcome.total} tasks carried out, "

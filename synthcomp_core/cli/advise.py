@@ -1,0 +1,184 @@
+"""The verb `advise`: how to ship an image, or a folder of images, under a constraint."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from synthcomp_core.cli.console import output, print_json, progress_bar
+from synthcomp_core.cli.folders import WorkerCount, this_command
+from synthcomp_core.cli.options import (
+    DEFAULT_MEGAPIXELS,
+    AsJson,
+    MaxMegapixels,
+    TargetBpp,
+    TargetBytes,
+    TargetFlip,
+    TargetMsssim,
+    TargetPsnr,
+    TargetSsimulacra2,
+    chosen_target,
+    parse_amount,
+    pixel_limit,
+    read_noted,
+)
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.metrics import METRICS
+from synthcomp_core.results.text_tables import MISSING
+from synthcomp_core.upscalers import parse_upscaler
+from synthcomp_core.variants.candidates import (
+    ADVICE_METRICS,
+    DEFAULT_SCALES,
+    DEFAULT_UPSCALERS,
+    candidates,
+    rows_for_image,
+)
+
+_TABLE_WIDTH = 140  # characters
+
+if TYPE_CHECKING:
+    from synthcomp_core.results.rows import ResultRow
+    from synthcomp_core.variants.advice import Advice, Option
+    from synthcomp_core.variants.variant import Variant
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(advise)
+
+
+def advise(
+    images: Annotated[Path, typer.Argument(metavar="IMAGE_OR_FOLDER", help="An image, or a folder of images.")],
+    target_bytes: TargetBytes = None,
+    target_bpp: TargetBpp = None,
+    target_psnr: TargetPsnr = None,
+    target_msssim: TargetMsssim = None,
+    target_ssimulacra2: TargetSsimulacra2 = None,
+    target_flip: TargetFlip = None,
+    family: Annotated[
+        list[str] | None, typer.Option(help="Codec family, as in webp or a snapshot's id; repeatable (default: all).")
+    ] = None,
+    scale: Annotated[
+        list[float] | None,
+        typer.Option(help="Side of the original over the coded side; repeatable (default: 1 and 2)."),
+    ] = None,
+    upscaler: Annotated[
+        list[str] | None, typer.Option(help="For lower resolutions; repeatable (default: lanczos).")
+    ] = None,
+    max_encode_s: Annotated[float | None, typer.Option(help="Leave out what takes longer to encode an image.")] = None,
+    workers: WorkerCount = None,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    json: AsJson = False,
+) -> None:
+    """Say which codec to take, at which quality and resolution, under one constraint on size or quality.
+
+    Every codec's quality is searched for. At a size, the answer is the best codec for each metric; at a quality, the
+    one that needs the fewest bytes. Of a folder it comes with an interval over the images, and the search goes through
+    the batch runner: call it again, and it does only what is missing.
+
+    Example: python -m synthcomp_core advise frame.png --target-bytes 100k
+    Example: python -m synthcomp_core advise frames --target-ssimulacra2 70 --family webp --family avif --json
+    """
+    from synthcomp_core.variants.advice import advice
+
+    target = chosen_target(
+        {
+            "bytes": None if target_bytes is None else parse_amount(target_bytes),
+            **{"bpp": target_bpp, "psnr": target_psnr, "msssim": target_msssim},
+            **{"ssimulacra2_": target_ssimulacra2, "flip": target_flip},
+        }
+    )
+    if target is None:
+        raise SynthcompError("Give one constraint, such as --target-bytes 100k or --target-ssimulacra2 70.")
+    upscalers = upscaler or list(DEFAULT_UPSCALERS)
+    for upscaler_id in upscalers:
+        parse_upscaler(upscaler_id)
+    variants = candidates(target, families=family, scales=scale or DEFAULT_SCALES, upscalers=upscalers)
+    if images.is_dir():
+        rows = _rows_of_folder(images, variants, workers, max_megapixels)
+    else:
+        loaded = read_noted(images, max_megapixels)
+        with progress_bar("advise") as on_progress:
+            rows = rows_for_image(
+                loaded.image, variants, dataset=images.resolve().parent.name, image_name=images.name,
+                on_progress=on_progress,
+            )  # fmt: skip
+    found = advice(rows, target, max_encode_s=max_encode_s)
+    if json:
+        print_json(_plain(found))
+    else:
+        _print(found)
+
+
+def _rows_of_folder(
+    folder: Path, variants: Sequence[Variant], workers: int | None, max_megapixels: float
+) -> list[ResultRow]:
+    from synthcomp_core.batch.cluster import Workers
+    from synthcomp_core.batch.folder_plan import folder_plan
+    from synthcomp_core.cli.runs import carry_out
+    from synthcomp_core.results.table import read_results, table_rows
+
+    plan = folder_plan(
+        folder, [str(variant) for variant in variants], purpose="advise", metrics=ADVICE_METRICS,
+        max_pixels=pixel_limit(max_megapixels),
+    )  # fmt: skip
+    outcome = carry_out(plan, Workers(workers), None, command=this_command(), quiet=True)
+    if outcome.interrupted:
+        raise SynthcompError("Interrupted before every image was tried; call it again to go on from here.")
+    return table_rows(read_results(outcome.results))
+
+
+def _print(found: Advice) -> None:
+    for verdict in found.verdicts:
+        output.print(verdict.sentence, markup=False, highlight=False, soft_wrap=True)
+    if found.scaling is not None:
+        output.print(found.scaling, markup=False, highlight=False, soft_wrap=True)
+    output.print()
+    shown = [name for name in ADVICE_METRICS if any(name in option.values for option in found.options)]
+    table = Table("", "variant", "bytes", *(METRICS[name].heading for name in shown), "encode [s]", box=None)
+    for option in found.options:
+        values = [_value(option, name) for name in shown]
+        mark = "*" if option in found.front else ""
+        table.add_row(mark, option.settled, f"{option.num_bytes:,.0f}", *values, f"{option.encode_s:.2f}")
+    # Cut into pieces on a narrow terminal, the names could not be read.
+    Console(file=output.file, width=max(output.width, _TABLE_WIDTH)).print(table)
+    output.print("* on the Pareto front: no other is better in one respect and worse in none.", highlight=False)
+    best = found.verdicts[-1].winner.variant
+    output.print(f"To make it: synthcomp render IMAGE out.png --variant {best}", highlight=False, soft_wrap=True)
+    for sentence in found.left_out:
+        output.print(f"Left out: {sentence}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _value(option: Option, name: str) -> str:
+    return f"{option.values[name]:.{METRICS[name].decimals}f}" if name in option.values else MISSING
+
+
+def _plain(found: Advice) -> dict[str, Any]:
+    """The advice as JSON: variants by their ids."""
+
+    def described(option: Option) -> dict[str, Any]:
+        return {**dataclasses.asdict(option), "variant": str(option.variant)}
+
+    return {
+        "target": str(found.target),
+        "images": found.images,
+        "verdicts": [
+            {
+                **dataclasses.asdict(verdict),
+                "winner": str(verdict.winner.variant),
+                "runner_up": None if verdict.runner_up is None else str(verdict.runner_up.variant),
+                "is_sure": verdict.is_sure,
+            }
+            for verdict in found.verdicts
+        ],
+        "options": [described(option) for option in found.options],
+        "scaling": found.scaling,
+        "front": [str(option.variant) for option in found.front],
+        "left_out": list(found.left_out),
+    }

@@ -1,0 +1,264 @@
+"""Advice on how to ship images: what each codec makes of a constraint, who wins by how much, and how sure that is.
+
+It is read off rows of a results table, of one image or of many, whose variants aim at the constraint; see
+:mod:`.candidates`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from synthcomp_core.codecs import FAMILIES
+from synthcomp_core.codecs.targets import Target
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.metrics import METRICS
+from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.variants.candidates import ADVICE_METRICS
+from synthcomp_core.variants.variant import Variant
+
+BASELINE = "jpeg"
+_NORMAL_95 = 1.96
+
+
+@dataclass(frozen=True)
+class Option:
+    """What one variant makes of the images at the constraint. Values are means over ``images``.
+
+    variant: with its target. settled: as people set it, with the quality used, where it is the same for all images.
+    values: the metrics measured. errors: why images are missing. encode_s, decode_s: seconds per image, of single runs.
+    """
+
+    variant: Variant
+    settled: str
+    num_bytes: float
+    values: dict[str, float]
+    encode_s: float
+    decode_s: float
+    images: int
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Who wins by one quantity: a metric at a size, or "bytes" at a quality.
+
+    margin: over the runner-up, and baseline_margin: over JPEG, both positive; in the metric's unit, or in % of bytes.
+    low, high: the 95 % interval of the margin's mean over the images; None for a single image.
+    """
+
+    quantity: str
+    winner: Option
+    runner_up: Option | None
+    margin: float | None
+    low: float | None
+    high: float | None
+    baseline_margin: float | None
+    sentence: str
+
+    @property
+    def is_sure(self) -> bool | None:
+        """Whether the interval leaves no doubt who wins; None where there is no interval."""
+        return None if self.low is None else self.low > 0
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The answer. options: those that keep to the constraint, best first, by the last of the verdicts.
+
+    front: the options that no other beats in every metric (at a quality: in bytes and every metric). scaling: whether a
+    lower resolution pays for the winner's codec, in a sentence, None where none was tried. left_out: a sentence for
+    each variant that cannot keep to the constraint, or takes too long to encode.
+    """
+
+    target: Target
+    images: int
+    options: tuple[Option, ...]
+    front: tuple[Option, ...]
+    verdicts: tuple[Verdict, ...]
+    scaling: str | None
+    left_out: tuple[str, ...]
+
+
+def advice(rows: Sequence[ResultRow], target: Target, *, max_encode_s: float | None = None) -> Advice:
+    """What the rows of variants that aim at ``target`` advise. max_encode_s: per image; slower ones are left out.
+
+    SynthcompError if no variant keeps to the target on every image.
+    """
+    by_variant: dict[str, list[ResultRow]] = {}
+    for row in rows:
+        by_variant.setdefault(row.variant, []).append(row)
+    images = {(row.dataset, row.image) for row in rows}
+    options, left_out = [], []
+    for name, own in by_variant.items():
+        failed = [row for row in own if row.error is not None]
+        measured = [row for row in own if row.error is None]
+        if failed or len(measured) < len(images):
+            why = failed[0].error if failed else "it was not carried out"
+            more = f" (and on {len(failed) - 1} more images)" if len(failed) > 1 else ""
+            left_out.append(f"{name}: {why}{more}")
+            continue
+        option = _option(name, measured)
+        if max_encode_s is not None and option.encode_s > max_encode_s:
+            left_out.append(f"{name}: encoding takes {option.encode_s:.2f} s per image, more than {max_encode_s:g} s.")
+            continue
+        options.append(option)
+    if not options:
+        raise SynthcompError(f"Nothing keeps to {target.shown}. {' '.join(left_out[:3])}")
+    quantities = (
+        ["bytes"] if not _is_rate(target) else [n for n in ADVICE_METRICS if any(n in o.values for o in options)]
+    )
+    verdicts = [_verdict(quantity, options, by_variant, target, len(images)) for quantity in quantities]
+    best = verdicts[-1].quantity
+    ranked = sorted(options, key=lambda option: -_merit(option, best))
+    front = _front(ranked, ADVICE_METRICS if _is_rate(target) else ("bytes", *ADVICE_METRICS))
+    scaling = _scaling_sentence(verdicts[-1], ranked)
+    return Advice(target, len(images), tuple(ranked), front, tuple(verdicts), scaling, tuple(left_out))
+
+
+def _is_rate(target: Target) -> bool:
+    return target.kind.quantity in ("bytes", "bpp")
+
+
+def _option(name: str, rows: Sequence[ResultRow]) -> Option:
+    def mean(values: Sequence[float | None]) -> float:
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        return math.fsum(known) / len(known) if known else math.nan
+
+    variant = Variant.parse(name)
+    qualities = {row.quality for row in rows}
+    measured = {n: mean([getattr(row, n) for row in rows]) for n in ADVICE_METRICS}
+    return Option(
+        variant,
+        _settled(variant, rows[0], qualities),
+        mean([row.num_bytes for row in rows]),
+        {n: value for n, value in measured.items() if not math.isnan(value)},
+        mean([row.encode_s for row in rows]),
+        mean([row.decode_s for row in rows]),
+        len(rows),
+    )
+
+
+def _settled(variant: Variant, row: ResultRow, qualities: set[float | None]) -> str:
+    """The option for people: codec, quality or its range, and resolution."""
+    codec_id = variant.codec_id
+    label = FAMILIES[codec_id.family].label if not codec_id.is_learned else _learned_label(row)
+    label += "".join(f" {option}" for option in codec_id.options)
+    known = sorted(quality for quality in qualities if quality is not None)
+    if known:
+        label += f" quality {known[0]:g}" if len(known) == 1 else f" quality {known[0]:g} to {known[-1]:g}"
+    if variant.scale is None:
+        return f"{label} at full resolution"
+    resolution = "half" if variant.scale == 2 else f"1/{variant.scale:g}"
+    return f"{label} at {resolution} resolution with {variant.upscaler}"
+
+
+def _learned_label(row: ResultRow) -> str:
+    parts = [row.codec or "learned", f"for {row.distortion}" if row.distortion else ""]
+    return " ".join([*(part for part in parts if part), *([f"on {row.trained_on}"] if row.trained_on else [])])
+
+
+def _merit(option: Option, quantity: str) -> float:
+    """Higher is better."""
+    if quantity == "bytes":
+        return -option.num_bytes
+    value = option.values.get(quantity, math.nan)
+    if math.isnan(value):
+        return -math.inf
+    return value if METRICS[quantity].higher_is_better else -value
+
+
+def _front(options: Sequence[Option], quantities: Sequence[str]) -> tuple[Option, ...]:
+    """The options that no other one beats: worse in none of the quantities, and better in one."""
+
+    def merits(option: Option) -> tuple[float, ...]:
+        return tuple(_merit(option, quantity) for quantity in quantities)
+
+    def beats(first: Option, second: Option) -> bool:
+        pairs = list(zip(merits(first), merits(second), strict=True))
+        return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+
+    return tuple(option for option in options if not any(beats(other, option) for other in options))
+
+
+def _verdict(
+    quantity: str, options: Sequence[Option], rows: dict[str, list[ResultRow]], target: Target, images: int
+) -> Verdict:
+    ranked = sorted(options, key=lambda option: -_merit(option, quantity))
+    winner = ranked[0]
+    runner_up = next((o for o in ranked[1:] if o.variant.codec_id.family != winner.variant.codec_id.family), None)
+    baseline = next((o for o in ranked if o.variant.codec_id.family == BASELINE), None)
+    margin = low = high = baseline_margin = None
+    if runner_up is not None:
+        margin, low, high = _margin(rows[str(winner.variant)], rows[str(runner_up.variant)], quantity)
+    if baseline is not None and baseline is not winner:
+        baseline_margin = _margin(rows[str(winner.variant)], rows[str(baseline.variant)], quantity)[0]
+    verdict = Verdict(quantity, winner, runner_up, margin, low, high, baseline_margin, "")
+    return dataclasses.replace(verdict, sentence=_sentence(verdict, target, images))
+
+
+def _scaling_sentence(verdict: Verdict, ranked: Sequence[Option]) -> str | None:
+    """How the winner's codec fares at its best lower resolution against full resolution."""
+    own = [o for o in ranked if o.variant.codec_id.family == verdict.winner.variant.codec_id.family]
+    full = next((option for option in own if option.variant.scale is None), None)
+    lower = next((option for option in own if option.variant.scale is not None), None)
+    if full is None or lower is None:
+        return None
+    gain = _merit(lower, verdict.quantity) - _merit(full, verdict.quantity)
+    if verdict.quantity == "bytes":
+        share = 100 * abs(gain) / full.num_bytes
+        return f"{lower.settled} takes {share:.1f} % {'fewer' if gain > 0 else 'more'} bytes than full resolution."
+    info = METRICS[verdict.quantity]
+    amount = f"{abs(gain):.{info.decimals}f} {info.unit}".rstrip()
+    return f"{lower.settled} is {amount} {'better' if gain > 0 else 'worse'} in {info.label} than full resolution."
+
+
+def _margin(
+    winner: Sequence[ResultRow], other: Sequence[ResultRow], quantity: str
+) -> tuple[float | None, float | None, float | None]:
+    """(mean, low, high) of the winner's lead per image: in the metric's unit, or in % of the other's bytes."""
+    others = {(row.dataset, row.image): row for row in other}
+    leads = []
+    for row in winner:
+        rival = others.get((row.dataset, row.image))
+        if rival is None:
+            continue
+        if quantity == "bytes":
+            if row.num_bytes is not None and rival.num_bytes:
+                leads.append(100 * (1 - row.num_bytes / rival.num_bytes))
+            continue
+        own, theirs = getattr(row, quantity), getattr(rival, quantity)
+        if own is not None and theirs is not None and math.isfinite(own - theirs):
+            leads.append((own - theirs) * (1 if METRICS[quantity].higher_is_better else -1))
+    if not leads:
+        return None, None, None
+    mean = math.fsum(leads) / len(leads)
+    if len(leads) < 2:
+        return mean, None, None
+    variance = math.fsum((lead - mean) ** 2 for lead in leads) / (len(leads) - 1)
+    half = _NORMAL_95 * math.sqrt(variance / len(leads))
+    return mean, mean - half, mean + half
+
+
+def _sentence(verdict: Verdict, target: Target, images: int) -> str:
+    winner, quantity = verdict.winner, verdict.quantity
+    which = "this image" if images == 1 else f"these {images} images"
+    if quantity == "bytes":
+        reached, decimals, lead = f"{winner.num_bytes:,.0f} bytes", 1, " % fewer than"
+    else:
+        info = METRICS[quantity]
+        unit = f" {info.unit}" if info.unit else ""
+        reached = f"{info.label} {winner.values[quantity]:.{info.decimals}f}{unit}"
+        decimals, lead = info.decimals, f"{unit} {'above' if info.higher_is_better else 'below'}"
+    text = f"For {which} at {target.shown}: {winner.settled}, {reached}"
+    if verdict.runner_up is not None and verdict.margin is not None:
+        text += f", {verdict.margin:.{decimals}f}{lead} {verdict.runner_up.settled}"
+        if verdict.low is not None and verdict.high is not None:
+            sure = "" if verdict.is_sure else ", which may be chance"
+            text += f" (95 % interval {verdict.low:.{decimals}f} to {verdict.high:.{decimals}f}{sure})"
+    if verdict.baseline_margin is not None:
+        is_same = verdict.runner_up is not None and verdict.runner_up.variant.codec_id.family == BASELINE
+        text += "" if is_same else f", {verdict.baseline_margin:.{decimals}f}{lead} JPEG"
+    return text + "."
