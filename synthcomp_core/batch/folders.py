@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +9,10 @@ from synthcomp_core.batch.plan import Layout
 from synthcomp_core.codecs import FAMILIES, CodecId
 from synthcomp_core.errors import PlanError
 from synthcomp_core.library.snapshots import Distortion, find_snapshot
+from synthcomp_core.library.thesis_names import UNCODED, thesis_point
 from synthcomp_core.variants import Variant
 
 RENDERINGS, BITSTREAMS = "renderings", "bitstreams"
-_THESIS_FOLDER = re.compile(
-    r"(?P<codec>[a-z0-9-]+?)_q(?P<quality>\d+)(?:_(?P<distortion>mse|msssim))?"
-    r"_(?:fullres|x(?P<scale>\d+(?:\.\d+)?)res_supersampled)"
-)
-_THESIS_UNCODED = "bicubic_supersampled"
-_SR_SUFFIX = re.compile(r"_x\d+(?:\.\d+)?_SR$")
 
 
 def rendering_path(run: Path, layout: Layout, dataset: str, variant: Variant, image_name: str) -> Path:
@@ -42,7 +36,7 @@ def thesis_folder(variant: Variant) -> str:
     ``none@x2-...``, the uncoded half-size image brought back, is ``bicubic_supersampled``.
     """
     if variant.codec == "none" and variant.scale == 2:
-        return _THESIS_UNCODED
+        return UNCODED
     codec_id = variant.codec_id
     if codec_id.is_learned:
         card = find_snapshot(codec_id.family)
@@ -89,27 +83,19 @@ def thesis_folders(parent: Path, trained_on: str | None) -> list[ThesisFolder]:
     if not found:
         raise PlanError(
             f"{parent} has no folder named as in the thesis, such as mbt2018_q4_mse_fullres, "
-            f"mbt2018_q4_mse_x2res_supersampled or {_THESIS_UNCODED}."
+            f"mbt2018_q4_mse_x2res_supersampled or {UNCODED}."
         )
     return found
 
 
 def thesis_variant(folder_name: str, trained_on: str | None) -> Variant | None:
     """The variant that a folder's name stands for in the thesis, or None for any other name."""
-    if folder_name == _THESIS_UNCODED:
-        return Variant("none", 2.0, "rcan")
-    match = _THESIS_FOLDER.fullmatch(folder_name)
-    if not match:
+    point = thesis_point(folder_name)
+    if point is None:
         return None
-    family, scale = match["codec"], match["scale"]
-    if family in FAMILIES:
-        codec = str(CodecId(family, None if FAMILIES[family].qualities is None else int(match["quality"])))
+    if point.codec in FAMILIES:
+        codec = str(CodecId(point.codec, None if FAMILIES[point.codec].qualities is None else point.quality))
     else:
-        parts = [family, f"q{match['quality']}", match["distortion"], trained_on]
+        parts = [point.codec, f"q{point.quality}", point.distortion, trained_on]
         codec = "-".join(part for part in parts if part)
-    return Variant(codec, float(scale), "rcan") if scale else Variant(codec)
-
-
-def reference_stem(rendering: Path) -> str:
-    """The stem of the image that a rendering is of: its own, without the thesis's ``_x2_SR``."""
-    return _SR_SUFFIX.sub("", rendering.stem)
+    return Variant(codec, point.scale, "rcan") if point.scale else Variant(codec)

@@ -14,6 +14,7 @@ from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS
 from synthcomp_core.library.datasets import data_dir
 from synthcomp_core.library.plan_inputs import DataSetName, Folder
+from synthcomp_core.library.renderings import find_renderings, is_files
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS
 from synthcomp_core.runtime import Precision
 from synthcomp_core.toml_records import (
@@ -141,6 +142,8 @@ def _available(text: str) -> Variant:
     """The variant with this id, whose codec and upscaler are installed; no model is loaded to find that out."""
     variant = Variant.parse(text)
     if not has_codec(variant.codec):
+        if is_files(variant.codec):
+            find_renderings(variant.codec)
         parse_codec(variant.codec)  # Raises the sentence that names the codecs there are.
     if variant.upscaler is not None and upscaler_snapshot(variant) is None:
         parse_upscaler(variant.upscaler)

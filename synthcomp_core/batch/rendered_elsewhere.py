@@ -6,13 +6,13 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from synthcomp_core.batch.folders import reference_stem, thesis_folders
+from synthcomp_core.batch.folders import thesis_folders
 from synthcomp_core.batch.plan import RenderedFolder
 from synthcomp_core.codecs import rate_bytes
-from synthcomp_core.errors import BitstreamError, ImageError, PlanError
+from synthcomp_core.errors import BitstreamError, PlanError
 from synthcomp_core.images import Image, coded_size, list_images, read_image
+from synthcomp_core.library.renderings import cut_to_size
+from synthcomp_core.library.thesis_names import reference_stem
 from synthcomp_core.metrics import bits_per_pixel, measure
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants import Variant, bare_row
@@ -60,21 +60,6 @@ def match_renderings(rendered: RenderedFolder, references: list[Path]) -> list[M
     return matches
 
 
-def cut_to_reference(rendering: Image, width: int, height: int) -> Image:
-    """The middle ``width`` x ``height`` pixels of a rendering that padding made larger, as in the thesis.
-
-    An odd surplus leaves its larger half at the right and the bottom. ImageError when the rendering is smaller.
-    """
-    rows, columns = rendering.shape[:2]
-    if rows < height or columns < width:
-        raise ImageError(
-            f"The rendering is {columns} x {rows}, smaller than its reference of {width} x {height}; render it again "
-            "at the reference's size."
-        )
-    top, left = (rows - height) // 2, (columns - width) // 2
-    return np.ascontiguousarray(rendering[top : top + height, left : left + width])
-
-
 def measured_row(
     reference: Image,
     match: MatchedRendering,
@@ -88,7 +73,7 @@ def measured_row(
     ImageError when the image cannot be read or is smaller than its reference.
     """
     height, width = reference.shape[:2]
-    image = cut_to_reference(read_image(match.rendering, max_pixels=max_pixels).image, width, height)
+    image = cut_to_size(read_image(match.rendering, max_pixels=max_pixels).image, width, height)
     row = bare_row(dataset, match.reference.name, match.variant)
     num_bytes = _num_bytes(match, width, height)
     return dataclasses.replace(

@@ -14,10 +14,11 @@ from msgspec import Meta
 from synthcomp_core.batch.folders import bitstream_path, check_layout, rendering_path
 from synthcomp_core.batch.plan import DataSet, Plan
 from synthcomp_core.batch.rendered_elsewhere import match_renderings
-from synthcomp_core.errors import PlanError
+from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.images import list_images
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.datasets import image_paths, split_files
+from synthcomp_core.library.renderings import find_renderings, is_files, rendering_file
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import file_sha256
@@ -88,8 +89,9 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
         pixels = {image: _header_pixels(image) for image in images}
         for image in images:
             for variant in plan.variants:
-                rendering = rendering_path(run, plan.layout, dataset.name, variant, image.name)
-                bitstream = bitstream_path(run, plan.layout, dataset.name, variant, image.name)
+                elsewhere = is_files(variant.codec)
+                kept = None if elsewhere else rendering_path(run, plan.layout, dataset.name, variant, image.name)
+                bitstream = None if elsewhere else bitstream_path(run, plan.layout, dataset.name, variant, image.name)
                 tasks.append(
                     Task(
                         kind=ENLARGE if plan.enlarge else RENDER,
@@ -97,12 +99,12 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
                         image=image,
                         image_sha256=hashes[image],
                         variant=variant,
-                        made_with=made_with[variant],
+                        made_with=_read_from(variant, image) if elsewhere else made_with[variant],
                         # An enlarged image has nothing of its size to be measured against.
                         metrics=() if plan.enlarge else plan.metrics,
                         precision=plan.precision,
                         max_pixels=plan.max_pixels,
-                        rendering=rendering if plan.keeps_renderings else None,
+                        rendering=kept if plan.keeps_renderings else None,
                         bitstream=bitstream if plan.keeps_bitstreams and not plan.enlarge else None,
                         pixels=pixels[image],
                     )
@@ -161,6 +163,14 @@ def _header_pixels(path: Path) -> int:
     """Width x height by the file's header; 0 when it cannot be read, which is the task's to report."""
     width, height = header_size(path) or (0, 0)
     return width * height
+
+
+def _read_from(variant: Variant, image: Path) -> tuple[str, ...]:
+    """The hash of the file that a variant ``files:NAME`` reads for an image; PlanError when there is none."""
+    try:
+        return (f"rendering:{file_sha256(rendering_file(find_renderings(variant.codec), image.name))}",)
+    except SynthcompError as error:
+        raise PlanError(f"Variant {variant}: {error}") from error
 
 
 def _made_with(variant: Variant, precision: Precision) -> tuple[str, ...]:

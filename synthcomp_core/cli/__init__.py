@@ -8,6 +8,7 @@ import typer
 
 from synthcomp_core import __version__
 from synthcomp_core.cli import (
+    adoption,
     advise,
     coding,
     figures,
@@ -34,6 +35,7 @@ app = typer.Typer(
     add_completion=False,
 )
 coding.register(app)
+adoption.register(app)
 upscaling.register(app)
 training.register(app)
 runs.register(app)

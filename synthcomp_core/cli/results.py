@@ -238,9 +238,13 @@ def _load(files: Sequence[Path]) -> list[LoadedResults]:
 
 
 def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, dataset: str | None) -> list[RDCurve]:
-    from synthcomp_core.results.curves import curves_of
+    from synthcomp_core.results.curves import curves_of, without_rate
 
     curves = curves_of(loaded, metric, decibels=decibels)
+    for part in loaded:
+        if lacking := without_rate(part.table, metric):
+            sentence = f"{part.name}: no rate is known of {', '.join(lacking)}, which are left out."
+            errors.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if dataset is not None:
         curves = [curve for curve in curves if curve.dataset == dataset]
     if not curves:

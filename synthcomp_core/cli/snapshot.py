@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +13,7 @@ from synthcomp_core.cli.console import output, print_json, progress_bar
 from synthcomp_core.cli.options import AsJson
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library import snapshots
-from synthcomp_core.library.checkpoint_files import read_checkpoint
-from synthcomp_core.library.checkpoint_names import point_in_name
+from synthcomp_core.variants.adoption import import_checkpoint
 
 snapshot_app = typer.Typer(
     help="Trained models: import a checkpoint, fetch published ones, show a card.", no_args_is_help=True
@@ -48,50 +46,17 @@ def import_(
 
     Example: python -m synthcomp_core snapshot import mbt2018_q4_mse_500ep.pth.tar --id mbt2018-q4-mse-thesis
     """
-    named = point_in_name(file.name)
-    preserved = named.distortion if distortion is None else snapshots.Distortion.parse(distortion)
-    quality, trained_on = quality or named.quality, trained_on or named.trained_on
-    if id_ is not None:
-        _check_free(id_, replace)
-    state_dict = read_checkpoint(file, key=key)
-    from synthcomp_core.codecs import checkpoints
+    preserved = None if distortion is None else snapshots.Distortion.parse(distortion)
 
-    is_codec = checkpoints.is_codec(state_dict)
-    if id_ is None:
-        architecture = checkpoints.infer_architecture(checkpoints.with_current_names(state_dict))[0] if is_codec else ""
-        id_ = _default_id(file, architecture, quality, preserved, trained_on)
-        _check_free(id_, replace)
-    if is_codec:
-        card = checkpoints.import_codec(
-            state_dict, id=id_, quality=quality, lmbda=lmbda, distortion=preserved, trained_on=trained_on,
-            steps=steps, source=source, licence=licence, half=half,
-        )  # fmt: skip
-    else:
-        from synthcomp_core.upscalers import neural
+    def check_free(snapshot_id: str) -> None:
+        if snapshots.snapshot_path(snapshot_id).exists() and not replace:
+            raise SnapshotError(f"There is a snapshot {snapshot_id!r} already; choose another --id or add --replace.")
 
-        card = neural.import_upscaler(
-            state_dict, id=id_, trained_on=trained_on, steps=steps, source=source, licence=licence, half=half
-        )
+    card = import_checkpoint(
+        file, id=id_, key=key, check_free=check_free, half=half, quality=quality, lmbda=lmbda, distortion=preserved,
+        trained_on=trained_on, steps=steps, source=source, licence=licence,
+    )  # fmt: skip
     _print_card(card)
-
-
-def _check_free(snapshot_id: str, replace: bool) -> None:
-    if snapshots.snapshot_path(snapshot_id).exists() and not replace:
-        raise SnapshotError(f"There is a snapshot {snapshot_id!r} already; choose another --id or add --replace.")
-
-
-def _default_id(
-    file: Path,
-    architecture: str,
-    quality: int | None,
-    distortion: snapshots.Distortion | None,
-    trained_on: str | None,
-) -> str:
-    """The id of a codec whose point is known, MODEL-qQUALITY-DISTORTION-TRAINED_ON; SnapshotError if it is not."""
-    if not architecture or quality is None or distortion is None:
-        raise SnapshotError(f"The name {file.name} does not say what to call the snapshot; give it an --id.")
-    data = re.sub(r"[^a-z0-9]+", "", (trained_on or "own").lower()) or "own"
-    return f"{architecture}-q{quality}-{distortion.short}-{data}"
 
 
 @snapshot_app.command()

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from synthcomp_core.cli.console import errors, output, progress_bar
-from synthcomp_core.library import datasets
+from synthcomp_core.library import dataset_sources, datasets
 
 data_app = typer.Typer(help="Data sets: fetch, list, split, convert.", no_args_is_help=True)
 
@@ -75,7 +75,7 @@ def list_() -> None:
     available = found.cards
     for card in available:
         table.add_row(card.name, str(card.images), _splits(card).removeprefix(": "), card.licence, card.source)
-    for source in datasets.SOURCES.values():
+    for source in dataset_sources.SOURCES.values():
         if source.name not in {card.name for card in available}:
             table.add_row(source.name, "not fetched", "", source.licence, source.label)
     output.print(table)
@@ -89,12 +89,18 @@ def split(
     valid: Annotated[float, typer.Option(help="Share for validation.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share for testing.")] = 0.1,
     seed: Annotated[int, typer.Option(help="A different seed makes a different split.")] = 0,
+    ignore_published: Annotated[
+        bool, typer.Option("--ignore-published", help="Also split anew a test set that was published.")
+    ] = False,
 ) -> None:
-    """Split a data set into train, valid and test, reproducibly.
+    """Split a data set into train, valid and test, reproducibly; a published test set stays what it is.
 
     Example: python -m synthcomp_core data split my-frames --valid 0.1 --test 0.1
     """
-    output.print(f"{name}{_splits(datasets.split(name, valid=valid, test=test, seed=seed))}", highlight=False)
+    card = datasets.split(name, valid=valid, test=test, seed=seed, ignore_published=ignore_published)
+    output.print(f"{name}{_splits(card)}", highlight=False)
+    if not ignore_published and "test" in datasets.published_split(name):
+        output.print("The test set is the published one; --ignore-published would split it anew.", highlight=False)
 
 
 @data_app.command()

@@ -20,6 +20,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import EXTENSIONS, iter_images, png_bytes, read_image, resize
 from synthcomp_core.images.archives import extract_images
 from synthcomp_core.images.headers import header_size
+from synthcomp_core.library.dataset_sources import SOURCES, Download
 from synthcomp_core.library.downloads import download
 from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.taking_in import keep_only, take_in
@@ -35,27 +36,7 @@ from synthcomp_core.storage import (
 )
 
 SPLITS = ("train", "valid", "test")
-_CLIC = "https://data.vision.ee.ethz.ch/cvl/clic"
-
-
-@dataclass(frozen=True)
-class Download:
-    """One file of a data set: its address, the folder for its images, and its SHA-256 where one is published."""
-
-    url: str
-    folder: str = ""
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set that can be fetched by name. only: keep images under a folder of this name."""
-
-    name: str
-    label: str
-    licence: str
-    downloads: tuple[Download, ...]
-    only: str | None = None
+_HELD_OUT = 20
 
 
 _Number = Annotated[int, Meta(ge=0, le=10**9)]
@@ -71,45 +52,6 @@ class DataSetCard:
     images: _Number
     splits: Annotated[tuple[tuple[str, _Number], ...], Meta(max_length=100)] = ()
     notes: str = ""
-
-
-# GTA+: the thesis's repository. CLIC 2020: the addresses that TensorFlow Datasets lists. None publishes checksums;
-# what was downloaded is written into the card's notes, so that a second download can be compared.
-SOURCES: dict[str, Source] = {
-    source.name: source
-    for source in (
-        Source(
-            "gta-plus",
-            "GTA+: game screenshots of the thesis",
-            "none stated; see the repository cmw98/ba-thesis-scripts",
-            (Download("https://github.com/cmw98/ba-thesis-scripts/archive/refs/heads/main.zip"),),
-            only="gtaplus-dataset",
-        ),
-        Source(
-            "clic2020",
-            "CLIC 2020: photographs, professional and mobile",
-            "Unsplash licence",
-            tuple(
-                Download(f"{_CLIC}/{kind}_{part}_2020.zip", f"{split}/{kind}")
-                for kind in ("professional", "mobile")
-                for part, split in (("train", "train"), ("valid", "valid"))
-            )
-            + tuple(
-                Download(f"{_CLIC}/test/CLIC2020{kind}_test.zip", f"test/{kind.lower()}")
-                for kind in ("Professional", "Mobile")
-            ),
-        ),
-        Source(
-            "kodak",
-            "Kodak: 24 photographs, for evaluation",
-            "free of restriction, as released by Eastman Kodak",
-            tuple(
-                Download(f"https://r0k.us/graphics/kodak/kodak/kodim{number:02d}.png", "test")
-                for number in range(1, 25)
-            ),
-        ),
-    )
-}
 
 
 def _checked(name: str) -> str:
@@ -189,32 +131,65 @@ def fetch(what: str, *, name: str | None = None, licence: str = "", on_progress:
     else:
         notes.append(take_in(Path(what), folder, known=", ".join(SOURCES), on_progress=on_progress))
         origin = Path(what).name
-    relative = image_paths(name)
+    return _carded(name, origin, licence, "; ".join(filter(None, notes)))
+
+
+def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
+    """Make a folder of images a data set by a link, so that nothing is copied; splits by its folders' names."""
+    link = data_dir() / _checked(name) / "images"
+    if not images.is_dir():
+        raise SynthcompError(f"There is no folder {images}.")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if link.is_symlink():
+        link.unlink()
+    if link.exists():
+        raise SynthcompError(f"There is a data set {name!r} already, which is no link; choose another name.")
+    link.symlink_to(images.resolve(), target_is_directory=True)
+    return _carded(name, str(images.name), licence, "linked, not copied")
+
+
+def _carded(name: str, origin: str, licence: str, notes: str) -> DataSetCard:
+    """Write splits and card of a data set whose images are in place; SynthcompError when there are none."""
+    folder, relative = data_dir() / name, image_paths(name)
     if not relative:
-        raise SynthcompError(f"{what} holds no images ({', '.join(EXTENSIONS)}).")
+        raise SynthcompError(f"{origin} holds no images ({', '.join(EXTENSIONS)}).")
     parts = {split: [path for path in relative if _split_of(path) == split] for split in SPLITS}
     for split, paths in parts.items():
         if paths:
             write_text(folder / "splits" / f"{split}.txt", "".join(f"{path}\n" for path in paths))
     card = DataSetCard(
         name, origin, licence or "not stated", len(relative),
-        tuple((split, len(paths)) for split, paths in parts.items() if paths), "; ".join(filter(None, notes)),
+        tuple((split, len(paths)) for split, paths in parts.items() if paths), notes,
     )  # fmt: skip
     _write_card(card)
     return card
 
 
-def split(name: str, *, valid: float = 0.1, test: float = 0.1, seed: int = 0) -> DataSetCard:
+def published_split(name: str) -> dict[str, list[str]]:
+    """The images that lie in folders named train, valid (val, validation) or test, as the data set was published."""
+    found: dict[str, list[str]] = {}
+    for path in image_paths(name):
+        if part := _split_of(path):
+            found.setdefault(part, []).append(path)
+    return found
+
+
+def split(
+    name: str, *, valid: float = 0.1, test: float = 0.1, seed: int = 0, ignore_published: bool = False
+) -> DataSetCard:
     """Split a data set at random into train, valid and test (shares of 1), the same for the same seed and names.
 
-    Images are ordered by a hash of seed and path, so that adding an image moves few others. SynthcompError when a
-    split would be empty.
+    Images are ordered by a hash of seed and path, so that adding an image moves few others. A test set that was
+    published stays what it is, and nothing of it gets into the others: train and valid share what is left, and
+    ``test`` has no effect; unless ignore_published. SynthcompError when a split would be empty.
     """
     card = read_card(name)
+    published = {} if ignore_published else published_split(name)
+    if "test" in published:
+        return _split_around(card, published, valid, seed)
     if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
         raise SynthcompError(f"Shares of {valid} for valid and {test} for test leave nothing to train on.")
-    paths = image_paths(name)
-    paths.sort(key=lambda path: hashlib.sha256(f"{seed}|{path}".encode()).digest())
+    paths = _shuffled(image_paths(name), seed)
     num_valid, num_test = round(len(paths) * valid), round(len(paths) * test)
     parts = {
         "train": paths[num_valid + num_test :],
@@ -223,11 +198,47 @@ def split(name: str, *, valid: float = 0.1, test: float = 0.1, seed: int = 0) ->
     }
     if not parts["train"] or (valid and not parts["valid"]) or (test and not parts["test"]):
         raise SynthcompError(f"{name} has {len(paths)} images, too few for shares of {valid} and {test}.")
+    return _write_splits(card, parts)
+
+
+def _split_around(card: DataSetCard, published: dict[str, list[str]], valid: float, seed: int) -> DataSetCard:
+    """Train and valid out of what is not the published test set; a published valid stays too."""
+    if "valid" in published:
+        return _write_splits(card, published)
+    rest = _shuffled([path for path in image_paths(card.name) if _split_of(path) != "test"], seed)
+    number = round(len(rest) * valid)
+    if not 0 <= valid < 1 or number >= len(rest) or (valid and not number):
+        raise SynthcompError(f"{card.name} has {len(rest)} images beside its test set, too few for shares of {valid}.")
+    return _write_splits(card, {"train": rest[number:], "valid": rest[:number], "test": published["test"]})
+
+
+def _shuffled(paths: list[str], seed: int) -> list[str]:
+    return sorted(paths, key=lambda path: hashlib.sha256(f"{seed}|{path}".encode()).digest())
+
+
+def _write_splits(card: DataSetCard, parts: dict[str, list[str]]) -> DataSetCard:
     for part, chosen in parts.items():
-        write_text(data_dir() / name / "splits" / f"{part}.txt", "".join(f"{path}\n" for path in sorted(chosen)))
+        write_text(data_dir() / card.name / "splits" / f"{part}.txt", "".join(f"{path}\n" for path in sorted(chosen)))
     card = dataclasses.replace(card, splits=tuple((part, len(chosen)) for part, chosen in parts.items()))
     _write_card(card)
     return card
+
+
+def train_and_valid(name: str) -> tuple[list[Path], list[Path]]:
+    """What to train and to validate on: the splits, or, without a valid split, a fixed twentieth of train for it.
+
+    Nothing of a test split is in either. SynthcompError when there is no train split.
+    """
+    train = split_files(name, "train")
+    if (data_dir() / name / "splits" / "valid.txt").is_file():
+        return train, split_files(name, "valid")
+    root = data_dir() / name / "images"
+    held = _shuffled([path.relative_to(root).as_posix() for path in train], 0)[: max(1, len(train) // _HELD_OUT)]
+    kept = set(held)
+    return (
+        [path for path in train if path.relative_to(root).as_posix() not in kept],
+        [path for path in train if path.relative_to(root).as_posix() in kept],
+    )
 
 
 def split_files(name: str, part: str) -> list[Path]:

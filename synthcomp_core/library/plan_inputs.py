@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from synthcomp_core.errors import PlanError
-from synthcomp_core.library.datasets import SOURCES, has_data_set
+from synthcomp_core.library.dataset_sources import SOURCES
+from synthcomp_core.library.datasets import has_data_set
 from synthcomp_core.toml_records import Name, Via
 
 

@@ -33,6 +33,9 @@ _POINT = re.compile(r"-[qp]\d+(?:\.\d+)?(?=-|\+|$)")
 _TARGET = re.compile(r"(-(?:bytes|bpp|psnr|msssim|ssimulacra2|flip))_?\d+(?:\.\d+)?(?=-|\+|$)")
 
 
+_FILES_POINT = re.compile(r"_q\d+(?=_)")
+
+
 @dataclass(frozen=True)
 class RDPoint:
     """A variant's mean over images. rate: bits per pixel; value: of the metric; estimated: not from bitstreams.
@@ -118,6 +121,8 @@ def curve_name(variant: str) -> str:
     >>> curve_name("webp-psnr35")
     'webp-psnr'
     """
+    if variant.startswith("files:"):  # Renderings made elsewhere, in folders such as mbt2018_q4_mse_fullres.
+        return _FILES_POINT.sub("", variant, count=1)
     codec, at, scaling = variant.partition("@")
     without = _POINT.sub("", codec, count=1)
     return (_TARGET.sub(r"\1", codec, count=1) if without == codec else without) + at + scaling
@@ -285,6 +290,13 @@ def curves_of(loaded: Iterable[LoadedResults], metric: str, *, decibels: bool = 
     return with_distinct_names(
         [curve for part in loaded for curve in rd_curves(part.table, metric, decibels=decibels, source=part.name)]
     )
+
+
+def without_rate(table: pd.DataFrame, metric: str) -> list[str]:
+    """The variants that were measured by a metric but whose rate is not known, so that no curve has them."""
+    rate = table["bpp"].fillna(table["bpp_estimated"])
+    lacking = table[metric].notna() & rate.isna() & table["error"].isna()
+    return [str(variant) for variant in table.loc[lacking, "variant"].unique()]
 
 
 def find_curve(curves: Sequence[RDCurve], name: str) -> RDCurve:

@@ -11,7 +11,7 @@ from synthcomp_core.codecs.lambdas import QUALITIES, lambda_of
 from synthcomp_core.errors import PlanError, SnapshotError
 from synthcomp_core.images import list_images
 from synthcomp_core.images.headers import header_size
-from synthcomp_core.library.datasets import split_files
+from synthcomp_core.library.datasets import split_files, train_and_valid
 from synthcomp_core.library.plan_inputs import DataSetName, Folder
 from synthcomp_core.library.snapshots import Distortion, check_id
 from synthcomp_core.metrics import MSSSIM_MIN_SIDE
@@ -40,7 +40,8 @@ class DataPlan:
     """What to train on: a data set of the library, a folder of images, or images generated from numbers.
 
     validation: patterns of file names that are held out of training, of a folder or of a data set's train split; a
-    data set without them has its valid split held out. generated: the number of images (generated_images.py).
+    data set without them has its valid split held out, or a twentieth of train if there is none. generated: the number
+    of images (generated_images.py).
     """
 
     folder: Folder | None = None
@@ -166,7 +167,7 @@ class TrainingPlan:
             files = list_images(folder)[: data.generated]
             return files[:-2], files[-2:]
         if data.dataset is not None and not data.validation:
-            return split_files(data.dataset, "train"), split_files(data.dataset, "valid")
+            return train_and_valid(data.dataset)
         files = split_files(data.dataset, "train") if data.dataset is not None else list_images(data.folder or Path())
         held = [path for path in files if any(fnmatch.fnmatch(path.name, pattern) for pattern in data.validation)]
         train = [path for path in files if path not in held]

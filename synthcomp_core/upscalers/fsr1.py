@@ -124,12 +124,25 @@ def range_note(source: tuple[int, int], size: tuple[int, int], *, name: str = "F
     )
 
 
+_SCREENS = ((1280, 720), (1920, 1080), (2560, 1080), (2560, 1440), (3440, 1440), (3840, 1600), (3840, 2160))
+
+
 def mode_size(width: int, height: int, scale: float) -> tuple[int, int]:
-    """(width, height) scaled up by ``scale`` per side, halves up.
+    """(width, height) scaled up by ``scale`` per side: to the screen it is made for by AMD's table, else halves up.
+
+    A game renders 1129 x 635 for 1920 x 1080 at the mode Balanced, though 1.7 times that is 1919 x 1080: AMD's inputs
+    are the screen's sides divided and rounded, now up, now down.
 
     >>> mode_size(1280, 720, FSR_MODES["quality"])
     (1920, 1080)
+    >>> mode_size(1129, 635, FSR_MODES["balanced"])
+    (1920, 1080)
     """
+    for screen in _SCREENS:
+        inputs = [whole / scale for whole in screen]
+        sides = zip((width, height), inputs, strict=True)
+        if all(math.floor(wanted) <= side <= math.ceil(wanted) for side, wanted in sides):
+            return screen
     return max(1, math.floor(width * scale + 0.5)), max(1, math.floor(height * scale + 0.5))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from synthcomp_core.codecs import CodecId, parse_codec
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.renderings import is_files, list_renderings
 from synthcomp_core.variants.evaluation import ERROR_MAP, Evaluation, evaluate
 from synthcomp_core.variants.rendering import Rendering
 from synthcomp_core.variants.rows import CodecPoint, bare_row, describe_codec, result_row
@@ -32,6 +33,8 @@ __all__ = [
 
 def has_codec(codec_id: str) -> bool:
     """Whether a codec with this id is available, without loading it."""
+    if is_files(codec_id):
+        return codec_id in {rendered.id for rendered in list_renderings()}
     try:
         parsed = CodecId.parse(codec_id)
         if parsed.is_learned:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from synthcomp_core.images import Image
+from synthcomp_core.library.renderings import is_files
 from synthcomp_core.metrics import DEFAULT_METRICS, ErrorMap, Metrics, flip_colours, flip_error, measure
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.bit_map import bit_map_image
+from synthcomp_core.variants.rendered_files import read_rendering
 from synthcomp_core.variants.rendering import Rendering
 from synthcomp_core.variants.rows import result_row
 from synthcomp_core.variants.targets import render
@@ -69,6 +71,7 @@ def evaluate(
 ) -> Evaluation:
     """Send an (H, W, 3) image through a variant and measure the result against it.
 
+    A variant ``files:NAME`` is not rendered but read: the file of the image's name in a set of the library.
     dataset, image_name: the row's names. metrics: see ``measure``. want: ``ERROR_MAP`` to have the map also where FLIP
     is not among the metrics; it is computed once and serves both. precision, device: see ``render``. on_stage: called
     with what is there so far, first when the image is rendered, then after each group of metrics; what is still to
@@ -83,9 +86,12 @@ def evaluate(
     >>> evaluation.rendering.coded_image.shape, evaluation.error_map.shape
     ((12, 16, 3), (24, 32))
     """
-    rendering = render(
-        image, variant, precision=precision, device=device, on_progress=span(on_progress, 0.0, _RENDERED)
-    )
+    if is_files(variant.codec):
+        rendering = read_rendering(image, variant, image_name)
+    else:
+        rendering = render(
+            image, variant, precision=precision, device=device, on_progress=span(on_progress, 0.0, _RENDERED)
+        )
     measured = Metrics()
 
     def so_far(error_map: ErrorMap | None) -> Evaluation:

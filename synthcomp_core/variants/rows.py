@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from synthcomp_core.codecs import CodecId
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.renderings import PREFIX, find_renderings, is_files
 from synthcomp_core.library.snapshots import Distortion, find_snapshot
+from synthcomp_core.library.thesis_names import thesis_point
 from synthcomp_core.metrics import Metrics, bits_per_pixel
 from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.upscalers import RCAN
 from synthcomp_core.variants.rendering import Rendering
 from synthcomp_core.variants.snapshots_of import codec_cards
 from synthcomp_core.variants.variant import Variant
@@ -31,6 +34,12 @@ def describe_codec(codec_id: str) -> CodecPoint:
 
     Where the id aims at a target, the quality and lambda are None: they differ from image to image.
     """
+    if is_files(codec_id):
+        point = find_renderings(codec_id).point
+        if point is None:
+            return CodecPoint(codec_id)
+        distortion = Distortion.parse(point.distortion).value if point.distortion else None
+        return CodecPoint(point.codec, point.quality, None, distortion, "files")
     parsed = CodecId.parse(codec_id)
     if not parsed.is_learned:
         return CodecPoint(parsed.family, quality=parsed.quality)
@@ -44,7 +53,12 @@ def describe_codec(codec_id: str) -> CodecPoint:
 
 
 def result_row(rendering: Rendering, metrics: Metrics, *, dataset: str, image_name: str) -> ResultRow:
-    """The row of one rendering and its metrics; bpp on the reference's pixels; quality and lambda as used."""
+    """The row of one rendering and its metrics; bpp on the reference's pixels; quality and lambda as used.
+
+    Of a rendering made elsewhere, the rate is None where it is not known, and so are the times.
+    """
+    elsewhere = is_files(rendering.variant.codec)
+    num_bytes = None if elsewhere and not rendering.num_bytes else rendering.num_bytes
     height, width = rendering.image.shape[:2]
     estimated, codec, upscaler = rendering.bits_estimated, rendering.codec_arithmetic, rendering.upscaler_arithmetic
     return dataclasses.replace(
@@ -52,11 +66,11 @@ def result_row(rendering: Rendering, metrics: Metrics, *, dataset: str, image_na
         variant=str(rendering.variant),
         width=width,
         height=height,
-        num_bytes=rendering.num_bytes,
-        bpp=bits_per_pixel(rendering.num_bytes, width, height),
+        num_bytes=num_bytes,
+        bpp=None if num_bytes is None else bits_per_pixel(num_bytes, width, height),
         bpp_estimated=None if estimated is None else estimated / (width * height),
-        encode_s=rendering.encode_s,
-        decode_s=rendering.decode_s,
+        encode_s=None if elsewhere else rendering.encode_s,
+        decode_s=None if elsewhere else rendering.decode_s,
         upscale_s=rendering.upscale_s,
         precision=None if codec is None else codec.precision,
         device=None if codec is None else codec.device,
@@ -72,6 +86,7 @@ def bare_row(dataset: str, image_name: str, variant: Variant, *, error: str | No
         point = describe_codec(variant.codec)
     except SynthcompError:
         point = _foreign_point(variant.codec)
+    scale, upscaler = _scaling(variant)
     return ResultRow(
         dataset=dataset,
         image=image_name,
@@ -81,10 +96,18 @@ def bare_row(dataset: str, image_name: str, variant: Variant, *, error: str | No
         lmbda=point.lmbda,
         distortion=point.distortion,
         trained_on=point.trained_on,
-        scale=variant.scale,
-        upscaler=variant.upscaler,
+        scale=scale,
+        upscaler=upscaler,
         error=error,
     )
+
+
+def _scaling(variant: Variant) -> tuple[float | None, str | None]:
+    """Scale and upscaler of a variant; of renderings made elsewhere, as their name says: the thesis's SR is RCAN."""
+    point = thesis_point(variant.codec.removeprefix(PREFIX)) if is_files(variant.codec) else None
+    if point is None or point.scale is None:
+        return variant.scale, variant.upscaler
+    return point.scale, RCAN
 
 
 def _foreign_point(codec_id: str) -> CodecPoint:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.renderings import list_renderings
 from synthcomp_core.library.snapshots import Distortion, SnapshotCard, list_snapshots
 from synthcomp_core.variants.variant import Variant
 
 # Snapshot ids tell the point they are at: MODEL-qQUALITY-DISTORTION-TRAINED_ON, as mbt2018-q6-msssim-photos.
 _POINT_ID = re.compile(r"(?P<model>.+)-q(?P<quality>\d+)-(?P<distortion>mse|ms-?ssim)-(?P<trained_on>[a-z0-9_.]+)")
 UNSTATED = "unstated"  # The training data of a snapshot whose card does not say it.
+RENDERED = "files"  # Stands for it where the images were rendered elsewhere.
 FULL = "full"
 DISTORTION_LABELS = {distortion.short: distortion.label for distortion in Distortion}
 
@@ -54,13 +56,33 @@ class MatrixCell:
 def learned_points() -> list[LearnedPoint]:
     """The points of the codec snapshots whose ids or cards name one, by model, quality, distortion, training set.
 
+    Renderings made elsewhere in folders that are named as in the thesis have theirs under the training set "files",
+    without an id.
     Of several snapshots at one point it is that of the one whose id names the point, else the first by id.
     """
     cards = sorted(list_snapshots("codec"), key=lambda card: (_POINT_ID.fullmatch(card.id) is None, card.id))
     points: dict[tuple[str, int, str, str], LearnedPoint] = {}
     for point in filter(None, map(point_of, cards)):
         points.setdefault((point.model, point.quality, point.distortion, point.trained_on), point)
+    for model, quality, distortion, _ in rendered_points():
+        points.setdefault(
+            (model, quality, distortion, RENDERED), LearnedPoint("", model, quality, distortion, RENDERED, None)
+        )
     return [points[place] for place in sorted(points)]
+
+
+def rendered_points() -> dict[tuple[str, int, str, str], str]:
+    """(model, quality, distortion, scaling) of the renderings made elsewhere that say theirs, and their variants' ids.
+
+    scaling: "full", or "x2" and the like.
+    """
+    found = {}
+    for rendered in list_renderings():
+        point = rendered.point
+        if point is not None and point.quality is not None and point.distortion is not None:
+            scaling = FULL if point.scale is None else f"x{point.scale:g}"
+            found[point.codec, point.quality, point.distortion, scaling] = rendered.id
+    return found
 
 
 def point_of(card: SnapshotCard) -> LearnedPoint | None:
@@ -105,13 +127,18 @@ def all_axes(model: str | None = None) -> MatrixAxes:
 def matrix_cells(axes: MatrixAxes) -> list[MatrixCell]:
     """All combinations, scaling outermost, then quality, then training set, then distortion."""
     ids = {(point.model, point.quality, point.distortion, point.trained_on): point.id for point in learned_points()}
+    rendered = rendered_points()
     cells = []
     for scaling in axes.scalings:
         for quality in axes.qualities:
             for trained_on in axes.trained_on:
                 for distortion in axes.distortions:
-                    codec = ids.get((axes.model, quality, distortion, trained_on))
-                    variant = None if codec is None else scaled_variant(codec, scaling)
+                    if trained_on == RENDERED:
+                        codec = rendered.get((axes.model, quality, distortion, scaling.partition("-")[0]))
+                        variant = None if codec is None else Variant(codec)
+                    else:
+                        codec = ids.get((axes.model, quality, distortion, trained_on))
+                        variant = None if codec is None else scaled_variant(codec, scaling)
                     cells.append(MatrixCell(quality, distortion, trained_on, scaling, variant))
     return cells
 

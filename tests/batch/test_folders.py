@@ -9,7 +9,6 @@ import pytest
 from synthcomp_core.batch.folders import (
     bitstream_path,
     check_layout,
-    reference_stem,
     rendering_path,
     thesis_folder,
     thesis_folders,
@@ -17,6 +16,7 @@ from synthcomp_core.batch.folders import (
 )
 from synthcomp_core.errors import PlanError
 from synthcomp_core.library.snapshots import SnapshotCard
+from synthcomp_core.library.thesis_names import reference_stem
 from synthcomp_core.variants import Variant
 
 RUN = Path("run")

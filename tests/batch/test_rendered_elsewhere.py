@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from synthcomp_core.batch.plan import RenderedFolder
-from synthcomp_core.batch.rendered_elsewhere import cut_to_reference, match_renderings, measured_row
+from synthcomp_core.batch.rendered_elsewhere import match_renderings, measured_row
 from synthcomp_core.errors import ImageError, PlanError
 from synthcomp_core.images import write_png
+from synthcomp_core.library.renderings import cut_to_size
 from synthcomp_core.metrics import measure, psnr
 from synthcomp_core.variants import Variant, bare_row
 
@@ -24,12 +25,12 @@ def test_the_middle_is_cut_out_of_a_padded_rendering() -> None:
     # As compressai pads to 64: the surplus of 19 rows is 9 above and 10 below, of 61 columns 30 left and 31 right.
     padded = np.pad(reference, ((9, 10), (30, 31), (0, 0)))
     assert padded.shape == (64, 128, 3)
-    assert np.array_equal(cut_to_reference(padded, 67, 45), reference)
+    assert np.array_equal(cut_to_size(padded, 67, 45), reference)
 
 
 def test_a_rendering_smaller_than_its_reference_is_an_error() -> None:
     with pytest.raises(ImageError, match="66 x 45, smaller than its reference of 67 x 45"):
-        cut_to_reference(frame(1, 45, 66), 67, 45)
+        cut_to_size(frame(1, 45, 66), 67, 45)
 
 
 @pytest.fixture

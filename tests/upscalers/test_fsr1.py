@@ -17,7 +17,7 @@ from PIL import Image as PillowImage
 from synthcomp_core.errors import Cancelled, ImageError, SynthcompError
 from synthcomp_core.images import Image
 from synthcomp_core.upscalers import fsr1
-from synthcomp_core.upscalers.fsr1 import Fsr1, easu, mode_size, range_note, rcas
+from synthcomp_core.upscalers.fsr1 import FSR_MODES, Fsr1, easu, mode_size, range_note, rcas
 from tests.conftest import PROJECT_ROOT
 
 EASU_TOLERANCE = 6e-7  # An independent implementation of the same formulas came within 5.4e-7.
@@ -243,3 +243,23 @@ def test_it_works_where_compiled_code_cannot_be_kept() -> None:
         env={**os.environ, "NUMBA_CACHE_DIR": str(Path(os.devnull) / "nowhere")},
     )
     assert finished.returncode == 0, finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "mode", "screen"),
+    [
+        # AMD, "FidelityFX Super Resolution 1.0", quality modes: source and output resolutions.
+        *(((1477, 831), "ultra quality", (1920, 1080)), ((1970, 1108), "ultra quality", (2560, 1440))),
+        *(((2646, 1108), "ultra quality", (3440, 1440)), ((2954, 1662), "ultra quality", (3840, 2160))),
+        *(((1280, 720), "quality", (1920, 1080)), ((1706, 960), "quality", (2560, 1440))),
+        *(((2293, 960), "quality", (3440, 1440)), ((2560, 1440), "quality", (3840, 2160))),
+        *(((1129, 635), "balanced", (1920, 1080)), ((1506, 847), "balanced", (2560, 1440))),
+        *(((2024, 847), "balanced", (3440, 1440)), ((2259, 1270), "balanced", (3840, 2160))),
+        *(((960, 540), "performance", (1920, 1080)), ((1720, 720), "performance", (3440, 1440))),
+    ],
+)
+def test_a_mode_s_source_gives_the_screen_of_amd_s_table(
+    source: tuple[int, int], mode: str, screen: tuple[int, int]
+) -> None:
+    modes = {name.replace("-", " ").replace("_", " "): scale for name, scale in FSR_MODES.items()}
+    assert mode_size(*source, modes[mode]) == screen

@@ -1,14 +1,15 @@
-"""The matrix of learned codecs, read off the snapshots' ids and cards; the files here have a header and no weights."""
+"""The matrix of learned codecs, read off the snapshots' ids and cards, and off renderings in the thesis's folders."""
 
 from __future__ import annotations
 
-import json
-import struct
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from synthcomp_core.codecs.checkpoints import random_weights
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.snapshots import save_snapshot
 from synthcomp_core.variants.snapshot_matrix import (
     MatrixAxes,
     all_axes,
@@ -20,12 +21,8 @@ from synthcomp_core.variants.snapshot_matrix import (
 
 
 def write_card(artifacts: Path, snapshot_id: str, lmbda: float | None = None, **fields: object) -> None:
-    card = {"id": snapshot_id, "kind": "codec", "architecture": "mbt2018", "sha256": "ab" * 32, "lmbda": lmbda}
-    card |= fields
-    header = json.dumps({"__metadata__": {"card": json.dumps(card)}}).encode()
-    path = artifacts / "snapshots" / f"{snapshot_id}.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    card, tensors = random_weights("mbt2018", 4, 6)
+    save_snapshot(dataclasses.replace(card, id=snapshot_id, lmbda=lmbda, **fields), tensors)  # type: ignore[arg-type]
 
 
 def test_points_are_what_the_ids_say_and_other_ids_have_none(artifacts: Path) -> None:

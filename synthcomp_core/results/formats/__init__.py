@@ -22,10 +22,13 @@ _NOT_RESULTS = ("bench_", "recipes", "run.")
 
 
 def reference_files() -> list[Path]:
-    """The results bundled for comparison, without the benchmark tables that lie beside them."""
+    """The results bundled for comparison, without the benchmark tables beside them, and those of adopted projects."""
     folder = artifacts_dir() / "results"
-    found = (path for path in folder.rglob("*") if path.suffix in (".csv", ".json"))
-    return sorted(path for path in found if not path.name.startswith(_NOT_RESULTS))
+    found = [path for path in folder.rglob("*") if path.suffix in (".csv", ".json")]
+    bundled = sorted(path for path in found if not path.name.startswith(_NOT_RESULTS))
+    # Tables of adopted projects are links; one whose target is gone is left out.
+    adopted = sorted(path for path in (artifacts_dir() / "adopted").glob("*") if path.is_file())
+    return [*bundled, *adopted]
 
 
 def load_results(source: Path | bytes, *, name: str | None = None, dataset: str | None = None) -> LoadedResults:

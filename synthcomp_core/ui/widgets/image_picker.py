@@ -14,18 +14,16 @@ from synthcomp_core.images import (
     Image,
     LoadedImage,
     image_sha256,
-    list_images,
     png_bytes,
     read_image,
     thumbnail_png,
 )
-from synthcomp_core.storage import artifacts_dir
+from synthcomp_core.library.sources import SAMPLES, image_sources, source_images
 from synthcomp_core.ui import query
 from synthcomp_core.ui.gallery import GalleryItem, show_drop_target, show_gallery
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 
-SAMPLES = "samples"
 UPLOAD = "upload"
 UPLOAD_TYPES = ["png", "jpg", "jpeg", "webp", "avif", "jxl", "jp2", "bmp", "tif", "tiff"]
 _THUMBNAIL_SIDE = 192
@@ -63,13 +61,8 @@ class ImagePickerState:
 
 
 def sources() -> list[str]:
-    """What an image can be picked from: the bundled samples, every folder of images under artifacts/data, an upload."""
-    data = artifacts_dir() / "data"
-    folders = (
-        [path for path in sorted(data.glob("*")) + sorted(data.glob("*/*")) if path.is_dir()] if data.is_dir() else []
-    )
-    named = [path.relative_to(data).as_posix() for path in folders if list_images(path)]
-    return [SAMPLES, *named, UPLOAD]
+    """What an image can be picked from: the bundled samples, data sets and their splits, folders, an upload."""
+    return [*image_sources(), UPLOAD]
 
 
 def pick_image() -> PickedImage | None:
@@ -78,8 +71,11 @@ def pick_image() -> PickedImage | None:
     source = _pick_source(options)
     if source == UPLOAD:
         return _pick_upload()
-    folder = artifacts_dir() / SAMPLES if source == SAMPLES else artifacts_dir() / "data" / source
-    paths = {path.name: path for path in list_images(folder)} if folder.is_dir() else {}
+    try:
+        paths = source_images(source)
+    except SynthcompError as error:
+        st.error(plain(str(error)))
+        return None
     show_drop_target("drop", _take_dropped)
     if not paths:
         st.error(f"There are no images in the folder of {plain(source)}; choose another source.")

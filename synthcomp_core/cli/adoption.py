@@ -1,0 +1,51 @@
+"""The verb `adopt`: make a project's data sets, weights, renderings, samples and tables available by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthcomp_core.cli.console import output, progress_bar
+from synthcomp_core.library.project_scan import Finding, Kind, scan_project
+
+
+def register(app: typer.Typer) -> None:
+    """Add this verb to the command line."""
+    app.command()(adopt)
+
+
+def adopt(
+    folder: Annotated[Path, typer.Argument(help="A project's folder, such as the thesis's.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what was found.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Undo it: remove the links and imported weights.")] = False,
+) -> None:
+    """Look through a folder and offer what it holds on every page and by name: by links, only weights are converted.
+
+    Found are data sets with train and test (folders or zips), checkpoints, renderings in folders such as
+    mbt2018_q4_mse_fullres, FSR samples, and results tables. Again, it only adds what is new.
+
+    Example: python -m synthcomp_core adopt ~/ba-thesis-scripts
+    """
+    from synthcomp_core.variants.adoption import adopt_project, forget_project
+
+    if forget:
+        output.print(f"{forget_project(folder)} links and files of {folder} removed", highlight=False, soft_wrap=True)
+        return
+    if dry_run:
+        findings = scan_project(folder)
+        _print([(finding, finding.name) for finding in findings], folder)
+        return
+    with progress_bar(folder.name) as on_progress:
+        adopted = adopt_project(folder, on_progress=on_progress)
+    # Most CSV and JSON files are no tables of results; nobody wants to read so of each.
+    _print([(one.finding, one.outcome) for one in adopted if one.path or one.finding.kind is not Kind.RESULTS], folder)
+
+
+def _print(rows: list[tuple[Finding, str]], folder: Path) -> None:
+    for finding, outcome in rows:
+        where = finding.path.relative_to(folder).as_posix()
+        holds = f" ({finding.detail})" if finding.detail else ""
+        line = f"{finding.kind.value}: {where}{holds}: {outcome}"
+        output.print(line, markup=False, highlight=False, soft_wrap=True)

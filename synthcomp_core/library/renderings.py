@@ -1,0 +1,170 @@
+"""Images rendered elsewhere as sets in the library: each a folder of images named as their references, ``files:NAME``.
+
+``artifacts/renderings/NAME`` is the folder, or a link to it. Rates come from a folder ``bitstreams`` inside it (the
+files' sizes), or from a CSV in it with a column of names and one of bytes or bpp; else they are not known.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from synthcomp_core.errors import ImageError, SynthcompError
+from synthcomp_core.images import Image, list_images
+from synthcomp_core.library.thesis_names import ThesisPoint, reference_stem, thesis_point
+from synthcomp_core.storage import NAME_PATTERN, artifacts_dir
+
+PREFIX = "files:"
+BITSTREAMS = "bitstreams"
+_NAMES = ("name", "image", "file", "filename")
+_RATES = ("bytes", "num_bytes", "size", "bpp")
+_MAX_CSV_BYTES = 2**24
+
+
+@dataclass(frozen=True)
+class RenderedSet:
+    """A folder of renderings. point: what its name says where it is one of the thesis's."""
+
+    name: str
+    folder: Path
+    point: ThesisPoint | None
+
+    @property
+    def id(self) -> str:
+        """The id of the variant, ``files:NAME``."""
+        return f"{PREFIX}{self.name}"
+
+
+def renderings_dir() -> Path:
+    """The folder that holds the sets of renderings, or links to them."""
+    return artifacts_dir() / "renderings"
+
+
+def is_files(codec_id: str) -> bool:
+    """Whether an id is that of a set of renderings, installed or not."""
+    return codec_id.startswith(PREFIX)
+
+
+def list_renderings() -> list[RenderedSet]:
+    """The sets of renderings, by name; those whose link leads nowhere are left out."""
+    folder = renderings_dir()
+    if not folder.is_dir():
+        return []
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and NAME_PATTERN.fullmatch(path.name))
+    return [RenderedSet(name, folder / name, thesis_point(name)) for name in names]
+
+
+def find_renderings(codec_id: str) -> RenderedSet:
+    """The set with this id, ``files:NAME``; SynthcompError naming the sets there are."""
+    found = list_renderings()
+    for one in found:
+        if one.id == codec_id:
+            return one
+    known = ", ".join(one.id for one in found) or "none yet; `adopt FOLDER` brings them in"
+    raise SynthcompError(f"There are no renderings {codec_id!r}; available: {known}.")
+
+
+def rendering_file(rendered: RenderedSet, image_name: str) -> Path:
+    """The rendering of an image: the file of the same stem, or with the thesis's ``_x2_SR``; SynthcompError without."""
+    stem = Path(image_name).stem
+    files = _files(rendered)
+    found = files.get(stem)
+    if found is None:
+        shown = ", ".join(sorted(files)[:3]) or "no image"
+        raise SynthcompError(f"The renderings {rendered.id} have none of {stem}; they have {shown}, ...")
+    return found
+
+
+def has_rendering(rendered: RenderedSet, image_name: str) -> bool:
+    """Whether the set has a rendering of an image of this name."""
+    return Path(image_name).stem in _files(rendered)
+
+
+def rendering_bytes(rendered: RenderedSet, image_name: str, *, pixels: int) -> int | None:
+    """The size in bytes of what a rendering was decoded from; None where nothing says it.
+
+    pixels: of the reference, by which a rate in bits per pixel counts. ``bicubic_supersampled`` counts the raw pixels
+    at half size, as ``none`` does.
+    """
+    stem = Path(image_name).stem
+    bitstreams = rendered.folder / BITSTREAMS
+    if bitstreams.is_dir():
+        for path in sorted(bitstreams.iterdir()):
+            if path.is_file() and reference_stem(path) == stem:
+                return path.stat().st_size
+    kind, value = _rates(str(rendered.folder), _modified(rendered.folder)).get(stem, ("", 0.0))
+    if kind:
+        return round(value * pixels / 8) if kind == "bpp" else round(value)
+    if rendered.point is not None and rendered.point.codec == "none" and rendered.point.scale:
+        return round(3 * pixels / rendered.point.scale**2)
+    return None
+
+
+def cut_to_size(rendering: Image, width: int, height: int) -> Image:
+    """The middle ``width`` x ``height`` pixels of a rendering that padding made larger, as in the thesis.
+
+    An odd surplus leaves its larger half at the right and the bottom. ImageError when the rendering is smaller.
+    """
+    import numpy as np
+
+    rows, columns = rendering.shape[:2]
+    if rows < height or columns < width:
+        raise ImageError(
+            f"The rendering is {columns} x {rows}, smaller than its reference of {width} x {height}; render it again "
+            "at the reference's size."
+        )
+    top, left = (rows - height) // 2, (columns - width) // 2
+    return np.ascontiguousarray(rendering[top : top + height, left : left + width])
+
+
+def _files(rendered: RenderedSet) -> dict[str, Path]:
+    """The image files by the stems of their references; a name of its own goes before one with ``_x2_SR``."""
+    paths = list_images(rendered.folder)
+    return {**{reference_stem(path): path for path in paths}, **{path.stem: path for path in paths}}
+
+
+def _modified(folder: Path) -> int:
+    return max((path.stat().st_mtime_ns for path in folder.glob("*.csv")), default=0)
+
+
+@lru_cache(maxsize=64)
+def _rates(folder: str, modified: int) -> dict[str, tuple[str, float]]:
+    """(kind of rate, value) by stem, of the first CSV in a folder that has names and rates."""
+    for path in sorted(Path(folder).glob("*.csv")):
+        if path.stat().st_size > _MAX_CSV_BYTES:
+            continue
+        try:
+            rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        except (OSError, UnicodeDecodeError, csv.Error):
+            continue
+        columns = {str(name).strip().lower(): name for name in (rows[0] if rows else {})}
+        name = next((columns[word] for word in _NAMES if word in columns), None)
+        rate = next((word for word in _RATES if word in columns), None)
+        if name is None or rate is None:
+            continue
+        found = {}
+        for row in rows:
+            try:
+                found[reference_stem(Path(row[name]))] = (
+                    "bpp" if rate == "bpp" else "bytes",
+                    float(row[columns[rate]]),
+                )
+            except (TypeError, ValueError):
+                continue
+        return found
+    return {}
+
+
+def link_renderings(name: str, folder: Path) -> Path:
+    """Make ``folder`` the set ``name`` by a link, and return the link; SynthcompError when the name is another's."""
+    link = renderings_dir() / name
+    if link.is_symlink() and link.resolve() == folder.resolve():
+        return link
+    if link.exists() or link.is_symlink():
+        raise SynthcompError(f"There are renderings {name!r} already, of {os.path.realpath(link)}.")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(folder.resolve(), target_is_directory=True)
+    return link

@@ -1,0 +1,230 @@
+"""Adopting a project: what lies in its folder is offered here under names, by links; only weights are converted."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthcomp_core.errors import SnapshotError, SynthcompError
+from synthcomp_core.library.checkpoint_files import read_checkpoint
+from synthcomp_core.library.checkpoint_names import point_in_name
+from synthcomp_core.library.datasets import data_dir, fetch, has_data_set, link_data_set
+from synthcomp_core.library.project_scan import CHECKPOINT_SUFFIXES, Finding, Kind, scan_project
+from synthcomp_core.library.renderings import link_renderings
+from synthcomp_core.library.snapshots import Distortion, SnapshotCard, snapshot_path
+from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.results.formats import load_results
+from synthcomp_core.storage import artifacts_dir, write_text
+
+TABLES, SAMPLES = "adopted", "fsr-samples"  # below artifacts/
+_REGISTRY = "adopted.json"
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What became of one finding. path: what stands for it below the artifacts folder, None if nothing does."""
+
+    finding: Finding
+    outcome: str
+    path: Path | None = None
+
+
+def adopt_project(folder: Path, *, on_progress: OnProgress = silent) -> list[Adopted]:
+    """Register what lies in a project's folder: data sets, renderings, samples and tables by links, weights converted.
+
+    Again, it only adds what is new. What cannot be used is said in its outcome, and the rest goes on. SynthcompError
+    when there is no folder, or nothing in it that is known.
+    """
+    findings = scan_project(folder)
+    if not findings:
+        raise SynthcompError(
+            f"{folder} holds nothing that is known: no data set with train and test, no checkpoint, no folder of "
+            "renderings such as mbt2018_q4_mse_fullres, no FSR samples, no table."
+        )
+    key, outcomes = str(folder.resolve()), []
+    created = set(_registry().get(key, []))
+    for number, finding in enumerate(findings):
+        on_progress(number / len(findings), finding.path.name)
+        try:
+            done = _REGISTER[finding.kind](finding)
+        except SynthcompError as error:
+            done = Adopted(finding, f"left out: {error}")
+        outcomes.append(done)
+        if done.path is not None:
+            created.add(done.path.relative_to(artifacts_dir()).as_posix())
+            _write_registry({**_registry(), key: sorted(created)})  # At once: an interruption must not lose it.
+    return outcomes
+
+
+def forget_project(folder: Path) -> int:
+    """Undo an adoption: remove what it put below the artifacts folder, never what the project holds; how many."""
+    registry = _registry()
+    key = str(folder.resolve())
+    if key not in registry:
+        known = ", ".join(registry) or "none"
+        raise SynthcompError(f"{folder} was not adopted; adopted are: {known}.")
+    removed = 0
+    for name in registry.pop(key):
+        path = artifacts_dir() / name
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+            removed += 1
+        elif path.is_dir():
+            shutil.rmtree(path)  # A data set's folder: its images are a link, which is removed, not followed.
+            removed += 1
+    _write_registry(registry)
+    return removed
+
+
+def adopted_projects() -> list[Path]:
+    """The folders that were adopted."""
+    return [Path(folder) for folder in _registry()]
+
+
+def sample_sets() -> dict[str, Path]:
+    """The folders and zips of FSR samples that were adopted, by name."""
+    folder = artifacts_dir() / SAMPLES
+    return {path.stem: path for path in sorted(folder.glob("*"))} if folder.is_dir() else {}
+
+
+def import_checkpoint(
+    path: Path,
+    *,
+    id: str | None = None,
+    key: str | None = None,
+    check_free: Callable[[str], None] = lambda snapshot_id: None,
+    half: bool = True,
+    **fields: object,
+) -> SnapshotCard:
+    """Import a codec's or an upscaler's checkpoint as a snapshot; what ``fields`` leave out is read from its name.
+
+    id: None for MODEL-qQUALITY-DISTORTION-DATA, where the name or the fields say these. key: as of
+    ``read_checkpoint``. check_free: raises when a snapshot of an id may not be written. fields: of SnapshotCard, those
+    that are None do not count. SnapshotError for a file that cannot be used.
+    """
+    from synthcomp_core.codecs import checkpoints
+
+    given = {name: value for name, value in fields.items() if value is not None}
+    named = {name: value for name, value in dataclasses.asdict(point_in_name(path.name)).items() if value is not None}
+    named.pop("architecture", None)
+    if id is not None:
+        check_free(id)
+    state_dict = read_checkpoint(path, key=key)
+    if not checkpoints.is_codec(state_dict):
+        from synthcomp_core.upscalers.neural import import_upscaler
+
+        known = {name: value for name, value in given.items() if name not in ("quality", "lmbda", "distortion")}
+        snapshot_id = id or _upscaler_id(path)
+        check_free(snapshot_id)
+        return import_upscaler(state_dict, id=snapshot_id, half=half, **known)  # type: ignore[arg-type]
+    given = {**named, **given}
+    if id is None:
+        architecture = checkpoints.infer_architecture(checkpoints.with_current_names(state_dict))[0]
+        id = _codec_id(path, architecture, given)
+        check_free(id)
+    return checkpoints.import_codec(state_dict, id=id, half=half, **given)  # type: ignore[arg-type]
+
+
+def _codec_id(path: Path, architecture: str, given: dict[str, object]) -> str:
+    quality, distortion = given.get("quality"), given.get("distortion")
+    if quality is None or distortion is None:
+        raise SnapshotError(f"The name {path.name} does not say what to call the snapshot; give it an --id.")
+    data = re.sub(r"[^a-z0-9]+", "", str(given.get("trained_on") or "").lower()) or "own"
+    return f"{architecture}-q{quality}-{Distortion.parse(str(distortion)).short}-{data}"
+
+
+def _upscaler_id(path: Path) -> str:
+    name = path.name.lower()
+    suffix = next((suffix for suffix in CHECKPOINT_SUFFIXES if name.endswith(suffix)), "")
+    return re.sub(r"[^a-z0-9]+", "-", name.removesuffix(suffix)).strip("-") or "upscaler"
+
+
+def _adopt_data_set(finding: Finding) -> Adopted:
+    path = data_dir() / finding.name
+    if has_data_set(finding.name):
+        return Adopted(finding, f"data set {finding.name}, available already")
+    if finding.path.is_file():
+        card = fetch(str(finding.path), name=finding.name)  # A zip cannot be linked to: its images are unpacked.
+        return Adopted(finding, f"data set {card.name}, {card.images} images, unpacked", path)
+    card = link_data_set(finding.name, finding.path)
+    return Adopted(finding, f"data set {card.name}, {card.images} images", path)
+
+
+def _adopt_checkpoint(finding: Finding) -> Adopted:
+    def check_free(snapshot_id: str) -> None:
+        if snapshot_path(snapshot_id).exists():
+            raise _Installed(f"snapshot {snapshot_id}, installed already")
+
+    try:
+        card = import_checkpoint(finding.path, check_free=check_free, source=f"adopted from {finding.path.name}")
+    except _Installed as installed:
+        return Adopted(finding, str(installed))
+    return Adopted(finding, f"snapshot {card.id}", snapshot_path(card.id))
+
+
+class _Installed(Exception):
+    pass
+
+
+def _adopt_renderings(finding: Finding) -> Adopted:
+    return Adopted(finding, f"renderings files:{finding.name}", link_renderings(finding.name, finding.path))
+
+
+def _adopt_samples(finding: Finding) -> Adopted:
+    suffix = ".zip" if finding.path.is_file() else ""
+    link = _link(artifacts_dir() / SAMPLES / f"{finding.name}{suffix}", finding.path)
+    return Adopted(finding, f"FSR samples {finding.name}", link)
+
+
+def _adopt_results(finding: Finding) -> Adopted:
+    try:
+        loaded = load_results(finding.path)
+    except SynthcompError:
+        return Adopted(finding, "no results table")  # Most CSV and JSON files of a project are something else.
+    link = _link(artifacts_dir() / TABLES / f"{finding.name}{finding.path.suffix.lower()}", finding.path)
+    return Adopted(finding, f"results {finding.name}, {len(loaded.table)} rows", link)
+
+
+def _adopt_plan(finding: Finding) -> Adopted:
+    return Adopted(finding, "plan; `run` or `train` takes it from where it is")
+
+
+def _link(link: Path, target: Path) -> Path:
+    if link.is_symlink() and link.resolve() == target.resolve():
+        return link
+    if link.exists() or link.is_symlink():
+        raise SynthcompError(f"{link.name} is taken by {link.resolve()}; rename one of them.")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target.resolve())
+    return link
+
+
+_REGISTER: dict[Kind, Callable[[Finding], Adopted]] = {
+    Kind.DATA_SET: _adopt_data_set,
+    Kind.CHECKPOINT: _adopt_checkpoint,
+    Kind.RENDERINGS: _adopt_renderings,
+    Kind.SAMPLES: _adopt_samples,
+    Kind.RESULTS: _adopt_results,
+    Kind.PLAN: _adopt_plan,
+}
+
+
+def _registry() -> dict[str, list[str]]:
+    """By adopted folder, what was created below the artifacts folder."""
+    try:
+        content = json.loads((artifacts_dir() / _REGISTRY).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SynthcompError(f"{artifacts_dir() / _REGISTRY} cannot be read ({error}); remove it.") from None
+    inside = re.compile(r"(?!/)(?!.*\.\.)[^\0]+")  # Nothing that leads out of the artifacts folder is ever removed.
+    return {str(key): [name for name in names if inside.fullmatch(str(name))] for key, names in content.items()}
+
+
+def _write_registry(registry: dict[str, list[str]]) -> None:
+    write_text(artifacts_dir() / _REGISTRY, json.dumps(registry, indent=1))

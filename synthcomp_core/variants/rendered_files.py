@@ -1,0 +1,34 @@
+"""Variants ``files:NAME``: an image's rendering read from a set in the library instead of being made here."""
+
+from __future__ import annotations
+
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import Image, read_image
+from synthcomp_core.library.renderings import cut_to_size, find_renderings, rendering_bytes, rendering_file
+from synthcomp_core.variants.rendering import Rendering
+from synthcomp_core.variants.variant import Variant
+
+
+def read_rendering(image: Image, variant: Variant, image_name: str) -> Rendering:
+    """The rendering of an (H, W, 3) image of this name: cut to its size, without bitstream, bit map and times.
+
+    num_bytes: 0 where no rate is known. SynthcompError when the set has none of the name, or a smaller one.
+    """
+    if variant.scale is not None:
+        raise SynthcompError(f"{variant} asks for an upscaler, but renderings are final: write {variant.codec}.")
+    rendered = find_renderings(variant.codec)
+    height, width = image.shape[:2]
+    found = cut_to_size(read_image(rendering_file(rendered, image_name)).image, width, height)
+    num_bytes = rendering_bytes(rendered, image_name, pixels=width * height)
+    return Rendering(
+        variant=variant,
+        bitstream=b"",
+        num_bytes=num_bytes or 0,
+        image=found,
+        coded_image=found,
+        bit_map=None,
+        bits_estimated=None,
+        encode_s=0.0,
+        decode_s=0.0,
+        upscale_s=None,
+    )

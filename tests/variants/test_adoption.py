@@ -1,0 +1,288 @@
+"""A project such as the thesis's, adopted by one command: its data, weights, renderings, samples and table by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from synthcomp_core.batch.cluster import Workers
+from synthcomp_core.batch.plan import read_run_plan
+from synthcomp_core.batch.runner import carry_out_plan
+from synthcomp_core.batch.tasks import plan_tasks
+from synthcomp_core.cli import app
+from synthcomp_core.codecs.checkpoints import build_model
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import png_bytes, read_image
+from synthcomp_core.library import datasets
+from synthcomp_core.library.project_scan import Kind, scan_project
+from synthcomp_core.library.renderings import list_renderings
+from synthcomp_core.library.snapshots import find_snapshot
+from synthcomp_core.library.sources import image_sources, source_images
+from synthcomp_core.metrics import psnr
+from synthcomp_core.results.curves import rd_curves, without_rate
+from synthcomp_core.results.formats import reference_files
+from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.results.table import read_results, rows_table
+from synthcomp_core.training.plan import read_training_plan
+from synthcomp_core.variants import Variant, evaluate
+from synthcomp_core.variants.adoption import adopt_project, forget_project, sample_sets
+from synthcomp_core.variants.snapshot_matrix import all_axes, matrix_cells
+from tests.conftest import PROJECT_ROOT
+
+THESIS_TABLE = PROJECT_ROOT / "artifacts" / "results" / "thesis_compression_sr_results.csv"
+TEST_IMAGES = ("g0173", "g0174")
+WIDTH, HEIGHT = 70, 50
+FOLDERS = ("mbt2018_q4_mse_fullres", "mbt2018_q4_msssim_fullres", "mbt2018_q4_mse_x2res_supersampled")
+
+
+def picture(seed: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def padded(image: np.ndarray, level: int) -> np.ndarray:
+    """The image plus ``level``, in the middle of one whose sides are multiples of 64, as the thesis kept them."""
+    height, width = (-(-side // 64) * 64 for side in image.shape[:2])
+    out = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
+    out[top : top + image.shape[0], left : left + image.shape[1]] = np.minimum(image, 255 - level) + level
+    return out
+
+
+def reference(stem: str) -> np.ndarray:
+    return np.minimum(picture(int(stem[1:])), 200)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A thesis-shaped project: a zip of the data, a checkpoint of 2022, padded renderings, FSR samples, a table."""
+    root = tmp_path / "ba-thesis-scripts"
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as opened:
+        for number in range(25):
+            opened.writestr(f"gtaplus-dataset/train/c{number:04d}.png", png_bytes(picture(number)))
+        for stem in TEST_IMAGES:
+            opened.writestr(f"gtaplus-dataset/test/{stem}.png", png_bytes(reference(stem)))
+    root.mkdir()
+    (root / "gtaplus-dataset.zip").write_bytes(data.getvalue())
+    torch.manual_seed(0)
+    weights = build_model("mbt2018", 8, 12).state_dict()
+    old = {name.replace("matrices.", "_matrix").replace("biases.", "_bias").replace("factors.", "_factor"): tensor
+           for name, tensor in weights.items()}  # fmt: skip
+    (root / "models").mkdir()
+    torch.save({"epoch": 500, "state_dict": old, "loss": np.float64(0.1)}, root / "models/mbt2018_q4_mse_500ep.pth.tar")
+    (root / "models" / "broken.pt").write_bytes(b"x" * 1000)
+    for level, name in enumerate(FOLDERS, start=5):
+        for stem in TEST_IMAGES:
+            suffix = "_x2_SR" if "x2res" in name else ""
+            path = root / "results" / name / f"{stem}{suffix}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png_bytes(padded(reference(stem), level)))
+    rates = "".join(f"{stem}.png,{0.2 + number / 10}\n" for number, stem in enumerate(TEST_IMAGES))
+    (root / "results" / FOLDERS[0] / "rates.csv").write_text("name,bpp\n" + rates)
+    (root / "fsr-samples").mkdir()
+    (root / "fsr-samples" / "1-native.png").write_bytes(png_bytes(picture(3)))
+    shutil.copy(THESIS_TABLE, root / "compression_sr_results.csv")
+    (root / "package.json").write_text(json.dumps({"name": "unrelated"}))
+    return root
+
+
+def run(*arguments: str | Path) -> str:
+    finished = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert finished.exit_code == 0, finished.output + str(finished.exception)
+    return finished.output
+
+
+def test_one_command_adopts_a_thesis_shaped_project(project: Path, artifacts: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in project.rglob("*")}
+    seen = run("adopt", project, "--dry-run")
+    assert "gta-plus" in seen and "mbt2018_q4_mse_500ep" in seen and not artifacts.exists()
+    said = run("adopt", project)
+    assert "data set gta-plus, 27 images" in said and "snapshot mbt2018-q4-mse-own" in said and "left out" in said
+    assert dict(datasets.read_card("gta-plus").splits) == {"train": 25, "test": 2}
+    assert find_snapshot("mbt2018-q4-mse-own").quality == 4
+    assert [rendered.id for rendered in list_renderings()] == [f"files:{name}" for name in sorted(FOLDERS)]
+    assert list(sample_sets()) == ["fsr-samples"]
+    assert [path.name for path in reference_files()] == ["compression_sr_results.csv"]
+    assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before, "the project stays as it is"
+    assert "available already" in run("adopt", project)
+    assert "removed" in run("adopt", project, "--forget")
+    left = [
+        path for path in artifacts.rglob("*") if path.is_symlink() or (path.is_file() and path.name != "adopted.json")
+    ]
+    assert left == [] and (project / "results" / FOLDERS[0] / "g0173.png").is_file()
+
+
+def test_the_data_set_is_a_source_of_images_by_name_and_by_split(project: Path, artifacts: Path) -> None:
+    adopt_project(project)
+    assert image_sources() == ["samples", "gta-plus", "gta-plus/train", "gta-plus/test"]
+    found = source_images("gta-plus/test")
+    assert list(found) == ["g0173.png", "g0174.png"]
+    np.testing.assert_array_equal(read_image(found["g0173.png"]).image, reference("g0173"))
+    assert len(source_images("gta-plus")) == 27
+    with pytest.raises(SynthcompError, match=r"no source of images '\.\./x'"):
+        source_images("../x")
+
+
+def test_renderings_are_measured_against_their_references_and_cut_to_size(project: Path, artifacts: Path) -> None:
+    adopt_project(project)
+    variant = Variant.parse(f"files:{FOLDERS[0]}")
+    evaluation = evaluate(
+        reference("g0173"), variant, dataset="gta-plus", image_name="g0173.png", metrics=("psnr_rgb", "flip")
+    )
+    row = evaluation.row
+    assert row.psnr_rgb == psnr(reference("g0173"), reference("g0173") + 5) == pytest.approx(34.15, abs=0.01)
+    assert (row.codec, row.quality, row.distortion, row.trained_on, row.scale) == ("mbt2018", 4, "mse", "files", None)
+    assert row.bpp == pytest.approx(0.2, abs=0.01) and row.encode_s is None
+    upscaled = evaluate(
+        reference("g0174"), Variant.parse(f"files:{FOLDERS[2]}"), dataset="d", image_name="g0174.png", metrics=()
+    ).row
+    assert (upscaled.scale, upscaled.upscaler, upscaled.bpp) == (2.0, "rcan", None)
+    with pytest.raises(SynthcompError, match="none of c0001"):
+        evaluate(picture(1), variant, dataset="d", image_name="c0001.png")
+    with pytest.raises(SynthcompError, match="no renderings 'files:other'; available: files:mbt2018_q4_mse_fullres"):
+        evaluate(picture(1), Variant.parse("files:other"), dataset="d", image_name="g0173.png")
+
+
+def test_the_matrix_is_made_of_renderings_alone_with_and_without_super_resolution(
+    project: Path, artifacts: Path
+) -> None:
+    shutil.rmtree(project / "models")
+    adopt_project(project)
+    axes = dataclasses.replace(all_axes("mbt2018"), scalings=("full", "x2-rcan"))
+    assert (axes.qualities, axes.distortions, axes.trained_on) == ((4,), ("mse", "msssim"), ("files",))
+    cells = {(cell.scaling, cell.distortion): str(cell.variant) for cell in matrix_cells(axes)}
+    assert cells == {
+        ("full", "mse"): f"files:{FOLDERS[0]}",
+        ("full", "msssim"): f"files:{FOLDERS[1]}",
+        ("x2-rcan", "mse"): f"files:{FOLDERS[2]}",
+        ("x2-rcan", "msssim"): "None",
+    }
+
+
+def test_the_thesis_s_figure_is_drawn_from_renderings_without_weights(
+    project: Path, artifacts: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(project / "models")
+    adopt_project(project)
+    image = source_images("gta-plus/test")["g0173.png"]
+    out = tmp_path / "figure.png"
+    run(
+        "figure",
+        image,
+        out,
+        "--crop",
+        "4,4,40,32",
+        "--scalings",
+        "full,x2-rcan",
+        "--trained-on",
+        "files",
+        "--dpi",
+        "72",
+    )
+    assert read_image(out).image.shape[1] > 100
+
+
+def test_a_run_measures_renderings_beside_codecs(project: Path, artifacts: Path, tmp_path: Path) -> None:
+    adopt_project(project)
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        f'variants = ["jpeg-q50", "files:{FOLDERS[0]}", "files:{FOLDERS[1]}"]\nmetrics = ["psnr_rgb"]\nkeep = "none"\n'
+        '[[datasets]]\ndataset = "gta-plus"\nsplit = "test"\n'
+    )
+    tasks = plan_tasks(read_run_plan(path), artifacts / "runs" / "plan")
+    hashes = [task.made_with for task in tasks if str(task.variant).startswith("files:")]
+    assert len(hashes) == len(set(hashes)) == 4 and all(made[0].startswith("rendering:") for made in hashes)
+    outcome = carry_out_plan(read_run_plan(path), Workers(count=1))
+    table = read_results(outcome.results)
+    assert len(table) == 6 and table["error"].isna().all()
+    assert without_rate(table, "psnr_rgb") == [f"files:{FOLDERS[1]}"]
+    assert [curve.name for curve in rd_curves(table, "psnr_rgb")] == ["jpeg", "files:mbt2018_mse_fullres"]
+
+
+def test_the_thesis_s_training_never_sees_a_test_image(project: Path, artifacts: Path) -> None:
+    adopt_project(project)
+    for split in (None, 0.2):
+        if split is not None:
+            card = datasets.split("gta-plus", valid=split, test=0.5)
+            assert dict(card.splits) == {"train": 20, "valid": 5, "test": 2}, "the published test set stays"
+        train, valid = datasets.train_and_valid("gta-plus")
+        names = {path.stem for path in (*train, *valid)}
+        assert len(names) == len(train) + len(valid) == 25 and not names & set(TEST_IMAGES)
+        assert valid
+    shared = datasets.split("gta-plus", valid=0.2, test=0.2, ignore_published=True)
+    assert dict(shared.splits)["test"] == 5
+
+
+def test_the_thesis_s_plan_is_read_and_no_test_image_is_in_it(tmp_path: Path, artifacts: Path) -> None:
+    for part, count in (("train", 21), ("test", 3)):
+        for number in range(count):
+            path = tmp_path / "gtaplus-dataset" / part / f"{part}{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png_bytes(np.full((200, 200, 3), number, np.uint8)))
+    adopt_project(tmp_path)
+    text = (PROJECT_ROOT / "artifacts" / "plans" / "thesis.toml").read_text()
+    text = text.replace('dataset = "clic2020"', 'dataset = "gta-plus"').replace("patch = 512", "patch = 192")
+    (artifacts / "thesis.toml").write_text(text)
+    plan = read_training_plan(artifacts / "thesis.toml")
+    for name in plan.data:
+        train, valid = plan.split(name)
+        assert (len(train), len(valid)) == (20, 1)
+        assert not any("test" in path.name for path in (*train, *valid))
+
+
+def test_a_folder_with_nothing_known_and_one_that_is_absent_are_sentences(tmp_path: Path, artifacts: Path) -> None:
+    with pytest.raises(SynthcompError, match="holds nothing that is known"):
+        adopt_project(tmp_path)
+    with pytest.raises(SynthcompError, match="There is no folder"):
+        adopt_project(tmp_path / "absent")
+    with pytest.raises(SynthcompError, match="was not adopted; adopted are: none"):
+        forget_project(tmp_path)
+
+
+def test_folders_are_linked_and_environments_passed_over(project: Path, artifacts: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(project / "gtaplus-dataset.zip") as opened:
+        opened.extractall(project)
+    (project / "gtaplus-dataset.zip").unlink()
+    (project / "node_modules" / "x").mkdir(parents=True)
+    (project / "node_modules" / "x" / "w.pt").write_bytes(bytes(1000))
+    kinds = [finding.kind for finding in scan_project(project)]
+    assert kinds.count(Kind.DATA_SET) == 1 and kinds.count(Kind.CHECKPOINT) == 2
+    adopt_project(project)
+    link = artifacts / "data" / "gta-plus" / "images"
+    assert link.is_symlink() and link.resolve() == (project / "gtaplus-dataset").resolve()
+    assert forget_project(project) > 5 and (project / "gtaplus-dataset" / "test" / "g0173.png").is_file()
+
+
+def test_a_registry_that_was_edited_removes_nothing_outside(project: Path, artifacts: Path, tmp_path: Path) -> None:
+    adopt_project(project)
+    keep = tmp_path / "keep.txt"
+    keep.write_text("mine")
+    registry = artifacts / "adopted.json"
+    content = json.loads(registry.read_text())
+    content[str(project.resolve())] += ["../keep.txt", str(keep)]
+    registry.write_text(json.dumps(content))
+    forget_project(project)
+    assert keep.read_text() == "mine"
+
+
+def test_a_zip_inside_an_archive_is_unpacked(project: Path, artifacts: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "main.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.write(project / "gtaplus-dataset.zip", "ba-thesis-scripts-main/gtaplus-dataset.zip")
+    card = datasets.fetch(str(archive), name="archive")
+    assert dict(card.splits) == {"train": 25, "test": 2}
+
+
+def test_rows_of_renderings_without_a_name_of_the_thesis_are_one_curve(artifacts: Path) -> None:
+    rows = [ResultRow("d", "a.png", variant="files:mine", codec="files:mine", bpp=0.5, psnr_rgb=30.0)]
+    (curve,) = rd_curves(rows_table(rows), "psnr_rgb")
+    assert curve.name == "files:mine"
