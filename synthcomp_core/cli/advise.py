@@ -87,13 +87,9 @@ def advise(
     """
     from synthcomp_core.variants.advice import advice
 
-    target = chosen_target(
-        {
-            "bytes": None if target_bytes is None else parse_amount(target_bytes),
-            **{"bpp": target_bpp, "psnr": target_psnr, "msssim": target_msssim},
-            **{"ssimulacra2_": target_ssimulacra2, "flip": target_flip},
-        }
-    )
+    amount = None if target_bytes is None else parse_amount(target_bytes)
+    given = {"bytes": amount, "bpp": target_bpp, "psnr": target_psnr, "msssim": target_msssim}
+    target = chosen_target({**given, "ssimulacra2_": target_ssimulacra2, "flip": target_flip})
     if target is None:
         raise SynthcompError("Give one constraint, such as --target-bytes 100k or --target-ssimulacra2 70.")
     upscalers = upscaler or list(DEFAULT_UPSCALERS)
@@ -103,17 +99,19 @@ def advise(
     if images.is_dir():
         rows = _rows_of_folder(images, variants, workers, max_megapixels)
     else:
-        loaded = read_noted(images, max_megapixels)
-        with progress_bar("advise") as on_progress:
-            rows = rows_for_image(
-                loaded.image, variants, dataset=images.resolve().parent.name, image_name=images.name,
-                on_progress=on_progress,
-            )  # fmt: skip
+        rows = _rows_of_image(images, variants, max_megapixels)
     found = advice(rows, target, max_encode_s=max_encode_s)
     if json:
         print_json(_plain(found))
     else:
         _print(found)
+
+
+def _rows_of_image(path: Path, variants: Sequence[Variant], max_megapixels: float) -> list[ResultRow]:
+    loaded = read_noted(path, max_megapixels)
+    dataset = path.resolve().parent.name
+    with progress_bar("advise") as on_progress:
+        return rows_for_image(loaded.image, variants, dataset=dataset, image_name=path.name, on_progress=on_progress)
 
 
 def _rows_of_folder(
