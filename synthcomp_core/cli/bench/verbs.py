@@ -221,3 +221,29 @@ def metrics(
             peak,
         )
     output.print(table)
+
+
+@bench_app.command()
+def page(
+    repeats: Annotated[int, typer.Option(help="Moves of each slider; medians are printed.", min=1, max=50)] = 3,
+    sessions: Annotated[int, typer.Option(help="Sessions at once at the end; 0 leaves that out.", min=0, max=32)] = 8,
+    json: AsJson = False,
+) -> None:
+    """How quickly the Live page answers, in a headless Chromium, against the limits that it is held to.
+
+    Example: python -m synthcomp_core bench page
+    """
+    from synthcomp_core.cli.bench.page import bench_page
+
+    with progress_bar("bench page") as on_progress:
+        results = bench_page(repeats=repeats, sessions=sessions, on_progress=on_progress)
+    if json:
+        print_json([{**asdict(result), "holds": result.holds} for result in results])
+        return
+    table = Table("what", "measured", "at most", "")
+    for result in results:
+        unit = f" {result.unit}".rstrip()
+        table.add_row(
+            result.what, f"{result.value:.3g}{unit}", f"{result.limit:.3g}{unit}", "" if result.holds else "missed"
+        )
+    output.print(table)
