@@ -11,6 +11,7 @@ from synthcomp_core.ui.live.view import show_match_button, show_share, show_side
 from synthcomp_core.ui.widgets.entry import enter_through_app
 from synthcomp_core.ui.widgets.figure_panel import show_figure_panel
 from synthcomp_core.ui.widgets.image_picker import PickedImage, pick_image
+from synthcomp_core.ui.widgets.published_models import show_published_models
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.widgets.variant_picker import pick_variant
 
@@ -36,6 +37,7 @@ with st.sidebar:
             variants[name] = pick_variant(name.lower(), default=default)
             if picked is not None:
                 show_match_button(picked, name, variants[name])
+    show_published_models()
 if picked is not None:
     sides = update_sides(picked, variants)
     show_sides(picked, sides)

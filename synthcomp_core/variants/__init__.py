@@ -27,14 +27,20 @@ __all__ = [
     "has_codec",
     "match_target",
     "render",
+    "rendered_sets",
     "result_row",
 ]
+
+
+def rendered_sets() -> list[str]:
+    """The codec ids ``files:NAME`` of the sets of renderings made elsewhere."""
+    return [rendered.id for rendered in list_renderings()]
 
 
 def has_codec(codec_id: str) -> bool:
     """Whether a codec with this id is available, without loading it."""
     if is_files(codec_id):
-        return codec_id in {rendered.id for rendered in list_renderings()}
+        return codec_id in rendered_sets()
     try:
         parsed = CodecId.parse(codec_id)
         if parsed.is_learned:

@@ -9,11 +9,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.codecs import FAMILIES, default_codec_id, parse_codec
+from synthcomp_core.codecs.zoo import PublishedModel
+from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import read_image, write_png
 from synthcomp_core.metrics import METRICS, measure
 from synthcomp_core.ui.live.expected import Timings
 from synthcomp_core.ui.live.sides import LiveState
 from synthcomp_core.ui.live.trail import CURVE_VARIANTS, TrailState
+from synthcomp_core.ui.widgets import published_models as panel
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.names import variant_name
@@ -397,3 +400,37 @@ def test_each_image_has_a_trail_of_its_own_and_the_curves_can_be_left_out(app: A
     settled(choose(app, image_choice="forest.png"))
     assert [set(rows) for rows in trail(app).rows.values()] == [{"jpeg-q40", "webp-q60"}] * 2
     assert not trail(app).curves
+
+
+def test_renderings_made_elsewhere_are_a_side_like_any_other(app: AppTest, small_artifacts: Path) -> None:
+    other = parse_codec("jpeg-q20")
+    rendered = other.decode(other.encode(frame(1)))
+    write_png(rendered, small_artifacts / "renderings" / "dlss" / "castle.png")
+    show(app, a="files:dlss", b="jpeg-q20")
+    assert not app.exception and not app.error and not app.warning
+    shown = strip(app)
+    files, coded = (next(cells for name, cells in shown.items() if name.startswith(side)) for side in ("A: ", "B: "))
+    assert files["SSIMULACRA2"].strip("* ◀") == coded["SSIMULACRA2"].strip("* ◀")
+    assert linked(app, "a") == "files:dlss"
+
+
+def test_the_panel_of_published_models_lists_them_and_says_why_a_download_failed(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(model: PublishedModel, **options: object) -> object:
+        raise SynthcompError(f"{model.url} cannot be reached.")
+
+    monkeypatch.setattr(panel, "fetch_published", offline)
+    app.session_state["published"] = True
+    show(app, a="jpeg-q40", b="png")
+    box = next(box for box in app.selectbox if box.key == "published_model")
+    assert "mbt2018-q4-mse-vimeo90k" in box.options
+    box.set_value("mbt2018-q4-mse-vimeo90k").run()
+    button = next(button for button in app.button if button.key == "published_get")
+    assert "MiB" in button.label
+    button.click()
+    settled(app)
+    job = app.session_state[state_key(panel.FetchState)].job
+    assert job.wait(lambda status: status.is_over, 60).error is not None
+    app.run()
+    assert any("cannot be reached" in error.value.replace("\\", "") for error in app.error)

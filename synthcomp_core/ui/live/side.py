@@ -64,16 +64,17 @@ def show_side(side: str, rendered: Rendered, picked: PickedImage) -> None:
     name = f"{Path(picked.name).stem}.{row.variant}"
     st.markdown(f"**{side}** · {plain(variant_name(rendered.rendering.variant))}", help=plain(row.variant))
     bitstream, png, csv = st.columns(3)
-    bitstream.download_button(
-        f"Bitstream {side}",
-        rendered.rendering.bitstream,
-        bitstream_name(rendered, picked),
-        "application/octet-stream",
-        key=f"bitstream_{side}",
-        on_click="ignore",
-        icon=":material/download:",
-        width="stretch",
-    )
+    if rendered.rendering.bitstream:  # Renderings made elsewhere may have none.
+        bitstream.download_button(
+            f"Bitstream {side}",
+            rendered.rendering.bitstream,
+            bitstream_name(rendered, picked),
+            "application/octet-stream",
+            key=f"bitstream_{side}",
+            on_click="ignore",
+            icon=":material/download:",
+            width="stretch",
+        )
     png.download_button(
         f"PNG {side}", rendered.png, f"{name}.png", "image/png", key=f"png_{side}", on_click="ignore",
         icon=":material/image:", width="stretch",

@@ -107,7 +107,7 @@ def _footer(sides: Mapping[str, Side]) -> ViewerFooter:
         FooterSide(
             name.lower(),
             f"{name} · {variant_name(side.rendered.rendering.settled)}",
-            side.rendered.rendering.num_bytes,
+            side.rendered.row.num_bytes,
             main_metric(side.rendered.row),
         )
         for name, side in sides.items()

@@ -10,7 +10,7 @@ from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.snapshots import list_snapshots
 from synthcomp_core.upscalers import list_upscalers
-from synthcomp_core.variants import Variant
+from synthcomp_core.variants import Variant, rendered_sets
 from synthcomp_core.variants.snapshot_matrix import LearnedPoint, learned_points
 
 # Options are what the session holds, so they are ids and numbers, not phrases.
@@ -23,10 +23,11 @@ DEFAULT_UPSCALER = "bicubic"
 class VariantFields:
     """What the picker of one variant shows.
 
-    family: a classical family, a model whose snapshots have places in the matrix ("mbt2018"), or the id of another
-    snapshot. quality: of a classical encoder or a snapshot, None where there is none. target: what is aimed at in its
-    place. options: of the encoder, as in a codec id. distortion, trained_on: of a snapshot with a place in the matrix,
-    else "". scale: one of SCALES, or another scale as in a variant's id. upscaler: used below full resolution.
+    family: a classical family, a model whose snapshots have places in the matrix ("mbt2018"), the id of another
+    snapshot, or ``files:NAME``. quality: of a classical encoder or a snapshot, None where there is none. target: what
+    is aimed at in its place. options: of the encoder, as in a codec id. distortion, trained_on: of a snapshot with a
+    place in the matrix, else "". scale: one of SCALES, or another scale as in a variant's id. upscaler: used below full
+    resolution.
     """
 
     family: str
@@ -40,11 +41,11 @@ class VariantFields:
 
 
 def family_options() -> list[str]:
-    """Models, other snapshots, classical families."""
+    """Models, other snapshots, classical families, sets of renderings made elsewhere."""
     points = learned_points()
     placed = {point.id for point in points}
     models = list(dict.fromkeys(point.model for point in points))
-    return [*models, *(card.id for card in list_learned() if card.id not in placed), *FAMILIES]
+    return [*models, *(card.id for card in list_learned() if card.id not in placed), *FAMILIES, *rendered_sets()]
 
 
 def family_label(family: str) -> str:
@@ -53,7 +54,9 @@ def family_label(family: str) -> str:
     >>> family_label("webp"), family_label("mbt2018")
     ('WebP', 'mbt2018 (learned)')
     """
-    return FAMILIES[family].label if family in FAMILIES else f"{family} (learned)"
+    if family in FAMILIES:
+        return FAMILIES[family].label
+    return f"{family.removeprefix('files:')} (files)" if family.startswith("files:") else f"{family} (learned)"
 
 
 def upscaler_options(wanted: str = "") -> list[str]:

@@ -157,6 +157,8 @@ def _draw(side: str, families: list[str], fields: VariantFields, is_moved: bool)
     if family != fields.family:
         default = FAMILIES[family].default_quality if family in FAMILIES else None
         fields, is_moved = dataclasses.replace(fields, family=family, quality=default, options=(), target=None), True
+    if family.startswith("files:"):  # Final images: nothing is coded or upscaled.
+        return VariantFields(family)
     at_quality, at_set_by = st.columns([3, 2], gap="small")
     if points_of(family):
         fields = _draw_learned(side, fields, is_moved, at_quality)
