@@ -57,6 +57,11 @@ class Via:
 
 
 @dataclass(frozen=True)
+class OneOrMany:
+    """For a list of texts: a single text may stand for a list of it alone."""
+
+
+@dataclass(frozen=True)
 class Defaults:
     """For an array of tables: the table of this key holds values for whatever its members leave out."""
 
@@ -171,6 +176,8 @@ def _refuse_unknown(table: _Table, known: set[str]) -> None:
 def _value(table: _Table, key: str, value: Any, hint: Any) -> Any:
     """The value of a key as its hint says."""
     core, marks = _taken_apart(hint)
+    if isinstance(value, str) and any(isinstance(mark, OneOrMany) for mark in marks):
+        value = [value]
     for mark in marks:
         if isinstance(mark, Via):
             return _made(table, key, _value(table, key, value, mark.kind), mark)

@@ -98,5 +98,5 @@ def test_with_its_data_the_evaluation_takes_the_test_frames_and_all_of_kodak(clo
 def test_with_its_data_the_thesis_s_plan_trains_on_the_train_splits(clone: Path) -> None:
     for name in ("gta-plus", "clic2020"):
         bring(clone, name, {"train/": 3, "valid/": 1})
-    with pytest.raises(PlanError, match=r"of 200x192, smaller than the crop of 512"):
+    with pytest.raises(PlanError, match=r"has no training image of at least 512x512, the `patch` of"):
         read(clone / "plans" / "thesis.toml")

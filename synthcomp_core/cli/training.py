@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from synthcomp_core.cli.console import errors, output, progress_bar
 from synthcomp_core.library import dataset_sources, datasets
+
+if TYPE_CHECKING:
+    from synthcomp_core.training.plan import TrainingPlan
 
 data_app = typer.Typer(help="Data sets: fetch, list, split, convert.", no_args_is_help=True)
 
@@ -26,6 +29,9 @@ def train(
     again: Annotated[
         bool, typer.Option(help="Also train models whose snapshot is installed but was not trained by this plan.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many images, how much memory, how long.")
+    ] = False,
 ) -> None:
     """Train the models of a plan one after the other; finished ones are skipped, an interrupted one is resumed.
 
@@ -34,6 +40,9 @@ def train(
     from synthcomp_core.training.plan import read_training_plan
 
     checked = read_training_plan(plan)
+    if dry_run:
+        _print_estimates(checked)
+        return
     from synthcomp_core.training.runner import train_models  # Imports torch; a bad plan is refused without waiting.
 
     with progress_bar(checked.name) as on_progress:
@@ -47,6 +56,23 @@ def train(
             values.append(f"{outcome.card.validation_psnr:.2f} dB")
         table.add_row(outcome.id, outcome.status, ", ".join(values))
     output.print(table)
+
+
+def _print_estimates(plan: TrainingPlan) -> None:
+    from synthcomp_core.training.dry_run import estimate_training
+
+    with progress_bar(plan.name) as on_progress:
+        estimates = estimate_training(plan, on_progress=on_progress)
+    table = Table("model", "train", "valid", "skipped", "steps", "s/step", "hours", "memory", box=None)
+    for one in estimates:
+        table.add_row(
+            one.id, str(one.train), str(one.valid), str(one.skipped), f"{one.steps:,}", f"{one.step_s:.3g}",
+            f"{one.hours:.3g}", f"{one.memory_bytes / 1e9:.2f} GB",
+        )  # fmt: skip
+    output.print(table)
+    hours = sum(one.hours for one in estimates)
+    sentence = f"{hours:.3g} hours in all on this machine, by a timed step of each kind, without validation"
+    output.print(sentence, highlight=False, soft_wrap=True)
 
 
 @data_app.command()

@@ -60,7 +60,7 @@ class CompressionTraining:
     def __init__(self, plan: ModelPlan, train: PixelCache, validation: PixelCache) -> None:
         self.plan = plan
         self.loss = RateDistortionLoss(plan.lambda_value, plan.distortion)
-        self.sampler = PatchSampler(train, plan.patch, plan.batch, plan.seed)
+        self.sampler = PatchSampler(train, plan.patch, plan.batch, plan.seed, augment=plan.augment)
         side = min(VALIDATION_SIDE, *(min(shape) // 64 * 64 for shape in validation.shapes))
         self.crops = validation_crops(validation, side=side, per_image=plan.validation_crops)
         self.gain_crops = validation_crops(train, side=side, per_image=GAIN_CROPS_PER_IMAGE, seed=1)[:24]

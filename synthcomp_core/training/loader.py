@@ -20,6 +20,8 @@ from torch import Tensor
 
 from synthcomp_core.images import Image, read_image
 from synthcomp_core.storage import atomic_path, write_text
+from synthcomp_core.training.augment import Name as Augmentation
+from synthcomp_core.training.augment import apply, draw
 
 Bytes = NDArray[np.uint8]
 
@@ -81,10 +83,24 @@ class PatchSampler:
     batch: int
     seed: int
     rotate: bool = False
+    augment: tuple[Augmentation, ...] = ()
 
     def patches(self, step: int, *, rank: int = 0, world: int = 1) -> Bytes:
         """The part of process ``rank`` of ``world`` of the step's batch, (B / world, patch, patch, 3) uint8."""
+        if self.augment:
+            share = self.batch // world
+            return np.stack([self._augmented(step, rank * share + slot) for slot in range(share)])
         return self.paired(step, [self.cache], scale=1, rank=rank, world=world)[0]
+
+    def _augmented(self, step: int, sample: int) -> Bytes:
+        """One patch, flipped like any other and augmented; what is drawn depends on seed, step and sample alone."""
+        generator = np.random.default_rng((self.seed, step, sample))
+        image = self.cache.image(int(generator.integers(len(self.cache))))
+        drawn = draw(self.augment, generator)
+        side = min(round(self.patch * drawn.zoom), *image.shape[:2])
+        row, column = (int(generator.random() * (length - side + 1)) for length in image.shape[:2])
+        piece = image[row : row + side, column : column + side]
+        return apply(piece[:, ::-1] if generator.random() < 0.5 else piece, drawn, self.patch)
 
     def paired(
         self, step: int, inputs: list[PixelCache], *, scale: int, rank: int = 0, world: int = 1, first: float = 0.0

@@ -10,7 +10,7 @@ import copy
 import math
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +24,7 @@ from synthcomp_core.storage import atomic_path
 from synthcomp_core.training.folder import BEST, LAST, append_log, cut_log
 
 if TYPE_CHECKING:
+    from synthcomp_core.training.loggers import MetricLogger
     from synthcomp_core.training.plan import ModelPlan
 
 LOG_EVERY = 50
@@ -81,7 +82,7 @@ class Trainer:
     """One training under way: its module, averaged copy and optimisers, and the step it has reached.
 
     fabric: a launched lightning_fabric.Fabric. start: weights to begin with, asked for only if ``folder`` holds no
-    checkpoint.
+    checkpoint. loggers: take the values too.
     """
 
     def __init__(
@@ -92,9 +93,10 @@ class Trainer:
         *,
         start: Callable[[], dict[str, Tensor] | None] = lambda: None,
         compile_module: bool = False,
+        loggers: Sequence[MetricLogger] = (),
     ) -> None:
         plan = training.plan
-        self.training, self.folder, self.fabric = training, folder, fabric
+        self.training, self.folder, self.fabric, self.loggers = training, folder, fabric, loggers
         torch.manual_seed(plan.seed)
         checkpoint = load_checkpoint(folder / LAST) if (folder / LAST).is_file() else None
         if checkpoint is None:
@@ -259,7 +261,8 @@ class Trainer:
         """Append to the training's log, and to the loggers that the plan asks for."""
         if self.fabric.global_rank:
             return
-        self.fabric.log_dict({f"{phase}/{name}": value for name, value in values.items()}, step=self.step)
+        for logger in self.loggers:
+            logger.log({f"{phase}/{name}": value for name, value in values.items()}, self.step)
         append_log(self.folder, self.step, phase, values, lr=self.optimizer.param_groups[0]["lr"])
 
 

@@ -21,6 +21,7 @@ from synthcomp_core.toml_records import (
     Defaults,
     Key,
     Name,
+    OneOrMany,
     Positive,
     Rule,
     Via,
@@ -29,6 +30,7 @@ from synthcomp_core.toml_records import (
     plan_error,
     read_text,
 )
+from synthcomp_core.training.augment import Name as Augmentation
 from synthcomp_core.training.generated_images import write_images
 
 KLT_START = "klt"
@@ -59,7 +61,10 @@ class DataPlan:
 
 @dataclass(frozen=True)
 class DevicePlan:
-    """The settings of Lightning Fabric: devices per node, nodes, precision ("auto": bf16-mixed where it is fast)."""
+    """The settings of Lightning Fabric: devices per node, nodes, precision ("auto": bf16-mixed where it is fast).
+
+    project: of the runs at Weights & Biases, one per model (default: synthcomp-NAME).
+    """
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: Count = 1
@@ -68,6 +73,7 @@ class DevicePlan:
     threads: Annotated[int, at_least(0)] = 0
     compile: bool = False
     logger: Literal["csv", "tensorboard", "wandb"] = "csv"
+    project: str | None = None
 
     @property
     def processes(self) -> int:
@@ -86,6 +92,7 @@ def _snapshot_id(text: str) -> str:
 class ModelPlan:
     """One model. lr falls from ``lr`` to ``lr_final`` after ``warmup`` steps; batch counts all processes together.
 
+    data: one data set or several, whose images are pooled. augment: what is done to patches (augment.py).
     init: the id of another model (of this plan, or an installed snapshot), a checkpoint file relative to the plan, or
     "klt" (klt_start.py). init_key: which state dict of a checkpoint file, as `snapshot import --key`.
     entropy_steps: first steps in which only the entropy model is trained. transform_rate: the learning rate of g_a and
@@ -97,7 +104,7 @@ class ModelPlan:
     """
 
     id: Annotated[str, Via(str, _snapshot_id)]
-    data: str
+    data: Annotated[tuple[str, ...], OneOrMany(), Rule("a name, or a list of names, of [data.NAME] tables", bool)]
     steps: Count
     task: Literal["compression", "super-resolution"] = "compression"
     architecture: Literal["mbt2018", "rcan"] = "mbt2018"
@@ -111,6 +118,7 @@ class ModelPlan:
     init: str | None = None
     init_key: str | None = None
     patch: Count = 128
+    augment: tuple[Augmentation, ...] = ()
     batch: Count = 8
     lr: Positive = 2.5e-4
     lr_final: Positive = 5e-6
@@ -143,6 +151,15 @@ class ModelPlan:
 
 
 @dataclass(frozen=True)
+class TrainingImages:
+    """What a model is trained and validated on. skipped: images of its data sets that are smaller than its patch."""
+
+    train: list[Path]
+    valid: list[Path]
+    skipped: int
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """A plan file: its data sets by name, its models in the order of training, and the devices. text: as read."""
 
@@ -157,6 +174,37 @@ class TrainingPlan:
     ]
     data: dict[str, DataPlan] = field(default_factory=dict)
     device: DevicePlan = field(default_factory=DevicePlan)
+
+    def images(self, model: ModelPlan) -> TrainingImages:
+        """The images of a model's data sets, pooled, without those smaller than its patch; PlanError if none is left.
+
+        What is not an image is a PlanError too.
+        """
+        parts = [self.split(name) for name in model.data]
+        kept = [[path for part in parts for path in part[index] if self._fits(path, model)] for index in (0, 1)]
+        skipped = sum(len(part) for both in parts for part in both) - sum(map(len, kept))
+        for index, what in enumerate(("training", "validation")):
+            if not kept[index]:
+                raise self._too_small(model, [path for part in parts for path in part[index]], what)
+        return TrainingImages(kept[0], kept[1], skipped)
+
+    def _too_small(self, model: ModelPlan, files: list[Path], what: str) -> PlanError:
+        """The error that no image is as large as the patch, naming the largest."""
+        sizes = [(header_size(path) or (0, 0), path.name) for path in files]
+        (width, height), name = max(sizes, key=lambda one: min(one[0]))
+        key = f"data.{model.data[0]}.{self.data[model.data[0]].sources[0]}"
+        found = (
+            f"has no {what} image of at least {model.patch}x{model.patch}, the `patch` of {model.id}; the largest, "
+            f"{name}, is {width}x{height}: lower `patch`."
+        )
+        return plan_error(self.path, key, found)
+
+    def _fits(self, path: Path, model: ModelPlan) -> bool:
+        size = header_size(path)
+        if size is None:
+            key = f"data.{model.data[0]}.{self.data[model.data[0]].sources[0]}"
+            raise plan_error(self.path, key, f"holds {path.name}, which is no readable image; remove it.")
+        return min(size) >= model.patch
 
     def split(self, name: str) -> tuple[list[Path], list[Path]]:
         """Training and validation files of a data set; PlanError when either is empty."""
@@ -210,9 +258,12 @@ def _check_data(path: Path, where: str, data: DataPlan) -> None:
 
 def _problem(plan: TrainingPlan, model: ModelPlan) -> tuple[str, str] | None:
     """The key of a model whose value does not go with the others, and what is wrong with it."""
-    if model.data not in plan.data:
-        known = ", ".join(plan.data) or "the [data.NAME] tables"
-        return "data", f'is "{model.data}"; expected one of {known}.'
+    for name in model.data:
+        if name not in plan.data:
+            known = ", ".join(plan.data) or "the [data.NAME] tables"
+            return "data", f'is "{name}"; expected one of {known}.'
+    if model.augment and model.task != "compression":
+        return "augment", "is given; patches are augmented in compression only."
     if model.batch % plan.device.processes:
         return "batch", f"is {model.batch}, which {plan.device.processes} processes cannot share equally."
     if model.task == "compression":
@@ -242,17 +293,5 @@ def _compression_problem(plan: TrainingPlan, model: ModelPlan) -> tuple[str, str
 
 
 def _check_images(plan: TrainingPlan) -> None:
-    for name in {model.data for model in plan.models}:
-        key = f"data.{name}.{plan.data[name].sources[0]}"
-        largest = max(model.patch for model in plan.models if model.data == name)
-        for path in (path for part in plan.split(name) for path in part):
-            size = header_size(path)
-            if size is None:
-                raise plan_error(plan.path, key, f"holds {path.name}, which is no readable image; remove it.")
-            if min(size) < largest:
-                shown = f"{size[0]}x{size[1]}"
-                raise plan_error(
-                    plan.path,
-                    key,
-                    f"holds {path.name} of {shown}, smaller than the crop of {largest}; remove it or lower `patch`.",
-                )
+    for model in plan.models:
+        plan.images(model)

@@ -58,7 +58,7 @@ def recorded(plan: TrainingPlan, model: ModelPlan, folder: Path, fabric: Any) ->
 
 def training_record(plan: TrainingPlan, model: ModelPlan, fabric: Any) -> RunRecord:
     """What a model is trained with: command, machine, versions, the snapshots it begins with, data and settings."""
-    train, held = plan.split(model.data)
+    images = plan.images(model)
     used = {model.init, *model.behind}
     return RunRecord(
         kind=RunKind.TRAINING,
@@ -71,7 +71,13 @@ def training_record(plan: TrainingPlan, model: ModelPlan, fabric: Any) -> RunRec
         versions=package_versions(_PACKAGES),
         snapshots={card.id: card.sha256 for card in list_snapshots() if card.id in used},
         details={
-            "datasets": {model.data: {"train": len(train), "valid": len(held)}},
+            "datasets": {
+                " + ".join(model.data): {
+                    "train": len(images.train),
+                    "valid": len(images.valid),
+                    **({"skipped": images.skipped} if images.skipped else {}),
+                }
+            },
             "model": dataclasses.asdict(model),
         },
     )

@@ -20,6 +20,7 @@ from synthcomp_core.runtime import keep_freed_memory, torch_device
 from synthcomp_core.storage import atomic_path, runs_dir, write_text
 from synthcomp_core.training.folder import DONE, FINAL, LAST, model_folder
 from synthcomp_core.training.loader import open_cache
+from synthcomp_core.training.loggers import check_logger, model_loggers
 from synthcomp_core.training.loop import Trained, Trainer, Training
 from synthcomp_core.training.plan import KLT_START, DevicePlan, ModelPlan, TrainingPlan
 from synthcomp_core.training.record import recorded
@@ -78,15 +79,21 @@ def _train(
     folder.mkdir(parents=True, exist_ok=True)
     card = None
     with recorded(plan, model, folder, fabric) as on_step:
+        loggers = model_loggers(plan, model, folder) if fabric.global_rank == 0 else []
         trainer = Trainer(
             make_training(plan, model),
             folder,
             fabric,
             start=lambda: starting_weights(plan, model),
             compile_module=plan.device.compile,
+            loggers=loggers,
         )
         on_progress(0.0, f"{model.id}: {trainer.origin}, step {trainer.step}/{model.steps}")
-        trained = trainer.run(on_progress, on_step=on_step)
+        try:
+            trained = trainer.run(on_progress, on_step=on_step)
+        finally:
+            for logger in loggers:
+                logger.finish()
         if fabric.global_rank == 0:
             facts = _facts(plan, model, trained, trainer.origin)
             card = export(model, trained, facts, folder)
@@ -99,8 +106,10 @@ def _train(
 
 
 def launch(device: DevicePlan) -> Any:
-    """Lightning Fabric, launched on the devices of a plan."""
+    """Lightning Fabric, launched on the devices of a plan; PlanError for a device or logger that is not available."""
     from lightning_fabric import Fabric
+
+    check_logger(device)
 
     torch.set_num_threads(device.threads or torch.get_num_threads())
     accelerator = device.accelerator
@@ -119,7 +128,6 @@ def launch(device: DevicePlan) -> Any:
         num_nodes=device.nodes,
         precision=precision_of(device, accelerator),  # type: ignore[arg-type]
         strategy="ddp" if several else "auto",
-        loggers=_loggers(device),
     )
     fabric.launch()
     return fabric
@@ -136,32 +144,14 @@ def precision_of(device: DevicePlan, accelerator: str) -> str:
     return "bf16-mixed" if has_bf16 else "32-true"
 
 
-def _loggers(device: DevicePlan) -> list[Any]:
-    """The loggers beside the CSV log that the loop always writes."""
-    if device.logger == "tensorboard":
-        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-
-        try:
-            return [TensorBoardLogger(runs_dir(), name="tensorboard")]
-        except ModuleNotFoundError:
-            raise PlanError(
-                "`device.logger` is tensorboard, which needs the package tensorboard; install it."
-            ) from None
-    if device.logger == "wandb":
-        try:
-            from pytorch_lightning.loggers import WandbLogger
-        except ImportError:
-            raise PlanError(
-                "`device.logger` is wandb, which needs the packages wandb and pytorch-lightning; install them."
-            ) from None
-        return [WandbLogger(save_dir=runs_dir())]
-    return []
-
-
 def make_training(plan: TrainingPlan, model: ModelPlan) -> Training:
     """The training of a model, with its images decoded."""
-    cache = runs_dir() / "cache"
-    train_files, held_files = plan.split(model.data)
+    images = plan.images(model)
+    return training_of(model, images.train, images.valid, runs_dir() / "cache")
+
+
+def training_of(model: ModelPlan, train_files: list[Path], held_files: list[Path], cache: Path) -> Training:
+    """The training of a model on these images, decoded into ``cache``."""
     if model.task == "compression":
         from synthcomp_core.training.compression import CompressionTraining
 
@@ -217,15 +207,18 @@ def export(model: ModelPlan, trained: Trained, facts: _Facts, folder: Path) -> S
 
 
 def _facts(plan: TrainingPlan, model: ModelPlan, trained: Trained, origin: str) -> _Facts:
-    train, held = plan.split(model.data)
+    images = plan.images(model)
+    skipped = f", {images.skipped} smaller than the patch skipped" if images.skipped else ""
+    augmented = f", augmented by {', '.join(model.augment)}" if model.augment else ""
     notes = (
-        f"{origin}; {len(train)} training and {len(held)} validation images; {model.batch} patches of {model.patch}, "
+        f"{origin}; {len(images.train)} training and {len(images.valid)} validation images{skipped}{augmented}; "
+        f"{model.batch} patches of {model.patch}, "
         f"lr {model.lr:g} {model.schedule} to {model.lr_final:g}, EMA {model.ema:g}; plan {plan.path.name}; "
         f"torch {torch.__version__}. {model.notes or ''}"
     ).strip()
     validation = trained.validation
     return _Facts(
-        trained_on=plan.data[model.data].trained_on or model.data,
+        trained_on=" + ".join(plan.data[name].trained_on or name for name in model.data),
         steps=trained.steps,
         validation_psnr=round(validation.psnr, 4),
         validation_bpp=None if validation.bpp is None else round(validation.bpp, 5),

@@ -22,7 +22,7 @@ def test_an_accelerator_that_is_missing_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("logger", "packages"),
-    [("tensorboard", ("tensorboard", "tensorboardX")), ("wandb", ("pytorch_lightning", "wandb"))],
+    [("tensorboard", ("tensorboard", "tensorboardX")), ("wandb", ("wandb",))],
 )
 def test_a_logger_whose_package_is_missing_is_named(
     logger: str, packages: tuple[str, ...], artifacts: Path, monkeypatch: pytest.MonkeyPatch

@@ -109,7 +109,7 @@ def _our_step(fabric: Any, patches: Patches, N: int, M: int) -> Callable[[], Non
     cache = PixelCache(
         patches.reshape(-1), tuple(index * size for index in range(batch)), (shape,) * batch, ("generated",) * batch
     )
-    plan = ModelPlan(id="bench", data="generated", steps=10**6, quality=4, N=N, M=M, patch=patch, batch=batch)
+    plan = ModelPlan(id="bench", data=("generated",), steps=10**6, quality=4, N=N, M=M, patch=patch, batch=batch)
     no_checkpoint = Path(tempfile.gettempdir()) / "no-checkpoint-here"
     trainer = Trainer(CompressionTraining(plan, cache, cache), no_checkpoint, fabric)
     return lambda: trainer.advance(1)
