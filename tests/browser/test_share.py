@@ -1,5 +1,7 @@
 """A shared page in a browser that has no network: it opens from the disk, asks for nothing, and shows exact pixels."""
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,7 +60,7 @@ def test_swipe_at_16x_shows_exact_pixels_without_a_network(
     open_offline: Callable[..., Viewer], shared: tuple[Path, Image, Image]
 ) -> None:
     viewer = open_offline()
-    expect(viewer.page.locator(".label .name")).to_have_text(["jpeg-q20", "webp-q20"])
+    expect(viewer.page.locator(".label .name")).to_have_text(["JPEG, quality 20", "WebP, quality 20"])
     while viewer.fact("zoom") != "16":
         before = viewer.fact("zoom")
         viewer.press("+" if float(before) < 16 else "-")
@@ -86,6 +88,19 @@ def test_axe_finds_no_serious_fault_on_the_page(scheme: str, open_offline: Calla
     assert results["passes"], "axe looked at nothing"
     serious = [fault for fault in results["violations"] if fault["impact"] in ("serious", "critical")]
     assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in serious] == []
+
+
+def test_button_on_a_page_downloads_what_the_viewer_shows(open_viewer: Callable[..., Viewer]) -> None:
+    viewer = open_viewer("what=maps&view=grid~a~b~4~0.25~0.5")
+    with viewer.page.expect_download() as waiting:
+        viewer.page.get_by_role("button", name="Share as a page").click()
+    assert waiting.value.suggested_filename == "frame-comparison.html"
+    content = waiting.value.path().read_text(encoding="utf-8")
+    (data,) = re.findall('<script type="application/json" id="viewer-data">(.*)</script>', content)
+    shown = json.loads(data)
+    assert shown["state"] == "grid~a~b~4~0.25~0.5"
+    assert [picture["label"] for picture in shown["pictures"]] == ["Original", "A", "B"]
+    assert [overlay["overlay_of"] for overlay in shown["overlays"]] == ["a", "b", "a", "b"]
 
 
 def test_images_are_still_drawn_with_another_view(open_offline: Callable[..., Viewer]) -> None:

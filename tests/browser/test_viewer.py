@@ -463,8 +463,12 @@ def test_pinching_zooms_and_one_finger_pans(open_viewer: Callable[..., Viewer]) 
     assert float(viewer.fact("x")) == pytest.approx(0.5 + 80 / 4 / 1920, abs=20 / 4 / 1920)
 
 
-def test_axe_finds_no_serious_fault_in_any_mode(open_viewer: Callable[..., Viewer]) -> None:
-    viewer = open_viewer("what=frame&view=swipe~~~fit~0.5~0.5~overlay-FLIP+error+map")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault_in_any_mode(scheme: str, open_viewer: Callable[..., Viewer]) -> None:
+    viewer = open_viewer("what=maps&footer=1&view=swipe~~~fit~0.5~0.5~overlay-FLIP+error+map", color_scheme=scheme)
+    viewer.page.locator("label").filter(has_text="busy").click()
+    expect(viewer.page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    viewer.rest()
     inside = {"include": [{"fromShadowDom": ["[data-testid=stBidiComponentIsolated]", ".viewer"]}]}
     for key in "1sgkdl?":
         viewer.press(key)

@@ -17,6 +17,7 @@ from synthcomp_core.ui.viewer import (
     error_map_of,
     show_viewer,
 )
+from synthcomp_core.ui.widgets.share import show_share_button
 from synthcomp_core.variants.bit_map import bit_map_image
 
 
@@ -155,6 +156,7 @@ def main() -> None:
         footer=footer,
         on_stop=_stop,
     )
+    show_share_button(pictures, overlays, {}, name="frame.png", key="viewer")
     st.text("Crops: " + " ".join(map(str, st.session_state.get("crops", ()))))
     st.text(f"Runs: {st.session_state['runs']}")
     st.text(f"Known view: {state}")

@@ -42,7 +42,7 @@ class ViewerFooter:
 
 
 def main_metric(row: ResultRow) -> str:
-    """The metric of a row that stands beside its bytes: SSIMULACRA2, else PSNR (RGB); "" if neither was measured.
+    """The metric that stands beside the size: SSIMULACRA2, or PSNR until that is measured; "" before both.
 
     >>> main_metric(ResultRow("frames", "0.png", ssimulacra2=74.218, psnr_rgb=32.841))
     'SSIMULACRA2 74.2'
@@ -53,7 +53,7 @@ def main_metric(row: ResultRow) -> str:
         return f"SSIMULACRA2 {row.ssimulacra2:.1f}"
     if row.psnr_rgb is None:
         return ""
-    return "identical" if row.psnr_rgb == math.inf else f"PSNR {row.psnr_rgb:.2f} dB"
+    return "PSNR: identical" if row.psnr_rgb == math.inf else f"PSNR {row.psnr_rgb:.2f} dB"
 
 
 def described_footer(footer: ViewerFooter | None) -> dict[str, object] | None:

@@ -57,25 +57,28 @@ def share_page(
     title: str,
     overlays: Sequence[Picture] = (),
     rows: Mapping[str, ResultRow] | None = None,
+    footer: ViewerFooter | None = None,
     state: ViewState | None = None,
 ) -> bytes:
     """A self-contained HTML file (UTF-8) that shows 1 to 9 images in the viewer; the first is the reference.
 
     The images are embedded as lossless WebP, or as the PNG they came as where that is smaller, and opened without any
     request. `rows` are the results by the key of the image that they belong to; they make the table below the viewer
-    and the numbers in its footer. `state` is the view in which the page opens. Names are shown as text, whatever they
-    contain.
+    and, without a `footer`, the numbers in the viewer's own. `state` is the view in which the page opens. Names are
+    shown as text, whatever they contain.
 
     Raises ValueError for images that the viewer cannot show (`check_pictures`).
     """
     check_pictures(pictures, overlays)
     rows = rows or {}
+    if footer is None and rows:
+        footer = ViewerFooter(_sides(pictures, rows))
     data = {
         "key": "shared",
         "height": None,
         "pictures": [described_picture(picture, data_url(picture.png)) for picture in pictures],
         "overlays": [described_picture(overlay, data_url(overlay.png)) for overlay in overlays],
-        "footer": described_footer(ViewerFooter(_sides(pictures, rows))) if rows else None,
+        "footer": described_footer(footer),
         "stoppable": False,
         "state": str(state) if state else None,
         "jump": 0,

@@ -8,6 +8,7 @@ from synthcomp_core.figures.viewer.maps import ColourScale, bits_scale, error_sc
 from synthcomp_core.images import png_bytes
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants import Evaluation
+from synthcomp_core.variants.names import variant_name
 
 MAX_PICTURES = 9  # one number key each
 ERROR_MAP_LABEL = "FLIP error map"
@@ -55,12 +56,12 @@ def picture_numbers(pictures: Sequence[Picture]) -> dict[str, int]:
 
 
 def evaluated_pictures(evaluations: Sequence[Evaluation]) -> tuple[list[Picture], list[Picture]]:
-    """What variants made of an image, and the maps over it; keys count from "p1" on, labels are the variants' ids."""
+    """What variants made of an image, and the maps over it; keys count from "p1" on, labels are the variants' names."""
     pictures, overlays = [], []
     for number, made in enumerate(evaluations, start=1):
         height, width = made.rendering.image.shape[:2]
         png = png_bytes(made.rendering.image)
-        picture = Picture(f"p{number}", made.row.variant, png, width, height, _detail(made.row))
+        picture = Picture(f"p{number}", variant_name(made.rendering.variant), png, width, height, row_detail(made.row))
         pictures.append(picture)
         error_image, bit_image, bit_map = made.error_image(), made.bit_image(), made.rendering.bit_map
         if error_image is not None:
@@ -70,7 +71,7 @@ def evaluated_pictures(evaluations: Sequence[Evaluation]) -> tuple[list[Picture]
     return pictures, overlays
 
 
-def _detail(row: ResultRow) -> str:
+def row_detail(row: ResultRow) -> str:
     """Rate and PSNR of a row, as far as they are known: the caption of its image."""
     parts = [] if row.bpp is None else [f"{row.bpp:.3f} bpp"]
     if row.psnr_rgb is not None:

@@ -26,11 +26,13 @@ from synthcomp_core.ui.viewer import (
     ViewState,
     bit_map_of,
     error_map_of,
+    main_metric,
+    row_detail,
     show_viewer,
 )
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
-from synthcomp_core.ui.widgets.metric_strip import main_metric, show_metric_strip
+from synthcomp_core.ui.widgets.metric_strip import show_metric_strip
 from synthcomp_core.ui.widgets.share import show_share_button
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
@@ -139,7 +141,7 @@ def _show_pictures(picked: PickedImage, comparison: Comparison) -> None:
 
 
 def _picture(key: str, compared: Compared, size: tuple[int, int]) -> Picture:
-    return Picture(key, variant_name(compared.variant), compared.rendered.png, *size, _detail(compared.row), None)
+    return Picture(key, variant_name(compared.variant), compared.rendered.png, *size, row_detail(compared.row), None)
 
 
 def _overlays(picture: Picture, compared: Compared) -> list[Picture]:
@@ -271,10 +273,3 @@ def _jump(tile: WorstTile, width: int, height: int) -> None:
     )
     # The same tile may be asked for again, after the viewer was moved by hand.
     store_state(replace(state, view=view, jumps=state.jumps + 1))
-
-
-def _detail(row: ResultRow) -> str:
-    parts = [] if row.bpp is None else [f"{row.bpp:.3f} bpp"]
-    if row.psnr_rgb is not None:
-        parts.append("identical" if row.psnr_rgb == float("inf") else f"{row.psnr_rgb:.2f} dB")
-    return ", ".join(parts)

@@ -10,7 +10,7 @@ import streamlit as st
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.storage import project_relative
 from synthcomp_core.ui.render_cache import Rendered
-from synthcomp_core.ui.viewer import Picture, bit_map_of, error_map_of
+from synthcomp_core.ui.viewer import Picture, bit_map_of, error_map_of, row_detail
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.variants.names import variant_name
@@ -20,11 +20,7 @@ def side_pictures(side: str, rendered: Rendered, *, is_current: bool) -> tuple[P
     """One side's image for the viewer, and the overlays on it. is_current: whether it is what the controls ask for."""
     height, width = rendered.rendering.image.shape[:2]
     row = rendered.row
-    details = ["" if row.bpp is None else f"{row.bpp:.3f} bpp"]
-    if row.psnr_rgb is not None:
-        details.append("identical" if row.psnr_rgb == float("inf") else f"{row.psnr_rgb:.2f} dB")
-    if not is_current:
-        details.append("not what the controls ask for")
+    details = [row_detail(row), "" if is_current else "not what the controls ask for"]
     key = side.lower()
     picture = Picture(
         key=key,

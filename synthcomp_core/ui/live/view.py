@@ -20,10 +20,10 @@ from synthcomp_core.ui.live.sides import (
     take_match,
     try_again,
 )
-from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, show_viewer
+from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, main_metric, show_viewer
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
-from synthcomp_core.ui.widgets.metric_strip import main_metric, show_metric_strip
+from synthcomp_core.ui.widgets.metric_strip import show_metric_strip
 from synthcomp_core.ui.widgets.share import show_share_button
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.work_queue import JobState, JobStatus

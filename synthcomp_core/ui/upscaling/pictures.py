@@ -13,9 +13,17 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import image_sha256, png_bytes
 from synthcomp_core.metrics import METRICS, psnr
 from synthcomp_core.ui.upscaling.choice import UpscalingChoice
-from synthcomp_core.ui.viewer import MAX_PICTURES, FooterSide, Picture, ViewerFooter, ViewState, show_viewer
+from synthcomp_core.ui.viewer import (
+    MAX_PICTURES,
+    FooterSide,
+    Picture,
+    ViewerFooter,
+    ViewState,
+    show_viewer,
+)
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, show_figure_panel, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
+from synthcomp_core.ui.widgets.share import show_share_button
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.upscalers.fsr_benchmark import method_label, upscaled
 from synthcomp_core.variants import Variant
@@ -84,6 +92,9 @@ def show_pictures(picked: PickedImage, choice: UpscalingChoice) -> tuple[str, fl
         on_crops=lambda crops: take_crops(crops, "fsr"),
         footer=ViewerFooter(tuple(sides), stage, (len(wanted) - len(missing)) / len(wanted) if missing else None),
     )
+    if len(pictures) > 1:
+        numbers = ViewerFooter(tuple(sides))
+        show_share_button(pictures, (), {}, name=picked.name, key="fsr", footer=numbers)
     for picture in found.values():
         if picture is not None and picture.error is not None:
             st.error(plain(picture.error))

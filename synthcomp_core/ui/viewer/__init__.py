@@ -18,7 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.drawing import CROP_COLOURS, MAX_CROPS, Crop
-from synthcomp_core.figures.viewer.footer import FooterSide, ViewerFooter, described_footer
+from synthcomp_core.figures.viewer.footer import FooterSide, ViewerFooter, described_footer, main_metric
 from synthcomp_core.figures.viewer.pictures import (
     MAX_PICTURES,
     Picture,
@@ -27,6 +27,7 @@ from synthcomp_core.figures.viewer.pictures import (
     described_picture,
     error_map_of,
     picture_numbers,
+    row_detail,
 )
 from synthcomp_core.figures.viewer.scripts import BROWSER_FOLDER, VIEWER_STYLE, joined_modules
 from synthcomp_core.figures.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
@@ -43,7 +44,9 @@ __all__ = [
     "bit_map_of",
     "error_map_of",
     "linked_view",
+    "main_metric",
     "picture_numbers",
+    "row_detail",
     "show_viewer",
 ]
 

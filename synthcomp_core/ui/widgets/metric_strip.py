@@ -54,19 +54,6 @@ def show_metric_strip(rows: Sequence[tuple[str, ResultRow]]) -> None:
     st.caption(f"{BETTER} marks the better one: lower for bytes, bpp, FLIP and seconds, higher for everything else.")
 
 
-def main_metric(row: ResultRow) -> str:
-    """The metric that stands beside the size: SSIMULACRA2, or PSNR until that is measured; "" before both.
-
-    >>> main_metric(ResultRow("d", "i", "none", psnr_rgb=float("inf"))), main_metric(ResultRow("d", "i", "none"))
-    ('PSNR: identical', '')
-    """
-    if row.ssimulacra2 is not None:
-        return f"SSIMULACRA2 {row.ssimulacra2:.1f}"
-    if row.psnr_rgb is None:
-        return ""
-    return "PSNR: identical" if row.psnr_rgb == float("inf") else f"PSNR {row.psnr_rgb:.2f} dB"
-
-
 def _ratio_to_raw(row: ResultRow) -> float | None:
     if row.width is None or row.height is None or not row.num_bytes:
         return None

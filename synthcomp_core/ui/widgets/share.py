@@ -10,16 +10,28 @@ import streamlit as st
 from synthcomp_core.figures.viewer.page import share_page
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.storage import safe_name
-from synthcomp_core.ui.viewer import Picture, linked_view
+from synthcomp_core.ui.viewer import Picture, ViewerFooter, linked_view
 
 
 def show_share_button(
-    pictures: Sequence[Picture], overlays: Sequence[Picture], rows: Mapping[str, ResultRow], *, name: str, key: str
+    pictures: Sequence[Picture],
+    overlays: Sequence[Picture],
+    rows: Mapping[str, ResultRow],
+    *,
+    name: str,
+    key: str,
+    footer: ViewerFooter | None = None,
 ) -> None:
-    """Draw the button; the file is made when it is clicked. rows: by the key of their image. name: of the image."""
+    """Draw the button; the file is made when it is clicked.
+
+    rows: by the key of their image. name: of the image. footer: the numbers in the viewer's footer, if not the rows'.
+    """
+    state = linked_view()
     st.download_button(
         "Share as a page",
-        lambda: share_page(pictures, title=f"Synthcomp: {name}", overlays=overlays, rows=rows, state=linked_view()),
+        lambda: share_page(
+            pictures, title=f"Synthcomp: {name}", overlays=overlays, rows=rows, footer=footer, state=state
+        ),
         f"{safe_name(Path(name).stem)}-comparison.html",
         "text/html",
         key=f"{key}_share",
