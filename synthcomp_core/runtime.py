@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import platform
 import sys
 from collections.abc import Callable
@@ -130,14 +131,30 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         import numba
 
-        kernel: Callable[..., Any]
+        kernel: Any
         try:
             kernel = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+            _forgive(kernel._cache)
         except RuntimeError:  # numba found no writable cache folder: compile anew in every process
             kernel = numba.njit(nogil=True, error_model="numpy", **options)(function)
-        return kernel
+        typed: Callable[..., Any] = kernel
+        return typed
 
     return decorate
+
+
+def _forgive(cache: Any) -> None:
+    """Let a numba cache file that was cut short, by a kill or a full disk, count as none: it is written anew."""
+    load = cache.load_overload
+
+    def load_or_none(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except (EOFError, ValueError, LookupError, TypeError, AttributeError, ImportError, pickle.UnpicklingError):
+            cache.flush()
+            return None
+
+    cache.load_overload = load_or_none
 
 
 def keep_freed_memory() -> bool:

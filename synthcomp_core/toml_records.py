@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
+import json
 import re
+import sys
 import tomllib
 import types
 import typing
@@ -21,12 +22,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+from synthcomp_core import limits
 from synthcomp_core.errors import PlanError
-from synthcomp_core.storage import NAME_FORM, NAME_PATTERN
+from synthcomp_core.storage import NAME_FORM, NAME_PATTERN, read_file
 
 T = TypeVar("T")
-_MAX_BYTES = 2**20
+# TOML's texts and comments, in which brackets, dots and digits mean nothing. Possessive, and with an optional end, so
+# that no text is passed over twice.
+_TEXTS = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?|\'\'\'(?:[^\']|\'(?!\'\'))*+(?:\'\'\')?'
+    r'|"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|\#[^\n]*+',
+    re.DOTALL,
+)
+_BRACKETS = re.compile(r"[][{}]")
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{limits.PLAN_NESTING}}}")
+_LONG_NUMBER = re.compile(rf"[\d_]{{{limits.PLAN_NUMBER_DIGITS + 1}}}|0[xob][\da-fA-F_]{{{limits.PLAN_NUMBER_DIGITS}}}")
 _SHOWN = 60
+_LARGEST_INT = 2**53
 _KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 
 
@@ -73,6 +85,11 @@ def at_least(minimum: int) -> Rule:
     return Rule(f"a whole number of at least {minimum}", lambda value: bool(value >= minimum))
 
 
+def between(low: int, high: int) -> Rule:
+    """The rule of whole numbers from ``low`` to ``high``."""
+    return Rule(f"a whole number of at least {low} and at most {high:,}", lambda value: bool(low <= value <= high))
+
+
 def above(bound: float) -> Rule:
     """The rule of numbers above ``bound``."""
     return Rule(f"a number above {bound:g}", lambda value: bool(value > bound))
@@ -93,11 +110,9 @@ Texts = Annotated[tuple[str, ...], Rule("a list of texts, at least one", bool)]
 def read_text(path: Path) -> str:
     """The text of a TOML file; PlanError when it cannot be read, is no UTF-8, or is too large to be a plan."""
     try:
-        content = path.read_bytes()
+        content = read_file(path, max_bytes=limits.PLAN_BYTES)
     except OSError as error:
         raise PlanError(f"{path} cannot be read as a plan: {error.strerror or error}.") from error
-    if len(content) > _MAX_BYTES:
-        raise PlanError(f"{path} is larger than any plan ({len(content):,} bytes).")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -117,13 +132,33 @@ def parse_record(
     path: where the text stands, or could stand; paths in it are relative to that folder. fallback: values of keys
     that the text may leave out. given: fields that do not come from the file.
     """
+    _check_budget(text, path)
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{path} is not valid TOML: {error}.") from error
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError.
+        raise PlanError(f"{path} is not valid TOML: {_one_line(error)}.") from error
     table = _Table({**(fallback or {}), **values}, path)
     record: T = _record(table, kind, dict(given or {}))
     return record
+
+
+def _check_budget(text: str, path: Path) -> None:
+    """PlanError for what no plan has and reading would pay dearly for: deep nesting, long keys and numbers."""
+    bare = _TEXTS.sub("_", text)
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(bare):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > limits.PLAN_NESTING:
+        raise PlanError(f"{path} has {deepest} brackets within each other; a plan has at most {limits.PLAN_NESTING}.")
+    if _LONG_KEY.search(bare):
+        raise PlanError(f"{path} has a key of more than {limits.PLAN_NESTING} parts, joined by dots.")
+    if _LONG_NUMBER.search(bare):
+        raise PlanError(f"{path} has a number of more than {limits.PLAN_NUMBER_DIGITS} digits.")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 def plan_error(path: Path, key: str, problem: str) -> PlanError:
@@ -168,7 +203,8 @@ def _record(table: _Table, kind: Any, given: dict[str, Any]) -> Any:
 def _refuse_unknown(table: _Table, known: set[str]) -> None:
     for key in table.values:
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
+            close = difflib.get_close_matches(key[:_SHOWN], known, n=1)
+            key = key if len(key) <= _SHOWN else f"{key[:_SHOWN]}..."
             meant = f"did you mean `{close[0]}`? " if close else ""
             raise table.error(key, f"is unknown; {meant}Known here: {', '.join(sorted(known))}.")
 
@@ -209,12 +245,21 @@ def _converted(table: _Table, key: str, value: Any, hint: Any, shared: Defaults 
     if typing.get_origin(hint) is tuple:
         return _list(table, key, value, typing.get_args(hint)[0], shared)
     if hint is float and type(value) in (int, float):
-        return float(value) if math.isfinite(value) else _UNFIT
+        return float(value) if abs(value) <= sys.float_info.max else _UNFIT  # neither NaN nor infinite
+    if hint is int and type(value) is int and abs(value) > _LARGEST_INT:
+        return _UNFIT
     if hint is Path:
-        return (table.path.parent / Path(value).expanduser()).resolve() if isinstance(value, str) and value else _UNFIT
+        return _path(table, key, value) if isinstance(value, str) and value else _UNFIT
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint(value) if value in list(hint) else _UNFIT
     return value if type(value) is hint and value != "" else _UNFIT
+
+
+def _path(table: _Table, key: str, value: str) -> Path:
+    try:
+        return (table.path.parent / Path(value).expanduser()).resolve()
+    except (ValueError, RuntimeError, OSError) as error:  # a NUL, the home of nobody, links in a circle
+        raise table.error(key, f"is {_shown(value)}, which is no path ({_one_line(error)}).") from error
 
 
 def _list(table: _Table, key: str, value: Any, item: Any, shared: Defaults | None) -> Any:
@@ -297,9 +342,9 @@ def _shown(value: Any) -> str:
 
 def _as_toml(value: Any) -> str:
     if isinstance(value, str):
-        return f'"{value}"'
+        return json.dumps(value[: 2 * _SHOWN], ensure_ascii=False)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return f"[{', '.join(_as_toml(item) for item in value)}]"
+        return f"[{', '.join(_as_toml(item) for item in value[:_SHOWN])}]"
     return str(value)

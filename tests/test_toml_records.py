@@ -173,5 +173,5 @@ def test_files_that_cannot_be_a_plan_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=r"binary\.toml is not UTF-8"):
         read_text(tmp_path / "binary.toml")
     (tmp_path / "huge.toml").write_bytes(b"#" * (2**20 + 1))
-    with pytest.raises(PlanError, match=r"huge\.toml is larger than any plan \(1,048,577 bytes\)"):
+    with pytest.raises(PlanError, match=r"huge\.toml cannot be read as a plan: it has 1,048,577 bytes"):
         read_text(tmp_path / "huge.toml")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import bracex
 
+from synthcomp_core import limits
 from synthcomp_core.codecs import parse_codec
 from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS
@@ -34,7 +36,8 @@ from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants import Variant, has_codec
 from synthcomp_core.variants.snapshots_of import upscaler_snapshot
 
-MAX_VARIANTS = 10_000  # That one pattern may stand for.
+MAX_VARIANTS = limits.VARIANTS
+_SHOWN = 100
 Keep = Literal["both", "renderings", "bitstreams", "none"]
 Layout = Literal["run", "thesis"]
 
@@ -115,12 +118,16 @@ def expand_braces(pattern: str) -> list[str]:
     >>> expand_braces("jpeg-q{10..30..10}{,@x2-bicubic}")[:3]
     ['jpeg-q10', 'jpeg-q10@x2-bicubic', 'jpeg-q20']
     """
+    if len(pattern) > limits.PATTERN_CHARACTERS or not pattern.isprintable():
+        raise PlanError(
+            f"A pattern is a line of at most {limits.PATTERN_CHARACTERS:,} characters, this one has {len(pattern):,}."
+        )
     try:
         texts = bracex.expand(pattern, limit=MAX_VARIANTS)
     except bracex.ExpansionLimitException as error:
         raise PlanError(f"It stands for more than {MAX_VARIANTS:,} texts; use several plans.") from error
-    except RecursionError as error:
-        raise PlanError("Its braces are nested too deeply.") from error
+    except (RecursionError, OverflowError, ValueError, MemoryError) as error:
+        raise PlanError("Its braces are nested too deeply, or their numbers are too large.") from error
     if any("{" in text or "}" in text for text in texts):
         raise PlanError("A brace is not closed, not opened, or holds no alternatives; write {a,b} or {1..9}.")
     return texts
@@ -129,24 +136,34 @@ def expand_braces(pattern: str) -> list[str]:
 def _variants(patterns: tuple[str, ...]) -> tuple[Variant, ...]:
     """The variants that patterns stand for, each once; PlanError naming the pattern that cannot be used."""
     found: dict[Variant, None] = {}
+    known: set[str] = set()
     for pattern in patterns:
         try:
-            for text in expand_braces(pattern):
-                found[_available(text)] = None
+            texts = expand_braces(pattern)
+            if len(found) + len(texts) > MAX_VARIANTS:
+                raise PlanError(f"With it, the plan has more than {MAX_VARIANTS:,} variants; use several plans.")
+            for text in texts:
+                found[_available(text, known)] = None
         except SynthcompError as error:
-            raise PlanError(f'has "{pattern}". {error}') from error
+            shown = pattern if len(pattern) <= _SHOWN else f"{pattern[:_SHOWN]}..."
+            raise PlanError(f"has {json.dumps(shown, ensure_ascii=False)}. {error}") from error
     return tuple(found)
 
 
-def _available(text: str) -> Variant:
-    """The variant with this id, whose codec and upscaler are installed; no model is loaded to find that out."""
+def _available(text: str, known: set[str]) -> Variant:
+    """The variant with this id, whose codec and upscaler are installed; no model is loaded to find that out.
+
+    known: codecs and upscalers found so far, since looking for one reads the snapshots folder; this one's are added.
+    """
     variant = Variant.parse(text)
-    if not has_codec(variant.codec):
+    if variant.codec not in known and not has_codec(variant.codec):
         if is_files(variant.codec):
             find_renderings(variant.codec)
         parse_codec(variant.codec)  # Raises the sentence that names the codecs there are.
-    if variant.upscaler is not None and upscaler_snapshot(variant) is None:
+    scaled = f"{variant.upscaler}@{variant.scale}"
+    if variant.upscaler is not None and scaled not in known and upscaler_snapshot(variant) is None:
         parse_upscaler(variant.upscaler)
+    known.update((variant.codec, scaled))
     return variant
 
 

@@ -22,7 +22,7 @@ from synthcomp_core.cli import (
     warm_up,
 )
 from synthcomp_core.cli.bench import verbs as bench
-from synthcomp_core.cli.console import errors, output
+from synthcomp_core.cli.console import errors, output, visible
 from synthcomp_core.errors import Cancelled, SynthcompError
 
 EXIT_ERROR = 1
@@ -64,6 +64,11 @@ def _every_verb(
     """How should rendered images be compressed and upscaled? Code, measure, train and compare."""
 
 
+def _print_error(sentence: str) -> None:
+    shown = visible(f"Error: {sentence}", one_line=True)
+    errors.print(shown, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit status: 0, 1 after an error, 2 for wrong usage, 130 when interrupted."""
     try:
@@ -71,13 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else EXIT_ERROR
     except SynthcompError as error:
-        errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        _print_error(str(error))
         return EXIT_ERROR
     except OSError as error:
         # A full disk, a missing folder, a file without permission: the system's message names the path.
-        errors.print(
-            f"Error: {str(error) or type(error).__name__}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
+        _print_error(str(error) or type(error).__name__)
         return EXIT_ERROR
     except (KeyboardInterrupt, Cancelled):
         errors.print("Interrupted.", style="yellow")

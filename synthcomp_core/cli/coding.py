@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from synthcomp_core import codecs, limits, metrics, storage, upscalers
-from synthcomp_core.cli.console import errors, output, print_json, print_record, progress_bar
+from synthcomp_core.cli.console import cell, errors, output, print_json, print_record, progress_bar
 from synthcomp_core.cli.folders import encode_folder
 from synthcomp_core.cli.options import (
     DEFAULT_MEGAPIXELS,
@@ -77,15 +77,15 @@ def list_() -> None:
     for card in codecs.list_learned():
         learned.add_row(
             card.id,
-            card.architecture,
+            cell(card.architecture),
             str(card.N or ""),
             str(card.M or ""),
             card.distortion or "",
-            card.trained_on or "",
+            cell(card.trained_on or ""),
         )
     enlarging = Table("upscaler", "what it is", title="Upscalers", title_justify="left", box=None)
     for upscaler in upscalers.list_upscalers():
-        enlarging.add_row(upscaler.id, upscaler.label)
+        enlarging.add_row(upscaler.id, cell(upscaler.label))
     measures = Table("metric", "unit", "better", title="Metrics", title_justify="left", box=None)
     for info in metrics.METRICS.values():
         measures.add_row(info.name, info.unit, "higher" if info.higher_is_better else "lower")

@@ -3,30 +3,67 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from synthcomp_core.progress import OnProgress
 
-output = Console()
-errors = Console(stderr=True)
+# What moves the cursor, changes colours or the direction of writing. File names and cards may hold any of them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str, *, one_line: bool = False) -> str:
+    """``text`` with control characters written out, so that a file name cannot take over the terminal.
+
+    >>> print(visible("red" + chr(27) + "[31m" + chr(10) + "text", one_line=True))
+    red\\x1b[31m\\ntext
+    """
+    text = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return text.replace("\n", "\\n") if one_line else text
+
+
+class _SafeConsole(Console):
+    """A console that prints no control characters of its texts."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(visible(part) if isinstance(part, str) else part for part in objects), **options)
+
+
+output = _SafeConsole()
+errors = _SafeConsole(stderr=True)
+
+
+def cell(value: object) -> Text:
+    """A value as a cell of a table: as it is, without markup or control characters."""
+    return Text(visible(str(value), one_line=True))
+
+
+def say(text: str) -> None:
+    """A line on standard output, without wrapping or colours."""
+    typer.echo(visible(text))
 
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[OnProgress]:
     """A bar on standard error while the block runs; yields the callback that moves it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[stage]}"), TimeElapsedColumn())
+    description_column, stage_column = (
+        TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[stage]}")
+    )
+    columns = (description_column, BarColumn(), stage_column, TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
-        task = progress.add_task(description, total=1.0, stage="")
+        task = progress.add_task(visible(description), total=1.0, stage="")
 
         def report(fraction: float, stage: str) -> None:
-            progress.update(task, completed=fraction, stage=stage)
+            progress.update(task, completed=fraction, stage=visible(stage))
 
         yield report
 
@@ -43,7 +80,7 @@ def print_record(record: Any) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in values.items():
         if value is not None:
-            table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
+            table.add_row(name, cell(f"{value:.6g}" if isinstance(value, float) else value))
     output.print(table)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from synthcomp_core import storage
-from synthcomp_core.cli.console import errors, print_json
+from synthcomp_core import limits, storage
+from synthcomp_core.cli.console import errors, print_json, say
 from synthcomp_core.cli.options import AsJson
 from synthcomp_core.errors import ResultsError, SynthcompError
 
@@ -59,7 +59,7 @@ def import_(
     loaded = load_results(file, dataset=dataset)
     storage.write_text(out, table_to_csv(loaded.table))
     _say_notes([loaded])
-    typer.echo(f"{out}: {len(loaded.table)} rows from {loaded.format} format")
+    say(f"{out}: {len(loaded.table)} rows from {loaded.format} format")
 
 
 @results_app.command()
@@ -87,7 +87,7 @@ def export(
             names = ", ".join(str(name) for name in loaded.table["dataset"].unique())
             raise ResultsError(f"{file.name} has no data set {dataset!r}; it has {names}.")
     storage.write_text(out, table_to_csv(table) if to is ExportFormat.synthcomp else table_to_thesis_csv(table))
-    typer.echo(f"{out}: written in {to.value} format")
+    say(f"{out}: written in {to.value} format")
 
 
 @results_app.command()
@@ -100,7 +100,7 @@ def template(out: Annotated[Path, typer.Argument(help="The CSV to write.")]) -> 
     from synthcomp_core.results.rows import NEEDED_COLUMNS
 
     storage.write_text(out, TEMPLATE)
-    typer.echo(f"{out}: needed are {NEEDED_COLUMNS}")
+    say(f"{out}: needed are {NEEDED_COLUMNS}")
 
 
 @results_app.command()
@@ -121,7 +121,7 @@ def validate(files: Files) -> None:
             continue
         table = loaded.table
         failed = int(table["error"].notna().sum())
-        typer.echo(
+        say(
             f"{file}: ok, {loaded.format} format, {len(table)} rows, {table['variant'].nunique()} variants, "
             f"{table['image'].nunique()} images, {failed} errors"
         )
@@ -140,7 +140,10 @@ def bdrate(
     method: Annotated[str, typer.Option(help="Interpolation: akima, pchip or cubic.")] = "akima",
     decibels: Decibels = False,
     dataset: Dataset = None,
-    bootstrap: Annotated[int, typer.Option(min=0, help="Resamplings for a 95 % interval over images; 0 for none.")] = 0,
+    bootstrap: Annotated[
+        int,
+        typer.Option(min=0, max=limits.BOOTSTRAP, help="Resamplings for a 95 % interval over images; 0 for none."),
+    ] = 0,
     bpp: RateRange = None,
     as_json: AsJson = False,
 ) -> None:
@@ -166,7 +169,7 @@ def bdrate(
         return
     several = len({result.dataset for result in results}) > 1
     for result in results:
-        typer.echo(_bd_line(result, several))
+        say(_bd_line(result, several))
 
 
 def _within(base: RDCurve | str, curves: list[RDCurve], bpp: str) -> tuple[RDCurve | str, list[RDCurve]]:
@@ -222,7 +225,7 @@ def plot(
     references = _curves(_load(reference), metric, decibels, None) if reference else []
     write_rd_chart(out, curves, references=references, log_rate=log_rate, bands=bands)
     _say_notes(loaded)
-    typer.echo(f"{out}: {len(curves) + len(references)} curves")
+    say(f"{out}: {len(curves) + len(references)} curves")
 
 
 def _load(files: Sequence[Path]) -> list[LoadedResults]:

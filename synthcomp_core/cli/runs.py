@@ -17,7 +17,7 @@ from rich.table import Table
 
 from synthcomp_core.batch.cluster import Workers, local_share
 from synthcomp_core.batch.plan import Plan, read_run_plan
-from synthcomp_core.cli.console import errors, output
+from synthcomp_core.cli.console import cell, errors, output
 from synthcomp_core.errors import PlanError
 from synthcomp_core.progress import duration
 
@@ -141,9 +141,9 @@ def _describe(plan: Plan, place: Workers, folder: Path | None) -> None:
     images = {(task.dataset, task.image) for task in prepared.tasks}
     counts = Counter(dataset for dataset, _ in images)
     table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_row("plan", f"{plan.name} ({plan.path})")
-    table.add_row("run folder", str(prepared.folder))
-    table.add_row("data sets", ", ".join(f"{name}: {number} images" for name, number in counts.items()))
+    table.add_row("plan", cell(f"{plan.name} ({plan.path})"))
+    table.add_row("run folder", cell(prepared.folder))
+    table.add_row("data sets", cell(", ".join(f"{name}: {number} images" for name, number in counts.items())))
     table.add_row("variants", str(len({task.variant for task in prepared.tasks})))
     table.add_row("metrics", ", ".join(plan.metrics))
     table.add_row("keep", f"{plan.keep}, layout {plan.layout}")

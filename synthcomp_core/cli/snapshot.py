@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from synthcomp_core.cli.console import output, print_json, progress_bar
+from synthcomp_core.cli.console import cell, output, print_json, progress_bar
 from synthcomp_core.cli.options import AsJson
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library import snapshots
@@ -120,7 +120,7 @@ def _print_card(card: snapshots.SnapshotCard) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in dataclasses.asdict(card).items():
         if value is not None:
-            table.add_row(name, str(value))
+            table.add_row(name, cell(value))
     table.add_row("fingerprint", card.fingerprint.hex())
     size = snapshots.snapshot_path(card.id).stat().st_size
     table.add_row("file", f"{snapshots.snapshot_path(card.id).name} ({size:,} bytes)")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from synthcomp_core.cli.console import errors, output, progress_bar
+from synthcomp_core.cli.console import cell, errors, output, progress_bar
 from synthcomp_core.library import dataset_sources, datasets
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def list_() -> None:
     found = datasets.survey_datasets()
     available = found.cards
     for card in available:
-        table.add_row(card.name, str(card.images), _splits(card).removeprefix(": "), card.licence, card.source)
+        values = (card.name, card.images, _splits(card).removeprefix(": "), card.licence, card.source)
+        table.add_row(*map(cell, values))
     for source in dataset_sources.SOURCES.values():
         if source.name not in {card.name for card in available}:
             table.add_row(source.name, "not fetched", "", source.licence, source.label)

@@ -2,59 +2,87 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
+from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import EXTENSIONS
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.storage import atomic_path
+from synthcomp_core.storage import atomic_path, open_file
 
-MAX_MEMBERS = 200_000
-MAX_MEMBER_BYTES = 2 * 2**30
-MAX_RATIO = 200  # Images hardly compress; a member that grows more than this is a bomb.
-_SMALL = 2**20  # Below this no ratio is judged: a flat test image may be tiny.
 _CHUNK = 2**20
+_ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, lzma.LZMAError, EOFError, ValueError)
 
 
-def extract_images(archive: Path, folder: Path, *, on_progress: OnProgress = silent, nested: bool = True) -> list[Path]:
+class _Budget:
+    """What comes out of an archive: judged by the bytes, not by what the zip says."""
+
+    def __init__(self, archive: str, num_bytes: int) -> None:
+        self.archive = archive
+        self.left = min(limits.ZIP_TOTAL_BYTES, max(limits.ZIP_FREE_BYTES, limits.ZIP_TOTAL_RATIO * num_bytes))
+
+    def take(self, count: int) -> None:
+        """SynthcompError once all members together grow beyond what images can."""
+        self.left -= count
+        if self.left < 0:
+            raise SynthcompError(
+                f"{self.archive} grows more than {limits.ZIP_TOTAL_RATIO}-fold, as no archive of images does; it was "
+                "not unpacked further."
+            )
+
+
+def extract_images(archive: Path, folder: Path, *, on_progress: OnProgress = silent) -> list[Path]:
     """Extract the image files of a zip into ``folder``, keeping their folders; files already there are kept.
 
-    nested: unpack a zip inside the zip too, into a folder of its name (but none inside that). SynthcompError, before
+    A zip inside the zip is unpacked too, into a folder of its name (but none inside that). SynthcompError, before
     anything is written, for a member outside the folder (zip slip), a link, or more members than any data set has; and
-    for a member that grows beyond what an image can (zip bomb), judged by the bytes that come out, not by what the zip
+    for members that grow beyond what images can (zip bomb), judged by the bytes that come out, not by what the zip
     says.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
-            for info in opened.infolist():
-                _target(info, folder, archive.name)
-            members = [info for info in opened.infolist() if _is_image(info)]
-            if len(opened.infolist()) > MAX_MEMBERS:
-                raise SynthcompError(
-                    f"{archive.name} has {len(opened.infolist())} members; no data set here is so large."
-                )
-            targets = [_target(info, folder, archive.name) for info in members]
-            for number, (info, target) in enumerate(zip(members, targets, strict=True)):
-                on_progress(number / max(1, len(members)), f"extracting {target.name}")
-                if not (target.is_file() and target.stat().st_size == info.file_size):
-                    _extract(opened, info, target, archive.name)
-            for info in opened.infolist() if nested else ():
-                if _is_visible(info, (".zip",)):
-                    targets += _extract_inner(opened, info, folder, archive.name)
-    except zipfile.BadZipFile as error:
-        raise SynthcompError(f"{archive.name} is not a whole zip file ({error}); download it again.") from None
+        budget = _Budget(archive.name, archive.stat().st_size)
+        return _unpacked(archive, folder, budget, on_progress, nested=True)
+    except SynthcompError:
+        raise
+    except OSError as error:
+        raise SynthcompError(f"{archive.name} cannot be unpacked: {error.strerror or error}.") from error
+    except _ZIP_ERRORS as error:  # Encryption is a RuntimeError, an unknown method NotImplementedError.
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise SynthcompError(
+            f"{archive.name} is not a whole zip file that can be unpacked here ({reason}); download it again, or pack "
+            "the images without encryption."
+        ) from None
+
+
+def _unpacked(archive: Path, folder: Path, budget: _Budget, on_progress: OnProgress, *, nested: bool) -> list[Path]:
+    with open_file(archive) as file, zipfile.ZipFile(file) as opened:
+        infos = opened.infolist()
+        if len(infos) > limits.ZIP_MEMBERS:
+            raise SynthcompError(f"{archive.name} has {len(infos):,} members; no data set here is so large.")
+        for info in infos:
+            _target(info, folder, archive.name)
+        members = [info for info in infos if _is_image(info)]
+        targets = [_target(info, folder, archive.name) for info in members]
+        for number, (info, target) in enumerate(zip(members, targets, strict=True)):
+            on_progress(number / max(1, len(members)), f"extracting {target.name}")
+            if not (target.is_file() and target.stat().st_size == info.file_size):
+                _extract(opened, info, target, budget, limits.ZIP_MEMBER_BYTES)
+        for info in infos if nested else ():
+            if _is_visible(info, (".zip",)):
+                targets += _unpacked_inner(opened, info, _target(info, folder, archive.name), budget)
     return targets
 
 
-def _extract_inner(opened: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path, archive: str) -> list[Path]:
+def _unpacked_inner(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: _Budget) -> list[Path]:
     """The images of a zip inside the zip, such as a repository's archive of a data set."""
-    target = _target(info, folder, archive)
     inner = target.with_name(f".{target.name}")
     try:
-        _extract(opened, info, inner, archive)
-        return extract_images(inner, target.with_suffix(""), nested=False)
+        _extract(opened, info, inner, budget, limits.ZIP_TOTAL_BYTES)
+        return _unpacked(inner, target.with_suffix(""), budget, silent, nested=False)
     finally:
         inner.unlink(missing_ok=True)
 
@@ -76,17 +104,21 @@ def _target(info: zipfile.ZipInfo, folder: Path, archive: str) -> Path:
         raise SynthcompError(
             f"{archive} holds {info.filename!r}, which points outside its folder; it was not unpacked."
         )
+    long = [part for part in path.parts if len(part.encode("utf-8", "replace")) > limits.PATH_BYTES]
+    if long or len(path.parts) > limits.PATH_DEPTH or "\0" in name:
+        raise SynthcompError(f"{archive} holds {info.filename[:80]!r}, whose path is too long or too deep.")
     return folder / Path(*path.parts)
 
 
-def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, archive: str) -> None:
-    limit = min(MAX_MEMBER_BYTES, max(_SMALL, MAX_RATIO * info.compress_size))
+def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: _Budget, most: int) -> None:
+    limit = min(most, max(limits.ZIP_FREE_BYTES, limits.ZIP_MEMBER_RATIO * info.compress_size))
     with opened.open(info) as source, atomic_path(target) as temporary, temporary.open("wb") as file:
         written = 0
         while chunk := source.read(_CHUNK):
             written += len(chunk)
             if written > limit:
                 raise SynthcompError(
-                    f"{archive} holds {info.filename!r}, which grows beyond {limit} bytes: not an image."
+                    f"{budget.archive} holds {info.filename!r}, which grows beyond {limit} bytes: not an image."
                 )
+            budget.take(len(chunk))
             file.write(chunk)

@@ -46,11 +46,12 @@ def parse_json(content: bytes | str, kind: type[T]) -> T:
 def to_record(value: Any, kind: type[T]) -> T:
     """A decoded JSON value as a record of type ``kind``; JsonError naming the place and what is expected there."""
     try:
-        return msgspec.convert(value, kind)
+        record: T = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise JsonError(_in_short(error).replace("`", "")) from None
     except (OverflowError, RecursionError) as error:
         raise JsonError(_in_short(error)) from None
+    return record
 
 
 def read_json(path: Path, kind: type[T], *, max_bytes: int) -> T:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synthcomp_core import limits
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.bd_doubts import all_methods, doubts, single_point_percent
@@ -265,6 +266,8 @@ def bd_table(
 
     anchor: a curve, or the name of one or more of ``curves``; ResultsError naming the curves if it is unknown.
     """
+    if bootstrap > limits.BOOTSTRAP:
+        raise ResultsError(f"{bootstrap:,} resamplings are more than the {limits.BOOTSTRAP:,} that are drawn.")
     anchors = [anchor] if isinstance(anchor, RDCurve) else [find_curve(curves, anchor)]
     if not isinstance(anchor, RDCurve):
         anchors += [curve for curve in curves if curve.name == anchors[0].name]

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 Cell = str | float | None
 Row = TypeVar("Row")
 
+_FORMULA = ("=", "+", "-", "@")
 MISSING, INFINITE = "–", "∞"
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|])")
 _LATEX = {
@@ -83,6 +84,24 @@ class TableColumn(Generic[Row]):
         return {number: value for number, value in values if value is not None and not isinstance(value, str)}
 
 
+def guarded(text: str) -> str:
+    """A text as a cell that no spreadsheet takes for a formula: after an apostrophe if it begins like one.
+
+    >>> guarded("=1+1"), guarded("webp-q80"), guarded("-"), guarded("'=1")
+    ("'=1+1", 'webp-q80', "'-", "''=1")
+    """
+    return f"'{text}" if text.lstrip("'")[:1] in _FORMULA and text[:1] in (*_FORMULA, "'") else text
+
+
+def unguarded(text: str) -> str:
+    """The inverse of :func:`guarded`.
+
+    >>> all(unguarded(guarded(text)) == text for text in ("=1", "'=1", "''@", "a", "'a", "", "'", "+"))
+    True
+    """
+    return text[1:] if text[:1] == "'" and text.lstrip("'")[:1] in _FORMULA else text
+
+
 def csv_text(headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, delimiter: str = ",") -> str:
     """Cells as CSV, one line per row below the headings, if any; unrounded, and empty where a cell is None."""
     text = io.StringIO()
@@ -97,7 +116,7 @@ def _csv_cell(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return " ".join(cell.split())  # A row is one line, so that a torn row can be recognised.
+        return guarded(" ".join(cell.split()))  # A row is one line, so that a torn row can be recognised.
     return str(int(cell)) if float(cell).is_integer() else repr(float(cell))
 
 

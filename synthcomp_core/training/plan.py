@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from synthcomp_core import limits
 from synthcomp_core.codecs.lambdas import QUALITIES, lambda_of
 from synthcomp_core.errors import PlanError, SnapshotError
 from synthcomp_core.images import list_images
@@ -17,7 +18,6 @@ from synthcomp_core.library.snapshots import Distortion, check_id
 from synthcomp_core.metrics import MSSSIM_MIN_SIDE
 from synthcomp_core.storage import runs_dir
 from synthcomp_core.toml_records import (
-    Count,
     Defaults,
     Key,
     Name,
@@ -25,7 +25,7 @@ from synthcomp_core.toml_records import (
     Positive,
     Rule,
     Via,
-    at_least,
+    between,
     parse_record,
     plan_error,
     read_text,
@@ -34,6 +34,9 @@ from synthcomp_core.training.augment import Name as Augmentation
 from synthcomp_core.training.generated_images import write_images
 
 KLT_START = "klt"
+MAX_STEPS = 10**9
+Steps = Annotated[int, between(1, MAX_STEPS)]
+Channels = Annotated[int, between(1, limits.SNAPSHOT_CHANNELS)]
 HYPER_STRIDE = 64  # Pixels per side that one hyper-latent stands for; patches are multiples of it.
 
 
@@ -48,7 +51,7 @@ class DataPlan:
 
     folder: Folder | None = None
     dataset: DataSetName | None = None
-    generated: Annotated[int, at_least(3)] | None = None
+    generated: Annotated[int, between(3, 100_000)] | None = None
     validation: tuple[str, ...] = ()
     trained_on: str | None = None
 
@@ -67,10 +70,10 @@ class DevicePlan:
     """
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    devices: Count = 1
-    nodes: Count = 1
+    devices: Annotated[int, between(1, 1024)] = 1
+    nodes: Annotated[int, between(1, 1024)] = 1
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
-    threads: Annotated[int, at_least(0)] = 0
+    threads: Annotated[int, between(0, 4096)] = 0
     compile: bool = False
     logger: Literal["csv", "tensorboard", "wandb"] = "csv"
     project: str | None = None
@@ -105,11 +108,11 @@ class ModelPlan:
 
     id: Annotated[str, Via(str, _snapshot_id)]
     data: Annotated[tuple[str, ...], OneOrMany(), Rule("a name, or a list of names, of [data.NAME] tables", bool)]
-    steps: Count
+    steps: Steps
     task: Literal["compression", "super-resolution"] = "compression"
     architecture: Literal["mbt2018", "rcan"] = "mbt2018"
-    N: Count = 64
-    M: Count = 96
+    N: Channels = 64
+    M: Channels = 96
     quality: Annotated[int, Rule("a quality from 1 to 8", QUALITIES.__contains__)] | None = None
     distortion: Distortion = Distortion.MSE
     lmbda: Positive | None = None
@@ -117,28 +120,28 @@ class ModelPlan:
     gain: bool = False
     init: str | None = None
     init_key: str | None = None
-    patch: Count = 128
+    patch: Annotated[int, between(1, 4096)] = 128
     augment: tuple[Augmentation, ...] = ()
-    batch: Count = 8
+    batch: Annotated[int, between(1, 65_536)] = 8
     lr: Positive = 2.5e-4
     lr_final: Positive = 5e-6
     lr_quantiles: Positive = 1e-3
-    warmup: Annotated[int, at_least(0)] = 100
-    entropy_steps: Annotated[int, at_least(0)] = 0
+    warmup: Annotated[int, between(0, MAX_STEPS)] = 100
+    entropy_steps: Annotated[int, between(0, MAX_STEPS)] = 0
     transform_rate: Positive = 1.0
     schedule: Literal["cosine", "plateau", "halving"] = "cosine"
-    patience: Annotated[int, at_least(0)] = 10
+    patience: Annotated[int, between(0, MAX_STEPS)] = 10
     clip: Positive = 1.0
     ema: Annotated[float, Rule("a decay from 0 to below 1", lambda decay: bool(0 <= decay < 1))] = 0.998
-    seed: Annotated[int, at_least(0)] = 1
-    validate_every: Count = 500
-    checkpoint_every: Count = 250
-    validation_crops: Count = 4
+    seed: Annotated[int, between(0, 2**32 - 1)] = 1
+    validate_every: Steps = 500
+    checkpoint_every: Steps = 250
+    validation_crops: Annotated[int, between(1, 10_000)] = 4
     scale: Literal[2, 3, 4] = 2
-    channels: Count = 32
-    groups: Count = 4
-    blocks: Count = 4
-    reduction: Count = 8
+    channels: Channels = 32
+    groups: Annotated[int, between(1, 100)] = 4
+    blocks: Annotated[int, between(1, 100)] = 4
+    reduction: Channels = 8
     behind: tuple[str, ...] = ()
     clean: Annotated[float, Rule("a share from 0 to 1", lambda share: bool(0 <= share <= 1))] = 0.25
     ship: bool = True
@@ -270,6 +273,8 @@ def _problem(plan: TrainingPlan, model: ModelPlan) -> tuple[str, str] | None:
         return _compression_problem(plan, model)
     if model.init == KLT_START:
         return "init", f'is "{KLT_START}", a start for compression models only.'
+    if model.reduction > model.channels:
+        return "reduction", f"is {model.reduction}; expected at most `channels`, {model.channels}."
     if model.architecture != "rcan":
         return "architecture", f'is "{model.architecture}"; super-resolution trains "rcan".'
     return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+from typing import Any, cast
 
+from synthcomp_core import limits
 from synthcomp_core.errors import ResultsError
+from synthcomp_core.library.json_records import JsonError, parse_json
 from synthcomp_core.results.formats.codec_compare import load_codec_compare
 from synthcomp_core.results.formats.compressai import load_compressai
 from synthcomp_core.results.formats.loaded import LoadedResults
@@ -14,7 +16,7 @@ from synthcomp_core.results.formats.loose import is_loose_json, is_loose_text, l
 from synthcomp_core.results.formats.thesis import load_thesis
 from synthcomp_core.results.rows import COLUMNS
 from synthcomp_core.results.table import parse_results
-from synthcomp_core.storage import artifacts_dir
+from synthcomp_core.storage import artifacts_dir, read_file
 
 __all__ = ["LoadedResults", "load_results", "reference_files"]
 
@@ -42,7 +44,7 @@ def load_results(source: Path | bytes, *, name: str | None = None, dataset: str 
     else:
         label = name or source.name
         try:
-            content = source.read_bytes()
+            content = read_file(source, max_bytes=limits.RESULTS_BYTES)
         except OSError as error:
             raise ResultsError(f"{source} cannot be read ({error.strerror}).") from error
         if dataset is None and "kodak" in str(source).lower():
@@ -67,10 +69,12 @@ def _is_our_table(content: bytes) -> bool:
 
 
 def _load_json(content: bytes, name: str, dataset: str | None) -> LoadedResults:
+    if len(content) > limits.JSON_BYTES:
+        raise ResultsError(f"{name} has {len(content):,} bytes, and at most {limits.JSON_BYTES:,} of JSON are read.")
     try:
-        document = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ResultsError(f"{name} is not JSON ({str(error).splitlines()[0]}).") from error
+        document: Any = parse_json(content, cast(type[Any], Any))
+    except JsonError as error:
+        raise ResultsError(f"{name} is not JSON that can be read ({error}).") from error
     if isinstance(document, dict) and "field_values" in document:
         return load_codec_compare(document, name, dataset)
     if isinstance(document, dict) and isinstance(document.get("results"), dict):

@@ -9,7 +9,7 @@ from typing import Any
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import bits_per_pixel
-from synthcomp_core.results.formats.loaded import LoadedResults, parsed_number, slug
+from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import rows_table
 
@@ -23,7 +23,10 @@ _IDENTICAL_DB = 99.0  # Its tools write 99 or 100 dB for identical images.
 
 def load_codec_compare(document: dict[str, Any], name: str, dataset: str | None) -> LoadedResults:
     """The table in a codec-compare batch; ResultsError naming ``name``, entry and field."""
-    constants = dict(zip(_keys(document, "constant", name), document.get("constant_values") or [], strict=False))
+    given = document.get("constant_values") or []
+    if not isinstance(given, list):
+        raise ResultsError(f"{name}: constant_values must be a list, one value per description.")
+    constants = dict(zip(_keys(document, "constant", name), given, strict=False))
     fields = _keys(document, "field", name)
     entries = document["field_values"]
     if "original_name" not in fields:
@@ -77,7 +80,7 @@ def _scales(fields: list[str], entries: list[list[Any]]) -> tuple[dict[str, Call
         if field in fields:
             values = [entry[fields.index(field)] for entry in entries]
             if any(isinstance(value, int | float) and value > 1 for value in values):
-                convert[field] = lambda decibels: 1 - 10 ** (-decibels / 10)
+                convert[field] = of_decibels
                 notes.append(f"{field} is given in dB and was converted.")
     if "psnr" in fields:
         convert["psnr"] = lambda decibels: math.inf if decibels >= _IDENTICAL_DB else decibels

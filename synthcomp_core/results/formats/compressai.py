@@ -8,7 +8,7 @@ from typing import Any
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.snapshots import Distortion
-from synthcomp_core.results.formats.loaded import LoadedResults, parsed_number, slug
+from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug
 from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
 from synthcomp_core.results.table import rows_table
 
@@ -32,7 +32,8 @@ def load_compressai(document: dict[str, Any], name: str, dataset: str | None) ->
     """The table in a CompressAI result; ResultsError naming ``name``, list and point."""
     lists = document["results"]
     for field, points in lists.items():
-        if not isinstance(points, list) or len(points) != len(lists.get("bpp") or points):
+        rates = lists.get("bpp") or points
+        if not isinstance(points, list) or not isinstance(rates, list) or len(points) != len(rates):
             raise ResultsError(f"{name}: results/{field} must be a list as long as results/bpp.")
     if not lists.get("bpp"):
         raise ResultsError(f"{name}: results/bpp is missing or empty.")
@@ -50,7 +51,7 @@ def load_compressai(document: dict[str, Any], name: str, dataset: str | None) ->
         for field, column in _FIELDS.items():
             if field in lists and lists[field][index] is not None:
                 value = parsed_number(lists[field][index], f"{name}, results/{field}, point {index + 1}")
-                values[column] = 1 - 10 ** (-value / 10) if "-db-" in field else value
+                values[column] = of_decibels(value) if "-db-" in field else value
         rows.append(
             ResultRow(
                 dataset=dataset or str(meta.get("dataset") or _UNSTATED),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from synthcomp_core.errors import ResultsError
+from synthcomp_core.results.rows import LARGEST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,26 @@ def parsed_number(value: object, where: str) -> float:
     except (TypeError, ValueError, OverflowError):
         raise ResultsError(f"{where}: {str(value)[:60]!r} is not a number.") from None
     return number
+
+
+def whole_number(value: float) -> int:
+    """A count as a whole number; ResultsError for one that is infinite or beyond what a table can hold.
+
+    >>> whole_number(1234.0)
+    1234
+    """
+    if not abs(value) <= LARGEST:
+        raise ResultsError(f"{value:g} is larger than any count of bytes or pixels.")
+    return int(value)
+
+
+def of_decibels(value: float) -> float:
+    """The SSIM or MS-SSIM whose -10 log10(1 - value) this is; far below 0 dB, which none is, a value out of range.
+
+    >>> round(of_decibels(20.0), 6)
+    0.99
+    """
+    return float(1 - 10 ** min(300.0, -value / 10))
 
 
 def slug(text: str) -> str:

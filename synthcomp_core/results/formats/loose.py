@@ -15,7 +15,7 @@ from typing import Any
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import METRICS, bits_per_pixel
-from synthcomp_core.results.formats.loaded import LoadedResults, parsed_number, slug
+from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug, whole_number
 from synthcomp_core.results.rows import MEAN_IMAGE, NEEDED_COLUMNS, ResultRow
 from synthcomp_core.results.table import rows_table
 
@@ -122,7 +122,10 @@ def _cells(line: str) -> list[str]:
     line = line.strip()
     for separator in (",", ";", "\t"):
         if separator in line:
-            return [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=separator), [])]
+            try:
+                return [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=separator), [])]
+            except csv.Error as error:
+                raise ResultsError(f"The line {line[:60]!r} is not well-formed CSV ({error}).") from None
     return line.split()
 
 
@@ -206,7 +209,7 @@ def _rows(one: _Series, name: str, stem: str, dataset: str | None, notes: list[s
     for column in _RATIOS:
         known = [value for value in numbers.get(column, []) if value is not None]
         if known and max(known) > 1:
-            numbers[column] = [None if value is None else 1 - 10 ** (-value / 10) for value in numbers[column]]
+            numbers[column] = [None if value is None else of_decibels(value) for value in numbers[column]]
             notes.append(f"{METRICS[column].label} above 1 was read as decibels, -10 log10(1 - value).")
     place: dict[tuple[str, str, str], int] = {}
     for index in range(counts.pop()):
@@ -225,7 +228,7 @@ def _row(
     place: dict[tuple[str, str, str], int],
 ) -> ResultRow:
     size = [values.pop(column, None) for column in ("num_bytes", "width", "height")]
-    num_bytes, width, height = (None if value is None else int(value) for value in size)
+    num_bytes, width, height = (None if value is None else whole_number(value) for value in size)
     if values.get("bpp") is None and num_bytes is not None and width and height:
         values["bpp"] = bits_per_pixel(num_bytes, width, height)
     key = (dataset, image, codec)

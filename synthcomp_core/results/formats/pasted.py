@@ -6,7 +6,7 @@ import re
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.formats.loaded import LoadedResults, parsed_number, slug
+from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug
 from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
 from synthcomp_core.results.table import rows_table
 
@@ -36,7 +36,7 @@ def parse_pasted(text: str, *, metric: str, curve: str, dataset: str) -> LoadedR
         raise ResultsError(f"The pasted text has {len(points):,} points; a curve has at most {_MAX_POINTS:,}.")
     notes: tuple[str, ...] = ()
     if metric in _RATIOS and min(value for _, value in points) > 1:
-        points = [(rate, 1 - 10 ** (-value / 10)) for rate, value in points]
+        points = [(rate, of_decibels(value)) for rate, value in points]
         notes = (f"{METRICS[metric].label} above 1 was read as decibels, -10 log10(1 - value).",)
     codec = slug(curve)
     rows = [

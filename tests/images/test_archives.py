@@ -1,0 +1,109 @@
+"""Zip files that nobody vouches for: bombs, encryption, unknown methods, paths; one sentence, nothing outside."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from synthcomp_core import limits
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import png_bytes
+from synthcomp_core.images.archives import extract_images
+from tests.codecs.models import frame
+
+PNG = png_bytes(frame(0, width=32, height=32))
+
+
+def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def refused(content: bytes, folder: Path) -> str:
+    archive = folder / "odd.zip"
+    archive.write_bytes(content)
+    with pytest.raises(SynthcompError) as found:
+        extract_images(archive, folder / "out")
+    assert "\n" not in str(found.value) and "odd.zip" in str(found.value)
+    assert sorted(path.name for path in folder.iterdir() if path.name != "out") == ["odd.zip"]
+    return str(found.value)
+
+
+def test_an_archive_of_images_is_unpacked(tmp_path: Path) -> None:
+    archive = tmp_path / "good.zip"
+    archive.write_bytes(zipped({"a/1.png": PNG, "2.png": PNG, "notes.txt": b"hello"}))
+    assert [path.name for path in extract_images(archive, tmp_path / "out")] == ["1.png", "2.png"]
+    assert (tmp_path / "out" / "a" / "1.png").read_bytes() == PNG
+
+
+def test_many_small_bombs_are_one_large_one(tmp_path: Path) -> None:
+    members = {f"{index}.png": bytes(2**20) for index in range(200)}
+    assert "20-fold" in refused(zipped(members), tmp_path)
+    written = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.png"))
+    assert written <= limits.ZIP_FREE_BYTES
+
+
+def test_one_large_bomb_is_stopped(tmp_path: Path) -> None:
+    assert "grows" in refused(zipped({"1.png": bytes(2**26)}), tmp_path)
+    assert not list((tmp_path / "out").rglob("*.png"))
+
+
+@pytest.mark.parametrize("name", ["../x.png", "/etc/x.png", "a/../../x.png", "C:\\x.png", "a\\..\\..\\x.png"])
+def test_a_member_outside_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    assert "outside" in refused(zipped({"1.png": PNG, name: PNG}), tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_paths_too_long_or_too_deep_are_refused(tmp_path: Path) -> None:
+    for name in ("a" * 300 + ".png", "a/" * 100 + "x.png", "é" * 200 + ".png"):
+        assert "too long or too deep" in refused(zipped({name: PNG}), tmp_path)
+
+
+def test_encryption_unknown_methods_and_garbage_are_named(tmp_path: Path) -> None:
+    content = zipped({"1.png": PNG})
+    central = content.index(b"PK\1\2")
+    encrypted = bytearray(content)
+    encrypted[6] |= 1
+    encrypted[central + 8] |= 1
+    assert "encrypt" in refused(bytes(encrypted), tmp_path)
+    unknown = bytearray(content)
+    struct.pack_into("<H", unknown, 8, 77)
+    struct.pack_into("<H", unknown, central + 10, 77)
+    assert "method" in refused(bytes(unknown), tmp_path)
+    for garbage in (b"", b"PK", b"hello", bytes(1000), content[:-10], content[: len(content) // 2]):
+        refused(garbage, tmp_path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_is_a_sentence_or_yields_its_images(tmp_path: Path, method: int) -> None:
+    content = zipped({"1.png": PNG, "b/2.png": PNG}, method)
+    generator = random.Random(method)
+    archive = tmp_path / "odd.zip"
+    for _ in range(150):
+        damaged = bytearray(content)
+        for _ in range(generator.choice((1, 2, 8))):
+            damaged[generator.randrange(len(damaged))] = generator.randrange(256)
+        archive.write_bytes(damaged)
+        try:
+            extract_images(archive, tmp_path / "out")
+        except SynthcompError as error:
+            assert "\n" not in str(error)
+        for path in (tmp_path / "out").rglob("*") if (tmp_path / "out").exists() else ():
+            if path.is_file():
+                path.unlink()
+    assert {path.name for path in tmp_path.iterdir()} <= {"odd.zip", "out"}
+
+
+def test_a_pipe_is_no_archive(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.zip")
+    with pytest.raises(SynthcompError, match="pipe"):
+        extract_images(tmp_path / "pipe.zip", tmp_path / "out")

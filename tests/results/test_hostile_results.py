@@ -1,0 +1,129 @@
+"""Results files that no tool wrote: numbers out of range, other types, formulas; one sentence each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from synthcomp_core.errors import ResultsError
+from synthcomp_core.results.bd import bd_table
+from synthcomp_core.results.formats import load_results
+from synthcomp_core.results.rows import ResultRow, rows_to_csv
+from synthcomp_core.results.table import parse_results, rows_table, table_rows, table_to_csv
+
+ROW = ResultRow("d", "i.png", 10, 10, "webp-q50", "webp", num_bytes=100, bpp=8.0, psnr_rgb=30.0)
+
+
+def with_cell(column: str, value: str) -> bytes:
+    header, line = csv.reader(io.StringIO(rows_to_csv([ROW])))
+    line[header.index(column)] = value
+    text = io.StringIO()
+    csv.writer(text).writerows([header, line])
+    return text.getvalue().encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("num_bytes", "1e308"), ("num_bytes", "99999999999999999999"), ("num_bytes", "-5"), ("num_bytes", "inf")),
+        *(("width", "1e300"), ("width", "nan"), ("height", "0"), ("bpp", "1e308"), ("quality", "1e308")),
+        *(("psnr_rgb", "-4000"), ("psnr_rgb", "1e308"), ("msssim_rgb", "2"), ("ssimulacra2", "-1e308")),
+        *(("encode_s", "1e308"), ("scale", "1e308"), ("lmbda", "inf"), ("flip", "0x10")),
+        *(("variant", ""), ("image", "a\0b"), ("variant", "\ud800")),
+    ],
+)
+def test_a_value_out_of_range_is_named(column: str, value: str) -> None:
+    with pytest.raises(ResultsError) as found:
+        load_results(with_cell(column, value), name="odd.csv")
+    assert "odd.csv" in str(found.value) and "\n" not in str(found.value) and len(str(found.value)) < 600
+
+
+def test_a_cell_longer_than_any_is_refused() -> None:
+    for text in (with_cell("image", "x" * 200_000), rows_to_csv([ROW]).encode() + b"x" * 200_000 + b"," * 40):
+        try:
+            load_results(text, name="odd.csv")
+        except ResultsError as error:
+            assert "\n" not in str(error)
+
+
+COMPRESSAI = {"name": "mbt2018", "results": {"bpp": [0.1, 0.2], "psnr-rgb": [30.0, 32.0]}}
+CODEC_COMPARE = {
+    "constant_descriptions": [{"codec": "x"}],
+    "constant_values": ["webp"],
+    "field_descriptions": [{"original_name": "n"}, {"bpp": "b"}, {"psnr": "p"}],
+    "field_values": [["a.png", 0.5, 30.0]],
+}
+JUNK: list[object] = [
+    *(None, 5, -1e308, 1e308, "x", [], {}, [[]], True, 10**30, float("inf"), float("nan"), [None], "\ud800"),
+]
+
+
+@pytest.mark.parametrize("document", [COMPRESSAI, CODEC_COMPARE], ids=["compressai", "codec-compare"])
+def test_junk_at_any_place_of_a_json_result_is_a_sentence(document: dict[str, object]) -> None:
+    def places(value: object, path: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        inside = list(pairs)
+        return [path, *(place for key, item in inside for place in places(item, (*path, key)))]
+
+    assert len(load_results(json.dumps(document).encode(), name="odd.json").table)
+    for place in places(document)[1:]:
+        for junk in JUNK:
+            changed = json.loads(json.dumps(document))
+            holder = changed
+            for key in place[:-1]:
+                holder = holder[key]
+            holder[place[-1]] = junk
+            try:
+                load_results(json.dumps(changed).encode(), name="odd.json")
+            except ResultsError as error:
+                assert "\n" not in str(error), (place, junk)
+
+
+@pytest.mark.parametrize("value", [-4000, -1e308, 1e308, 4000])
+def test_decibels_far_out_of_range_are_named(value: float) -> None:
+    document = {"name": "x", "results": {"bpp": [0.1], "ms-ssim-db-rgb": [value]}}
+    try:
+        load_results(json.dumps(document).encode(), name="odd.json")
+    except ResultsError as error:
+        assert "odd.json" in str(error)
+    else:
+        assert value > 0  # So many decibels are 1 to all digits.
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 200_000, "{", '{"results": {"bpp": [1e999]}}', "1" * 9000])
+def test_json_that_is_none_or_nested_without_end_is_a_sentence(text: str) -> None:
+    with pytest.raises(ResultsError) as found:
+        load_results(text.encode(), name="odd.json")
+    assert "\n" not in str(found.value)
+
+
+FORMULAS = ["=1+1", "+A1", "-2+3", "@SUM(A1)", "'=1", "''-x", "plain", "'quoted'", "-", "="]
+
+
+def test_no_cell_of_an_export_begins_like_a_formula_and_all_come_back() -> None:
+    rows = [
+        ResultRow("d", text, variant=f"v{index}", trained_on=text, error=text) for index, text in enumerate(FORMULAS)
+    ]
+    table = rows_table(rows)
+    for exported in (rows_to_csv(rows), table_to_csv(table)):
+        for cells in list(csv.reader(io.StringIO(exported)))[1:]:
+            assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
+        assert table_rows(parse_results(exported.encode(), name="t.csv")) == rows
+
+
+def test_a_million_resamplings_are_refused() -> None:
+    with pytest.raises(ResultsError, match="10,000"):
+        bd_table([], "anchor", bootstrap=1_000_000)
+
+
+def test_a_results_file_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+    import os
+
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", tmp_path, Path("/dev/zero"), tmp_path / "absent.csv"):
+        with pytest.raises(ResultsError, match="cannot be read"):
+            load_results(path)
