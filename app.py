@@ -18,6 +18,7 @@ st.navigation(
     [
         st.Page("pages/live.py", title="Live", icon=":material/compare:", default=True),
         st.Page("pages/compare.py", title="Compare", icon=":material/grid_view:"),
+        st.Page("pages/advise.py", title="Advise", icon=":material/lightbulb:"),
         st.Page("pages/upscaling.py", title="Upscaling", icon=":material/zoom_out_map:"),
         st.Page("pages/rate_distortion.py", title="Rate-distortion", icon=":material/show_chart:"),
         st.Page("pages/runs.py", title="Runs", icon=":material/timeline:"),

@@ -6,8 +6,9 @@ They are variants that aim at the constraint (``webp-bytes100000``), so that the
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from synthcomp_core.codecs import FAMILIES, CodecId
 from synthcomp_core.codecs.targets import Target
@@ -26,6 +27,7 @@ from synthcomp_core.variants.variant import Variant
 ADVICE_METRICS = ("psnr_rgb", "msssim_rgb", "flip", "ssimulacra2")
 DEFAULT_SCALES = (1.0, 2.0)
 DEFAULT_UPSCALERS = ("lanczos",)
+_LOOK_S = 0.2  # How often it is asked whether to stop.
 
 
 def candidates(
@@ -83,24 +85,33 @@ def rows_for_image(
     an error. Raise ``Cancelled`` from ``on_progress`` to stop.
     """
     rows: dict[int, ResultRow] = {}
+    stopped = threading.Event()
 
-    def work(number: int) -> ResultRow:
-        variant = variants[number]
+    def heed(fraction: float, stage: str) -> None:
+        if stopped.is_set():
+            raise Cancelled
+
+    def work(variant: Variant) -> ResultRow:
         try:
-            return evaluate(image, variant, dataset=dataset, image_name=image_name, metrics=metrics).row
-        except Cancelled:
-            raise
+            return evaluate(
+                image, variant, dataset=dataset, image_name=image_name, metrics=metrics, on_progress=heed
+            ).row
         except SynthcompError as error:
             return bare_row(dataset, image_name, variant, error=str(error))
 
     with ThreadPoolExecutor(max_workers=min(usable_threads(), max(1, len(variants)))) as pool:
-        running = {number: pool.submit(work, number) for number in range(len(variants))}
+        running = {pool.submit(work, variant): number for number, variant in enumerate(variants)}
         try:
-            for number, future in running.items():
-                on_progress(len(rows) / max(1, len(variants)), f"trying {variants[number]}")
-                rows[number] = future.result()
-                on_row(rows[number])
-        finally:
+            while running:
+                now = variants[min(running.values())]
+                on_progress(len(rows) / len(variants), f"trying {now}")
+                for future in wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED).done:
+                    number = running.pop(future)
+                    rows[number] = future.result()
+                    on_row(rows[number])
+        except BaseException:
+            stopped.set()
             pool.shutdown(cancel_futures=True)
+            raise
     on_progress(1.0, "done")
     return [rows[number] for number in range(len(variants))]

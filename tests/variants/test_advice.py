@@ -170,7 +170,7 @@ def test_an_unreachable_target_is_a_row_with_its_reason_and_cancelling_stops() -
     rows = rows_for_image(
         small, variants, dataset="d", image_name="i", metrics=("psnr_rgb",), on_row=lambda one: seen.append(one.variant)
     )
-    assert seen == ["webp-bytes20", "jpeg-bytes3000"]
+    assert sorted(seen) == ["jpeg-bytes3000", "webp-bytes20"]
     assert rows[0].error is not None and "cannot keep to" in rows[0].error
     assert rows[1].error is None
 

@@ -1,0 +1,232 @@
+"""The Advise page: one image, one constraint, and the answer in sentences with what it rests on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from synthcomp_core.codecs.targets import Target
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.figures.advice_chart import advice_chart
+from synthcomp_core.figures.rd_chart import mode_bar
+from synthcomp_core.metrics import METRICS
+from synthcomp_core.progress import OnProgress
+from synthcomp_core.results.rows import ResultRow, rows_to_csv
+from synthcomp_core.results.text_tables import MISSING
+from synthcomp_core.ui import query
+from synthcomp_core.ui.widgets.image_picker import PickedImage
+from synthcomp_core.ui.widgets.state import load_state, store_state
+from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.ui.work_queue import Job, JobState, server_queue, session_id
+from synthcomp_core.upscalers import list_upscalers
+from synthcomp_core.variants import Variant
+from synthcomp_core.variants.advice import Advice, Option, advice
+from synthcomp_core.variants.candidates import ADVICE_METRICS, candidates, lossy_families, rows_for_image
+
+# What people ask for: the target's word, the label of its limit, lowest, highest, default, step, and the factor to
+# the target's unit.
+_CONSTRAINTS = {
+    "size": ("bytes", "at most kB", 0.1, 100_000.0, 100.0, 10.0, 1000.0),
+    "rate": ("bpp", "at most bpp", 0.001, 24.0, 0.5, 0.05, 1.0),
+    "PSNR": ("psnr", "at least PSNR RGB [dB]", 1.0, 99.0, 38.0, 0.5, 1.0),
+    "MS-SSIM": ("msssim", "at least MS-SSIM RGB", 0.01, 0.9999, 0.98, 0.005, 1.0),
+    "SSIMULACRA2": ("ssimulacra2_", "at least SSIMULACRA2", 1.0, 99.0, 70.0, 1.0, 1.0),
+    "FLIP": ("flip", "at most FLIP", 0.001, 0.99, 0.05, 0.005, 1.0),
+}
+_DEFAULT_FAMILIES = ("jpeg", "webp", "avif", "jxl")
+_SCALES = ("1", "1.5", "2")
+_POLL_S = 0.5
+_COMPARED = 4  # Variants that the link to Compare carries.
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: the constraint, the families and what of them is tried, the most seconds for encoding, if any."""
+
+    target: Target
+    families: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    max_encode_s: float | None
+
+
+@dataclass(frozen=True)
+class AdviseState:
+    """What the page remembers: the job of the question asked last, and that question with its image."""
+
+    job: Job[tuple[ResultRow, ...]] | None = None
+    question: Question | None = None
+    image: str = ""
+
+
+def pick_question() -> Question | str:
+    """Draw the controls; the question, or a sentence on why there is none."""
+    names = list(_CONSTRAINTS)
+    query.check_choice("constraint", names, what="the constraint")
+    name = str(st.selectbox("Constraint", names, key="constraint", bind="query-params"))
+    word, label, low, high, default, step, factor = _CONSTRAINTS[name]
+    key = f"limit_{word.rstrip('_')}"  # Each has a range of its own, and so a field of its own.
+    query.check_number(key, low, high, what="the limit")
+    value = float(st.number_input(label, low, high, default, step, key=key, format="%.4g", bind="query-params"))
+    families = lossy_families()
+    query.check_choices("families", families, what="the codec")
+    query.check_choices("scales", _SCALES, what="the scale")
+    chosen = st.multiselect(
+        "Codecs", families, default=[name for name in _DEFAULT_FAMILIES if name in families], key="families",
+        bind="query-params", help="Of a learned codec, all qualities are tried; it takes longer.",
+    )  # fmt: skip
+    scales = st.pills(
+        "Scales", _SCALES, selection_mode="multi", default=["1", "2"], key="scales", bind="query-params",
+        help="Side of the original over the coded side; 1 is full resolution.",
+    )  # fmt: skip
+    upscalers = [info.id for info in list_upscalers() if info.available]
+    query.check_choices("upscalers", upscalers, what="the upscaler")
+    enlarging = st.multiselect(
+        "Upscalers of lower resolutions", upscalers, default=["lanczos"], key="upscalers", bind="query-params"
+    )
+    query.check_number("max_encode_s", 0.0, 3600.0, what="the time limit")
+    most = float(
+        st.number_input(
+            "Longest encoding [s], 0 for any", 0.0, 3600.0, 0.0, 0.5, key="max_encode_s", bind="query-params"
+        )
+    )
+    if not chosen or not scales:
+        return "Pick at least one codec and one scale in the sidebar."
+    try:
+        target = Target.of(word, round(value * factor) if word == "bytes" else value)
+        variants = candidates(target, families=chosen, scales=[float(scale) for scale in scales], upscalers=enlarging)
+    except SynthcompError as error:
+        return str(error)
+    return Question(target, tuple(chosen), tuple(variants), most or None)
+
+
+def show_answer(picked: PickedImage, question: Question) -> None:
+    """Draw the button, and the answer to the question as far as it is there."""
+    asked = st.button("Advise", type="primary", icon=":material/lightbulb:", key="advise")
+    # A link to an answer asks by itself; later questions wait for the button, since a search takes a while.
+    if asked or (query.is_set("asked") and load_state(AdviseState).job is None):
+        query.write("asked")
+        _ask(picked, question)
+    state = load_state(AdviseState)
+    if state.job is None or state.question != question or state.image != picked.sha256:
+        st.info("Press Advise to search the quality of every codec for this constraint.")
+        return
+    _draw_until_done(picked, question, state.job)
+
+
+def _ask(picked: PickedImage, question: Question) -> None:
+    state = load_state(AdviseState)
+    if state.job is not None and (state.question, state.image) == (question, picked.sha256):
+        return
+
+    def search(on_progress: OnProgress, publish: Callable[[tuple[ResultRow, ...]], None]) -> None:
+        rows: list[ResultRow] = []
+
+        def add(row: ResultRow) -> None:
+            rows.append(row)
+            publish(tuple(rows))
+
+        rows_for_image(
+            picked.image, question.variants, dataset=picked.dataset, image_name=picked.name, on_row=add,
+            on_progress=on_progress,
+        )  # fmt: skip
+
+    name = (picked.sha256, *map(str, question.variants))
+    job = server_queue().submit(session_id(), "advise", name, search)
+    store_state(AdviseState(job, question, picked.sha256))
+
+
+def _draw_until_done(picked: PickedImage, question: Question, job: Job[tuple[ResultRow, ...]]) -> None:
+    """The answer of the variants tried so far, drawn again and again until all have been."""
+    working = not job.status().is_over
+
+    def draw() -> None:
+        status = job.status()
+        if working and status.is_over:
+            st.rerun(scope="app")
+        rows = status.latest or ()
+        if not status.is_over:
+            place = f"waiting, number {status.position}" if status.state == JobState.WAITING else status.stage
+            st.progress(status.fraction, text=plain(f"{len(rows)} of {len(question.variants)} tried; {place}"))
+            st.button("Stop", key="advise_stop", icon=":material/stop:", on_click=job.stop)
+        if status.error is not None:
+            st.error(plain(status.error))
+        if status.state == JobState.STOPPED:
+            st.warning("Stopped: the answer is of the variants tried until then.")
+        if rows:
+            _show(picked, question, list(rows))
+
+    st.fragment(draw, run_every=_POLL_S if working else None)()
+
+
+def _show(picked: PickedImage, question: Question, rows: list[ResultRow]) -> None:
+    try:
+        found = advice(rows, question.target, max_encode_s=question.max_encode_s)
+    except SynthcompError as error:
+        st.warning(plain(str(error)))
+        return
+    main = found.verdicts[-1]
+    st.markdown(f"**{plain(main.sentence)}**")
+    others = [verdict.sentence for verdict in found.verdicts[:-1]] + ([found.scaling] if found.scaling else [])
+    if others:
+        st.markdown("  \n".join(plain(sentence) for sentence in others))
+    st.plotly_chart(advice_chart(found, main.quantity), key="advice_chart", config=mode_bar("advice"))
+    compared = [option.variant for option in found.options[:_COMPARED]]
+    link = [("source", picked.dataset), ("image", picked.name), ("computed", "1")]
+    link += [("variant", str(variant)) for variant in compared]
+    st.page_link(
+        "pages/compare.py", label=f"Look at the best {len(compared)} in Compare", icon=":material/grid_view:",
+        query_params=link,
+    )  # fmt: skip
+    _show_table(found)
+    for sentence in found.left_out:
+        st.caption(plain(f"Left out: {sentence}"))
+    at_csv, at_command = st.columns([1, 4])
+    at_csv.download_button(
+        "CSV", rows_to_csv(rows), "advice.csv", "text/csv", on_click="ignore", icon=":material/download:"
+    )
+    at_command.code(_command(picked, question), language="bash", wrap_lines=True)
+    at_command.caption("Of a folder of images, the same command says how sure the answer is.")
+
+
+def _show_table(found: Advice) -> None:
+    metrics = [name for name in ADVICE_METRICS if any(name in option.values for option in found.options)]
+
+    def value(option: Option, name: str) -> str:
+        return f"{option.values[name]:.{METRICS[name].decimals}f}" if name in option.values else MISSING
+
+    columns = {
+        "": ["★" if option in found.front else "" for option in found.options],
+        "option": [option.settled for option in found.options],
+        "bytes": [f"{option.num_bytes:,.0f}" for option in found.options],
+        **{METRICS[name].heading: [value(option, name) for option in found.options] for name in metrics},
+        "encode [s]": [f"{option.encode_s:.2f}" for option in found.options],
+        "decode [s]": [f"{option.decode_s:.2f}" for option in found.options],
+    }
+    st.dataframe(pd.DataFrame(columns), hide_index=True, key="advice_table")
+    st.caption("★: on the Pareto front. Times are of single runs, with others at work; they tell orders of magnitude.")
+
+
+def _command(picked: PickedImage, question: Question) -> str:
+    word, value = question.target.word, question.target.value
+    parts = [
+        "synthcomp",
+        "advise",
+        picked.name,
+        f"--target-{word.rstrip('_')}",
+        f"{value:g}" if word != "bytes" else f"{value:.0f}",
+    ]
+    scales = dict.fromkeys(variant.scale or 1.0 for variant in question.variants)
+    upscalers = dict.fromkeys(variant.upscaler for variant in question.variants if variant.upscaler)
+    for option, values in (
+        ("family", question.families),
+        ("scale", [f"{s:g}" for s in scales]),
+        ("upscaler", upscalers),
+    ):
+        for one in values:
+            parts += [f"--{option}", str(one)]
+    parts += ["--max-encode-s", f"{question.max_encode_s:g}"] if question.max_encode_s else []
+    return shlex.join(parts)
