@@ -72,15 +72,13 @@ def _pick_axes() -> MatrixAxes | None:
         default = all_axes().model
         model = st.selectbox("Model", models, index=models.index(default), key="model", bind="query-params")
     found = all_axes(model)
-    at_quality, at_distortion, at_training, at_scaling = st.columns([2, 2, 2, 4], gap="medium")
+    at_quality, at_training = st.columns(2, gap="small")
     with at_quality:
         qualities = _pills("quality", "Quality (λ)", [str(quality) for quality in found.qualities], 1)
-    with at_distortion:
-        distortions = _pills("distortion", "Trained for", list(found.distortions), len(found.distortions))
     with at_training:
         trained_on = _pills("trained_on", "Trained on", list(found.trained_on), 1)
-    with at_scaling:
-        scalings = _pick_scalings()
+    distortions = _pills("distortion", "Trained for", list(found.distortions), len(found.distortions))
+    scalings = _pick_scalings()
     return MatrixAxes(
         found.model,
         tuple(sorted(int(quality) for quality in qualities)),
@@ -155,9 +153,8 @@ def _pick_extra() -> tuple[Variant, ...]:
 
 def _pick_lock(variants: tuple[Variant, ...]) -> IsoLock | None:
     families = [family.name for family in list_families() if family.qualities is not None]
-    at_families, at_quantity, at_anchor = st.columns([4, 3, 4], gap="medium")
-    with at_families:
-        wanted = _pills("classical", "Classical codecs, matched", families, 0)
+    wanted = _pills("classical", "Classical codecs, matched", families, 0)
+    at_quantity, at_anchor = st.columns(2, gap="small")
     quantities = list(ISO_QUANTITIES)
     query.check_choice("hold", quantities, what="the quantity to hold")
     quantity = at_quantity.selectbox(
