@@ -10,8 +10,9 @@ from pathlib import Path
 from synthcomp_core.batch.plan import Keep, Plan, parse_run_plan
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, list_images
+from synthcomp_core.library.datasets import has_data_set
 from synthcomp_core.runtime import Precision
-from synthcomp_core.storage import runs_dir, safe_name
+from synthcomp_core.storage import NAME_PATTERN, runs_dir, safe_name
 
 PLAN_FILE = "plan.toml"
 _HASH_DIGITS = 6
@@ -31,16 +32,18 @@ def folder_plan(
 ) -> Plan:
     """The plan that sends every image of a folder through variants, which may be patterns as in a plan.
 
+    folder: or the name of a data set, with its split if wanted, as in ``gta-plus/test``.
     Its name, and so its run's folder, says the purpose ("evaluate") and the folder: another call for the same folder
     continues the run, whatever its variants. PlanError for a folder without images or a variant that cannot be used.
     """
-    if not folder.is_dir():
-        raise PlanError(f"{folder} is not a folder; give one that holds images.")
-    if not list_images(folder):
+    named = _of_data_set(folder)
+    if named is None and not folder.is_dir():
+        raise PlanError(f"{folder} is neither a folder nor a data set; give one that holds images.")
+    if named is None and not list_images(folder):
         raise PlanError(f"The folder {folder} holds no image.")
     if not variants:
         raise PlanError("No variant is given; name at least one, as in webp-q80 or mbt2018-q{4,6}-mse-games.")
-    where = folder.resolve()
+    where = folder if named else folder.resolve()
     called = (safe_name(where.name) or "images")[:_NAME_CHARACTERS].strip("-._") or "images"
     # Folders of the same name in different places have runs of their own.
     digest = hashlib.sha256(str(where).encode("utf-8", "surrogateescape")).hexdigest()[:_HASH_DIGITS]
@@ -54,8 +57,16 @@ def folder_plan(
         **({"enlarge": True} if enlarge else {}),
     }
     lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
-    lines += ["", "[[datasets]]", f"folder = {_toml(str(where))}", f"name = {_toml(called)}", ""]
+    lines += ["", "[[datasets]]", *(named or [f"folder = {_toml(str(where))}"]), f"name = {_toml(called)}", ""]
     return parse_run_plan("\n".join(lines), runs_dir() / str(settings["name"]) / PLAN_FILE)
+
+
+def _of_data_set(source: Path) -> list[str] | None:
+    """The lines of a plan for ``NAME`` or ``NAME/SPLIT`` of a data set in the library; None for anything else."""
+    name, *rest = source.as_posix().split("/")
+    if source.exists() or not NAME_PATTERN.fullmatch(name) or not has_data_set(name) or len(rest) > 1:
+        return None
+    return [f"dataset = {_toml(name)}", *(f"split = {_toml(split)}" for split in rest)]
 
 
 def _toml(value: object) -> str:

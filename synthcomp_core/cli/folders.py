@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A folder of images.")],
+    folder: Annotated[Path, typer.Argument(help="A folder of images, or a data set, as in gta-plus/test.")],
     variants: Annotated[
         list[str],
         typer.Option("--variants", "--variant", help="Variant id or pattern, as in webp-q{20..80..20}; repeatable."),

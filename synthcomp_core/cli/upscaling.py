@@ -28,6 +28,7 @@ from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
 from synthcomp_core.upscalers.alpha import upscale_with_alpha
 from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, FsrTable, format_value
+from synthcomp_core.variants.adoption import sample_sets
 
 _TABLE_WIDTH = 140  # characters
 _MAX_OUTPUT_PIXELS = 8 * DEFAULT_MAX_PIXELS
@@ -86,7 +87,9 @@ def upscale(
 
 
 def fsr(
-    source: Annotated[Path, typer.Argument(help="A folder (or zip) of FSR samples, or an image to downscale here.")],
+    source: Annotated[
+        Path, typer.Argument(help="A folder, zip or adopted set of FSR samples, or an image to downscale here.")
+    ],
     csv: Annotated[Path | None, typer.Option(help="Also write the rows here.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Also write the table of means here.")] = None,
     method: Annotated[
@@ -104,6 +107,8 @@ def fsr(
 
     Example: python -m synthcomp_core fsr fsr-samples --csv fsr.csv
     """
+    if not source.exists():
+        source = sample_sets().get(str(source), source)
     holds_samples = source.is_dir() or source.suffix.lower() == ".zip"
     if holds_samples and curve is not None:
         raise SynthcompError(f"--curve needs an image to downscale; {source.name} holds samples, so leave it out.")

@@ -119,7 +119,7 @@ def all_axes(model: str | None = None) -> MatrixAxes:
         chosen,
         tuple(sorted({point.quality for point in own})),
         tuple(name for name in DISTORTION_LABELS if name in {point.distortion for point in own}),
-        tuple(sorted({point.trained_on for point in own})),
+        tuple(sorted({point.trained_on for point in own}, key=lambda name: (name == RENDERED, name))),
         (FULL,),
     )
 

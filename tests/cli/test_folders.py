@@ -92,7 +92,7 @@ def test_upscale_of_a_folder_writes_the_images_that_upscale_writes_one_by_one(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["evaluate", "nowhere", "--variants", "jpeg-q30"], "is not a folder"),
+        (["evaluate", "nowhere", "--variants", "jpeg-q30"], "is neither a folder nor a data set"),
         (["evaluate", "empty", "--variants", "jpeg-q30"], "holds no image"),
         (["evaluate", "my frames", "--variants", "jpeg-q300"], "out of range"),
         (["evaluate", "my frames", "--variants", "jpeg-q30", "--metric", "beauty"], "beauty"),

@@ -21,6 +21,7 @@ from synthcomp_core.results.table import read_results
 from synthcomp_core.upscalers import parse_upscaler
 from tests.conftest import PROJECT_ROOT
 from tests.docs.blocks import Block, blocks
+from tests.thesis_project import write_project
 
 PAGES = [PROJECT_ROOT / "README.md", PROJECT_ROOT / "CONTRIBUTING.md", *sorted((PROJECT_ROOT / "docs").glob("*.md"))]
 REASONS = {"network", "tests/docs/test_extending.py runs it on a copy with the recipe"}
@@ -170,6 +171,9 @@ def test_every_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", sorted({page for page, _ in shell_blocks(run=True)}), ids=lambda page: page.name)
 def test_the_commands_of_a_page_run_as_printed(page: Path, stand_in: StandIn) -> None:
     lines = [line for found, block in shell_blocks(run=True) if found == page for line in commands(block)]
+    if any("ba-thesis-scripts" in line for line in lines):
+        project = write_project(stand_in.folder / "ba-thesis-scripts", width=WIDTH, height=HEIGHT)
+        write_fsr_samples(project / "fsr-samples", pieces(1)[0])
     if any("checkpoint" in line for line in lines):
         write_checkpoint(stand_in.folder / "checkpoint.pth.tar")
     for line in lines:

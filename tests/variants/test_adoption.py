@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import shutil
 import zipfile
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from synthcomp_core.batch.cluster import Workers
@@ -19,7 +17,6 @@ from synthcomp_core.batch.plan import read_run_plan
 from synthcomp_core.batch.runner import carry_out_plan
 from synthcomp_core.batch.tasks import plan_tasks
 from synthcomp_core.cli import app
-from synthcomp_core.codecs.checkpoints import build_model
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes, read_image
 from synthcomp_core.library import datasets
@@ -37,62 +34,12 @@ from synthcomp_core.variants import Variant, evaluate
 from synthcomp_core.variants.adoption import adopt_project, forget_project, sample_sets
 from synthcomp_core.variants.snapshot_matrix import all_axes, matrix_cells
 from tests.conftest import PROJECT_ROOT
-
-THESIS_TABLE = PROJECT_ROOT / "artifacts" / "results" / "thesis_compression_sr_results.csv"
-TEST_IMAGES = ("g0173", "g0174")
-WIDTH, HEIGHT = 70, 50
-FOLDERS = ("mbt2018_q4_mse_fullres", "mbt2018_q4_msssim_fullres", "mbt2018_q4_mse_x2res_supersampled")
-
-
-def picture(seed: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def padded(image: np.ndarray, level: int) -> np.ndarray:
-    """The image plus ``level``, in the middle of one whose sides are multiples of 64, as the thesis kept them."""
-    height, width = (-(-side // 64) * 64 for side in image.shape[:2])
-    out = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
-    out[top : top + image.shape[0], left : left + image.shape[1]] = np.minimum(image, 255 - level) + level
-    return out
-
-
-def reference(stem: str) -> np.ndarray:
-    return np.minimum(picture(int(stem[1:])), 200)
+from tests.thesis_project import FOLDERS, TEST_IMAGES, picture, reference, write_project
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A thesis-shaped project: a zip of the data, a checkpoint of 2022, padded renderings, FSR samples, a table."""
-    root = tmp_path / "ba-thesis-scripts"
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as opened:
-        for number in range(25):
-            opened.writestr(f"gtaplus-dataset/train/c{number:04d}.png", png_bytes(picture(number)))
-        for stem in TEST_IMAGES:
-            opened.writestr(f"gtaplus-dataset/test/{stem}.png", png_bytes(reference(stem)))
-    root.mkdir()
-    (root / "gtaplus-dataset.zip").write_bytes(data.getvalue())
-    torch.manual_seed(0)
-    weights = build_model("mbt2018", 8, 12).state_dict()
-    old = {name.replace("matrices.", "_matrix").replace("biases.", "_bias").replace("factors.", "_factor"): tensor
-           for name, tensor in weights.items()}  # fmt: skip
-    (root / "models").mkdir()
-    torch.save({"epoch": 500, "state_dict": old, "loss": np.float64(0.1)}, root / "models/mbt2018_q4_mse_500ep.pth.tar")
-    (root / "models" / "broken.pt").write_bytes(b"x" * 1000)
-    for level, name in enumerate(FOLDERS, start=5):
-        for stem in TEST_IMAGES:
-            suffix = "_x2_SR" if "x2res" in name else ""
-            path = root / "results" / name / f"{stem}{suffix}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(png_bytes(padded(reference(stem), level)))
-    rates = "".join(f"{stem}.png,{0.2 + number / 10}\n" for number, stem in enumerate(TEST_IMAGES))
-    (root / "results" / FOLDERS[0] / "rates.csv").write_text("name,bpp\n" + rates)
-    (root / "fsr-samples").mkdir()
-    (root / "fsr-samples" / "1-native.png").write_bytes(png_bytes(picture(3)))
-    shutil.copy(THESIS_TABLE, root / "compression_sr_results.csv")
-    (root / "package.json").write_text(json.dumps({"name": "unrelated"}))
-    return root
+    return write_project(tmp_path / "ba-thesis-scripts")
 
 
 def run(*arguments: str | Path) -> str:
