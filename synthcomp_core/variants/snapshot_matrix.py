@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.renderings import list_renderings
 from synthcomp_core.library.snapshots import Distortion, SnapshotCard, list_snapshots
+from synthcomp_core.upscalers import RCAN
 from synthcomp_core.variants.variant import Variant
 
 # Snapshot ids tell the point they are at: MODEL-qQUALITY-DISTORTION-TRAINED_ON, as mbt2018-q6-msssim-photos.
@@ -74,13 +75,13 @@ def learned_points() -> list[LearnedPoint]:
 def rendered_points() -> dict[tuple[str, int, str, str], str]:
     """(model, quality, distortion, scaling) of the renderings made elsewhere that say theirs, and their variants' ids.
 
-    scaling: "full", or "x2" and the like.
+    scaling: "full", or "x2-rcan" and the like: the thesis's super-resolution is RCAN.
     """
     found = {}
     for rendered in list_renderings():
         point = rendered.point
         if point is not None and point.quality is not None and point.distortion is not None:
-            scaling = FULL if point.scale is None else f"x{point.scale:g}"
+            scaling = FULL if point.scale is None else f"x{point.scale:g}-{RCAN}"
             found[point.codec, point.quality, point.distortion, scaling] = rendered.id
     return found
 
@@ -134,7 +135,7 @@ def matrix_cells(axes: MatrixAxes) -> list[MatrixCell]:
             for trained_on in axes.trained_on:
                 for distortion in axes.distortions:
                     if trained_on == RENDERED:
-                        codec = rendered.get((axes.model, quality, distortion, scaling.partition("-")[0]))
+                        codec = rendered.get((axes.model, quality, distortion, scaling))
                         variant = None if codec is None else Variant(codec)
                     else:
                         codec = ids.get((axes.model, quality, distortion, trained_on))

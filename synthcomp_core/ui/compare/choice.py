@@ -16,7 +16,14 @@ from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant, has_codec
 from synthcomp_core.variants.matching import ISO_QUANTITIES
-from synthcomp_core.variants.snapshot_matrix import FULL, MatrixAxes, all_axes, learned_points, matrix_cells
+from synthcomp_core.variants.snapshot_matrix import (
+    FULL,
+    MatrixAxes,
+    all_axes,
+    learned_points,
+    matrix_cells,
+    rendered_points,
+)
 
 SCALES = ("2", "1.7", "1.5", "1.3")
 EXAMPLES = ("jpeg-q50", "webp-q50", "avif-q50", "jxl-q50", "none@x2-bicubic", "none@x2-fsr1")
@@ -104,7 +111,9 @@ def scaling_options() -> list[str]:
         for upscaler in upscalers:
             if scale == "2" or upscaler.kind != "neural":
                 options.append(f"x{scale}-{upscaler.id}")
-    return options
+    # Renderings made elsewhere need no upscaler here.
+    rendered = [scaling for _, _, _, scaling in rendered_points() if scaling not in options]
+    return [*options, *dict.fromkeys(rendered)]
 
 
 def _pick_scalings() -> list[str]:

@@ -28,9 +28,12 @@ _UPLOAD_MB = 400  # A table of a million rows is some 300 MB.
 
 
 def result_files() -> dict[str, Path]:
-    """The available results by the name that links use: bundled files by their path, then runs."""
+    """The available results by the name that links use: bundled files by their path, adopted ones, then runs."""
     results = artifacts_dir() / "results"
-    files = {path.relative_to(results).as_posix(): path for path in reference_files()}
+    files = {
+        path.relative_to(results).as_posix() if path.is_relative_to(results) else f"adopted/{path.name}": path
+        for path in reference_files()
+    }
     for path in sorted(runs_dir().rglob("results.csv")):
         files[f"runs/{path.parent.relative_to(runs_dir()).as_posix()}"] = path
     return files

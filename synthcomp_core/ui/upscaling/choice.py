@@ -11,6 +11,7 @@ from synthcomp_core.metrics import METRICS
 from synthcomp_core.ui import query
 from synthcomp_core.upscalers import FSR_MODES, list_upscalers
 from synthcomp_core.upscalers.fsr_benchmark import benchmark_upscalers
+from synthcomp_core.variants.adoption import sample_sets
 
 ANY_IMAGE, SAMPLES_FOLDER = "any image", "FSR samples"
 SOURCES = [ANY_IMAGE, SAMPLES_FOLDER]
@@ -111,9 +112,18 @@ def pick_samples() -> tuple[Path | bytes | None, bool]:
         "A folder in the thesis's layout: 1-native.png, 1-q2.png to 1-q5.png, the same with -sharpened, and optionally "
         "1-native_x2_SR.png."
     )
+    adopted = sample_sets()
+    chosen = None
+    if adopted:
+        query.check_choice("fsr_adopted", list(adopted), what="the samples")
+        chosen = st.selectbox(
+            "Adopted samples", list(adopted), index=None, key="fsr_adopted", bind="query-params", placeholder="None"
+        )
     folder = st.text_input("Folder on this machine", key="fsr_folder", bind="query-params")
     archive = st.file_uploader("or a zip of one", type=["zip"], key="fsr_zip")
     pressed = st.button("Evaluate the samples", type="primary", icon=":material/play_arrow:")
     if archive is not None:
         return archive.getvalue(), pressed
-    return (Path(folder).expanduser() if folder else None), pressed
+    if folder:
+        return Path(folder).expanduser(), pressed
+    return (None if chosen is None else adopted[chosen]), pressed

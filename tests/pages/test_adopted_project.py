@@ -1,0 +1,61 @@
+"""A project that was adopted, on the pages: its test images, its renderings, its samples and its table are offered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from synthcomp_core.metrics import psnr
+from synthcomp_core.variants.adoption import adopt_project
+from tests.conftest import PROJECT_ROOT
+from tests.pages.conftest import DEFAULT_TIMEOUT_S, settled
+from tests.thesis_project import FOLDERS, reference, write_project
+
+WIDTH, HEIGHT = 200, 176
+
+
+@pytest.fixture
+def app(small_artifacts: Path, tmp_path: Path) -> AppTest:
+    project = write_project(tmp_path / "ba-thesis-scripts", width=WIDTH, height=HEIGHT)
+    for path in (project / "models").iterdir():
+        path.unlink()  # Renderings alone, without weights.
+    adopt_project(project)
+    return AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+
+
+def opened(app: AppTest, page: str, **query: str | list[str]) -> AppTest:
+    app.switch_page(f"pages/{page}.py")
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_compare_shows_the_renderings_with_and_without_super_resolution(app: AppTest) -> None:
+    opened(
+        app, "compare", source="gta-plus/test", image="g0173.png", trained_on=["files"], scaling=["full", "x2-rcan"],
+        distortion=["mse", "msssim"],
+    )  # fmt: skip
+    assert app.selectbox(key="source_choice").value == "gta-plus/test"
+    assert app.selectbox(key="image_choice").options == ["g0173.png", "g0174.png"]
+    app.button(key="compute").click()
+    settled(app)
+    assert not app.exception and not app.error
+    shown = " ".join(table.value.to_string() for table in [*app.table, *app.dataframe])
+    for level, _ in enumerate(FOLDERS, start=5):
+        expected = psnr(reference("g0173", WIDTH, HEIGHT), reference("g0173", WIDTH, HEIGHT) + level)
+        assert f"{expected:.2f}" in shown
+
+
+def test_rate_distortion_offers_the_project_s_table(app: AppTest) -> None:
+    opened(app, "rate_distortion", results=["adopted/compression_sr_results.csv"])
+    assert app.multiselect(key="results").value == ["adopted/compression_sr_results.csv"]
+    assert not app.error
+
+
+def test_upscaling_offers_the_project_s_samples(app: AppTest) -> None:
+    opened(app, "upscaling", fsr_source="FSR samples")
+    assert app.selectbox(key="fsr_adopted").options == ["fsr-samples"]
