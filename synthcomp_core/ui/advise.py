@@ -188,7 +188,7 @@ def _show(picked: PickedImage, question: Question, rows: list[ResultRow]) -> Non
     at_csv.download_button(
         "CSV", rows_to_csv(rows), "advice.csv", "text/csv", on_click="ignore", icon=":material/download:"
     )
-    at_command.code(_command(picked, question), language="bash", wrap_lines=True)
+    at_command.code(_command(picked, question), language=None, wrap_lines=True)
     at_command.caption("Of a folder of images, the same command says how sure the answer is.")
 
 

@@ -55,7 +55,7 @@ def pick_run() -> str | None:
     _mention_unrecorded()
     if not names:
         st.info("No run yet. Start one on the command line; it appears here by itself.")
-        st.code("python -m synthcomp_core run artifacts/plans/bundled.toml --workers 2", language="bash")
+        st.code("python -m synthcomp_core run artifacts/plans/bundled.toml --workers 2", language=None, wrap_lines=True)
         _watch_for_runs([])
         return None
     query.check_choice("run", names)
@@ -191,14 +191,14 @@ def _show_settings(run: RunSummary) -> None:
     command, plan, environment = run_command(run.folder), run_plan(run.folder), run_environment(run.folder)
     st.subheader("Copy as command", anchor=False)
     if command:
-        st.code(command, language="bash", wrap_lines=True)
+        st.code(command, language=None, wrap_lines=True)
     else:
         st.caption("This run recorded no command.")
     at_plan, at_environment = st.columns(2, gap="large")
     with at_plan:
         st.subheader("Plan", anchor=False)
         if plan:
-            st.code(plan, language="toml", wrap_lines=True)
+            st.code(plan, language=None, wrap_lines=True)
         else:
             st.caption("This run recorded no plan.")
     with at_environment:
