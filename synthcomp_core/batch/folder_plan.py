@@ -9,7 +9,7 @@ from pathlib import Path
 
 from synthcomp_core.batch.plan import Keep, Plan, parse_run_plan
 from synthcomp_core.errors import PlanError
-from synthcomp_core.images import DEFAULT_MAX_PIXELS, list_images
+from synthcomp_core.images import DEFAULT_MAX_PIXELS, images_below
 from synthcomp_core.library.datasets import has_data_set
 from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import NAME_PATTERN, runs_dir, safe_name
@@ -39,7 +39,7 @@ def folder_plan(
     named = _of_data_set(folder)
     if named is None and not folder.is_dir():
         raise PlanError(f"{folder} is neither a folder nor a data set; give one that holds images.")
-    if named is None and not list_images(folder):
+    if named is None and not images_below(folder):
         raise PlanError(f"The folder {folder} holds no image.")
     if not variants:
         raise PlanError("No variant is given; name at least one, as in webp-q80 or mbt2018-q{4,6}-mse-games.")

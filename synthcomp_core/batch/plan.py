@@ -46,6 +46,7 @@ Layout = Literal["run", "thesis"]
 class DataSet:
     """The images of a ``folder``, or of a data set in the library (of one ``split`` if given).
 
+    A folder that holds no image itself stands for its subfolders.
     Taken are those whose names match one of the glob patterns ``images``, of them the first ``limit``.
     """
 

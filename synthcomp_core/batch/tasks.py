@@ -15,7 +15,7 @@ from synthcomp_core.batch.folders import bitstream_path, check_layout, rendering
 from synthcomp_core.batch.plan import DataSet, Plan
 from synthcomp_core.batch.rendered_elsewhere import match_renderings
 from synthcomp_core.errors import PlanError, SynthcompError
-from synthcomp_core.images import list_images
+from synthcomp_core.images import images_below
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.datasets import image_paths, split_files
 from synthcomp_core.library.renderings import find_renderings, is_files, rendering_file
@@ -131,7 +131,7 @@ def dataset_images(dataset: DataSet) -> list[Path]:
 
 def _all_images(dataset: DataSet) -> list[Path]:
     if dataset.dataset is None:
-        return list_images(dataset.root)
+        return images_below(dataset.root)
     if dataset.split is not None:
         return sorted(split_files(dataset.dataset, dataset.split))
     return [dataset.root / path for path in image_paths(dataset.dataset)]

@@ -213,6 +213,11 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(iter_images(folder))
 
 
+def images_below(folder: Path) -> list[Path]:
+    """The image files in a folder or, where it holds none itself, in its subfolders, sorted; ImageError without it."""
+    return list_images(folder) or sorted(iter_images(folder, recursive=True))
+
+
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "DOWNSCALING",
@@ -226,6 +231,7 @@ __all__ = [
     "crop",
     "downscale",
     "image_sha256",
+    "images_below",
     "iter_images",
     "list_images",
     "pad_to_multiple",

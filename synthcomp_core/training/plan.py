@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from synthcomp_core import limits
 from synthcomp_core.codecs.lambdas import QUALITIES, lambda_of
 from synthcomp_core.errors import PlanError, SnapshotError
-from synthcomp_core.images import list_images
+from synthcomp_core.images import images_below, list_images
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.datasets import split_files, train_and_valid
 from synthcomp_core.library.plan_inputs import DataSetName, Folder
@@ -219,7 +219,7 @@ class TrainingPlan:
             return files[:-2], files[-2:]
         if data.dataset is not None and not data.validation:
             return train_and_valid(data.dataset)
-        files = split_files(data.dataset, "train") if data.dataset is not None else list_images(data.folder or Path())
+        files = split_files(data.dataset, "train") if data.dataset is not None else images_below(data.folder or Path())
         held = [path for path in files if any(fnmatch.fnmatch(path.name, pattern) for pattern in data.validation)]
         train = [path for path in files if path not in held]
         if not train:

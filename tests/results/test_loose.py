@@ -26,6 +26,8 @@ BPP, PSNR = [0.1, 0.2, 0.4], [30.0, 33.0, 36.0]
         {"PSNR (dB)": PSNR, "Bpp": BPP, "name": "ours"},
         {"kodak": {"mse": {"psnr-rgb": PSNR, "rate": BPP}}},
         [{"bpp": bpp, "PSNR": psnr} for bpp, psnr in zip(BPP, PSNR, strict=True)],
+        {"results": {"BPP": BPP, "PSNR": PSNR}},
+        {f"q{number}": {"bpp": bpp, "psnr": psnr} for number, (bpp, psnr) in enumerate(zip(BPP, PSNR, strict=True))},
         {"points": [{"bit_rate": bpp, "psnr_rgb": psnr} for bpp, psnr in zip(BPP, PSNR, strict=True)]},
     ],
 )
@@ -56,6 +58,8 @@ def test_ms_ssim_above_1_is_decibels_and_said_so() -> None:
         (("0.1 0.9", "0.2 0.95", "0.4 0.97"), "msssim_rgb", "their values alone"),
         (("0.1\t30", "0.2\t33", "0.4\t36"), "psnr_rgb", "their values alone"),
         (("bpp;PSNR-Y", "0.1;30", "0.2;33", "0.4;36"), "psnr_y", "its first line"),
+        (("bpp;PSNR", "0,1;30,5", "0,2;33", "0,4;36"), "psnr_rgb", "its first line"),
+        (("bpp PSNR", "0.1 30", "0.2 33", "0.4 36"), "psnr_rgb", "its first line"),
     ],
 )
 def test_two_columns_are_read_and_it_is_said_what_named_them(

@@ -77,7 +77,8 @@ def _load_json(content: bytes, name: str, dataset: str | None) -> LoadedResults:
         raise ResultsError(f"{name} is not JSON that can be read ({error}).") from error
     if isinstance(document, dict) and "field_values" in document:
         return load_codec_compare(document, name, dataset)
-    if isinstance(document, dict) and isinstance(document.get("results"), dict):
+    listed = document.get("results") if isinstance(document, dict) else None
+    if isinstance(document, dict) and isinstance(listed, dict) and ("bpp" in listed or not is_loose_json(document)):
         return load_compressai(document, name, dataset)
     if is_loose_json(document):
         return load_loose_json(document, name, dataset)

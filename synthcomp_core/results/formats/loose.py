@@ -48,6 +48,7 @@ _RATIOS = ("msssim_rgb", "msssim_y", "ssim_rgb", "ssim_y")  # At most 1; what li
 _METRICS = tuple(name for name in _COLUMNS if name in METRICS)
 _UNSTATED = "unstated"
 _DEPTH = 5
+_DECIMAL_COMMA = re.compile(r"^([-+]?\d+),(\d+)$")
 TEMPLATE = (
     "dataset,image,codec,quality,bpp,psnr_rgb,msssim_rgb\n"
     "kodak,kodim01.png,my-codec,1,0.2500,28.10,0.9402\n"
@@ -118,14 +119,18 @@ def _text_columns(content: bytes, name: str) -> tuple[list[str], str, list[list[
 
 
 def _cells(line: str) -> list[str]:
-    """The cells of a line, by the separator it uses: comma, semicolon, tab, else spaces."""
+    """The cells of a line, by the separator it uses: semicolon, tab, comma, else spaces.
+
+    With a semicolon or tab between them, numbers may have decimal commas, as spreadsheets of many languages write.
+    """
     line = line.strip()
-    for separator in (",", ";", "\t"):
+    for separator in (";", "\t", ","):
         if separator in line:
             try:
-                return [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=separator), [])]
+                cells = [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=separator), [])]
             except csv.Error as error:
                 raise ResultsError(f"The line {line[:60]!r} is not well-formed CSV ({error}).") from None
+            return cells if separator == "," else [_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in cells]
     return line.split()
 
 
@@ -158,6 +163,14 @@ def _series(document: Any, where: str, depth: int = _DEPTH) -> Iterator[_Series]
         if _has_points(lists) and all(not isinstance(item, list | dict) for value in lists.values() for item in value):
             yield _Series(where, lists)
             return
+        if _is_point(document):
+            yield _Series(where, {str(name): [value] for name, value in document.items() if not _is_nested(value)})
+            return
+        points = {str(name): value for name, value in document.items() if _is_point(value)}
+        if points:  # {"q1": {"bpp": 0.2, "psnr": 30}, ...}, or one such per image
+            columns = list(dict.fromkeys(str(name) for point in points.values() for name in point))
+            yield _Series(where, {name: [point.get(name) for point in points.values()] for name in columns})
+            return
         for name, value in document.items():
             yield from _series(value, f"{where}-{name}" if where else str(name), depth - 1)
     elif isinstance(document, list) and document and all(isinstance(entry, Mapping) for entry in document):
@@ -168,6 +181,17 @@ def _series(document: Any, where: str, depth: int = _DEPTH) -> Iterator[_Series]
         for number, entry in enumerate(document, start=1):
             own = next((str(entry[key]) for key in entry if _meaning(str(key)) == "codec"), str(number))
             yield from _series(entry, f"{where}-{own}" if where else own, depth - 1)
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, list | Mapping)
+
+
+def _is_point(value: Any) -> bool:
+    """Whether a mapping is one point: a rate and a metric that are single values."""
+    if not isinstance(value, Mapping):
+        return False
+    return _has_points([str(name) for name, one in value.items() if not _is_nested(one)])
 
 
 def _has_points(names: Sequence[str] | Mapping[str, Any]) -> bool:
