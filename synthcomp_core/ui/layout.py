@@ -17,8 +17,11 @@ _STYLE = """<style>
 [data-testid="stSidebarContent"] { scrollbar-width: thin; }
 [data-testid="stSidebarUserContent"] { padding: 0 0.75rem 1rem; }
 [data-testid="stSidebar"] [data-testid="stButtonGroup"] button { min-width: 0; padding: 0.25rem 0.6rem; }
-/* White on the dark theme's primary colour cannot be read; this blue can be in both themes. */
-[data-testid="stMultiSelectTagsContainer"] [data-tag] { background-color: #00659C !important; color: #FFFFFF !important; }
+/* White on the dark theme's primary colour cannot be read; on this blue it can, in both themes. */
+[data-testid="stMultiSelectTagsContainer"] [data-tag], [data-testid="stBaseButton-primary"]:not(:disabled) {
+  background-color: #00659C !important;
+  color: #FFFFFF !important;
+}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 3.25rem 0.25rem 2rem; }
 }
