@@ -14,9 +14,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from synthcomp_core.cli import main
+from synthcomp_core.codecs import parse_codec
 from synthcomp_core.images import png_bytes, read_image, write_png
 from tests.browser.conftest import StartApp
 from tests.browser.viewing import Viewer
+from tests.browser.waiting import rest
 from tests.codecs.models import SAMPLES, SNAPSHOT
 from tests.conftest import PROJECT_ROOT
 
@@ -189,6 +191,46 @@ def test_stop_ends_a_rendering_and_a_click_takes_it_up_again(browser_page: Page,
     expect(footer(page)).not_to_contain_text("B · mbt2018")
     again.click()
     expect(footer(page)).to_contain_text("B · mbt2018, quality 8, MSE, games")
+
+
+def test_a_point_of_the_trail_brings_its_variant_back(browser_page: Page, pieces: str) -> None:
+    page = browser_page
+    page.set_viewport_size({"width": 1280, "height": 1400})
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40&trail_curves=false")
+    finished(page)
+    slider = page.get_by_role("slider", name="Quality B")
+    slider.focus()
+    slider.press("PageDown")
+    expect(footer(page)).not_to_contain_text("WebP, quality 40")
+    finished(page)
+    # One point per variant, in the order in which they were shown.
+    chart = page.locator(".js-plotly-plot")
+    expect(chart.locator(".scatterlayer .point")).to_have_count(3)
+    chart.scroll_into_view_if_needed()
+    rest(page)
+    point = chart.locator(".scatterlayer .point").nth(1).bounding_box()
+    assert point is not None
+    page.mouse.click(point["x"] + point["width"] / 2, point["y"] + point["height"] / 2)
+    expect(footer(page)).to_contain_text("A · WebP, quality 40")
+    assert in_address(page, "a") == "webp-q40"
+
+
+def test_eight_sessions_at_once_each_get_their_own_images(new_page: Callable[..., Page], pieces: str) -> None:
+    qualities = range(20, 100, 10)
+    reference = read_image(SAMPLES / "redeclipse_castle_0007.webp").image[300:684, 600:1240]
+    pages = {}
+    for quality in qualities:
+        pages[quality] = new_page()
+        pages[quality].goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q{quality}&trail_curves=false")
+    for quality, page in pages.items():
+        finished(page)
+        codec = parse_codec(f"webp-q{quality}")
+        bitstream = codec.encode(np.ascontiguousarray(reference))
+        expect(footer(page)).to_contain_text(f"B · WebP, quality {quality}{len(bitstream):,} bytes")
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name="PNG B").click()
+        shown = read_image(waiting.value.path().read_bytes(), name="shown.png").image
+        np.testing.assert_array_equal(shown, codec.decode(bitstream))
 
 
 def test_bad_uploads_each_give_one_clear_sentence(browser_page: Page, start_app: StartApp, tmp_path: Path) -> None:
