@@ -102,6 +102,31 @@ def test_footer_tells_numbers_progress_and_stop_without_moving_anything(
     expect(stop).to_be_hidden()
 
 
+def test_rerun_with_other_numbers_lets_a_difference_be_computed_to_its_end(open_viewer: Callable[..., Viewer]) -> None:
+    viewer = open_viewer("what=frame&footer=1")
+    viewer.page.evaluate(
+        """() => {
+            [window.computed, window.held] = [0, []];
+            const make = OffscreenCanvas.prototype.transferToImageBitmap; // the last step of every difference
+            OffscreenCanvas.prototype.transferToImageBitmap = function () {
+                window.computed += 1;
+                return make.call(this);
+            };
+            const later = window.setTimeout; // without a time: between two bands of a difference
+            window.setTimeout = (call, ...rest) => rest.length > 0 ? later(call, ...rest) : window.held.push(call);
+        }"""
+    )
+    viewer.press("d")
+    viewer.wait_for(mode="difference")
+    expect(viewer.page.locator(".sentence")).to_have_text("Computing the difference…")
+    viewer.page.locator("label").filter(has_text="done").click()
+    expect(viewer.page.locator(".side").last).to_contain_text("98,120 bytes")
+    viewer.page.evaluate("setInterval(() => { for (const call of window.held.splice(0)) call(); }, 5)")
+    expect(viewer.page.locator(".sentence")).to_have_text("")
+    viewer.rest()
+    assert viewer.page.evaluate("window.computed") == 1
+
+
 def test_one_image_has_its_footer_too(open_viewer: Callable[..., Viewer]) -> None:
     viewer = open_viewer("what=one&footer=1")
     viewer.wait_for(mode="single")

@@ -78,6 +78,26 @@ export class Scene {
   }
 
   /**
+   * Whether another scene has the same images and overlays, whatever they are called.
+   * @param {Scene} other
+   */
+  shows(other) {
+    const named = (/** @type {Scene} */ { pictures, overlays }) =>
+      [...pictures, ...overlays].map(({ key, overlay_of, url }) => `${key} ${overlay_of} ${url}`).join("\n");
+    return named(this) === named(other);
+  }
+
+  /**
+   * Takes names and numbers from a scene with the same images; what is being computed goes on.
+   * @param {Scene} other
+   */
+  rename(other) {
+    this.pictures = other.pictures;
+    this.overlays = other.overlays;
+    this.sides = other.sides;
+  }
+
+  /**
    * Takes over the differences that were computed from images that are still here.
    * @param {Scene} old of the same size
    */

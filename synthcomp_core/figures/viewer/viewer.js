@@ -97,6 +97,11 @@ export class Viewer {
     }
     this.link.keep();
     const scene = new Scene(data);
+    if (!this.waiting && this.scene?.shows(scene)) {
+      this.scene.rename(scene);
+      this.changed();
+      return;
+    }
     this.waiting = scene;
     void scene.load().then(() => this.take(scene));
   }
