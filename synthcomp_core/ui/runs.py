@@ -28,6 +28,7 @@ from synthcomp_core.library.run_record import RunKind, Stage
 from synthcomp_core.progress import duration
 from synthcomp_core.training.folder import read_log
 from synthcomp_core.ui import query
+from synthcomp_core.ui.run_control import show_control, take_wanted
 from synthcomp_core.ui.widgets.text import plain
 
 LIST_EVERY_S, DETAIL_EVERY_S = 5.0, 2.0
@@ -54,10 +55,12 @@ def pick_run() -> str | None:
     names = [run.name for run in list_runs()]
     _mention_unrecorded()
     if not names:
-        st.info("No run yet. Start one on the command line; it appears here by itself.")
+        st.info("No run yet. Start one in the sidebar or on the command line; it appears here by itself.")
         st.code("python -m synthcomp_core run artifacts/plans/bundled.toml --workers 2", language=None, wrap_lines=True)
         _watch_for_runs([])
         return None
+    if (wanted := take_wanted(names)) is not None:
+        st.session_state["run"] = wanted
     query.check_choice("run", names)
     name = st.selectbox("Run", names, key="run", bind="query-params", help="Most recently updated first.")
     _watch_for_runs(names)
@@ -137,6 +140,7 @@ def _show_progress(name: str) -> None:
         columns[3].metric("Failed", f"{run.failed:,}")
     if run.error:
         st.error(plain(run.error))
+    show_control(run)
     if (run.kind, run.stage) in _AGAIN:
         st.warning(_AGAIN[run.kind, run.stage])
     try:

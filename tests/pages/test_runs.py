@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from synthcomp_core.batch import launch
 from synthcomp_core.figures.training_chart import MAX_POINTS, training_chart
+from synthcomp_core.images import write_png
 from synthcomp_core.library.run_record import RunKind, RunState, write_state
 from synthcomp_core.results.rows import ResultRow, write_rows
 from synthcomp_core.training.folder import LogPoint, append_log
+from synthcomp_core.ui import run_control
 from tests.conftest import PROJECT_ROOT
+from tests.pages.conftest import frame
 
 COMMAND = "python -m synthcomp_core run small.toml --workers 2"
 RESUME = "python -m synthcomp_core train artifacts/plans/tiny.toml --only model-a"
@@ -178,3 +183,91 @@ def test_a_chart_of_a_long_log_is_thinned_and_keeps_its_last_point() -> None:
     (trace,) = training_chart(points, name="x").data
     assert len(trace.x) <= MAX_POINTS + 1
     assert (trace.x[0], trace.x[-1], trace.y[-1]) == (1, 5000, 1 / 5000)
+
+
+def write_plan(artifacts: Path) -> Path:
+    write_png(frame(1), artifacts / "frames" / "a.png")
+    path = artifacts / "plans" / "small.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text('variants = ["jpeg-q30", "jpeg-q60"]\n[[datasets]]\nfolder = "../frames"\n')
+    return path
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The arguments of every program that the page begins; none is begun."""
+    arguments: list[list[str]] = []
+
+    class Nothing:
+        def poll(self) -> int:
+            return 0
+
+    def begin(given: list[str], folder: Path) -> Nothing:
+        arguments.append(given)
+        return Nothing()
+
+    monkeypatch.setattr(launch, "_begin", begin)
+    # AppTest has no browser, and so no address.
+    monkeypatch.setattr(run_control, "is_local", lambda headers, address: True)
+    return arguments
+
+
+def button(app: AppTest, label: str) -> Any:
+    return next(one for one in app.button if one.label == label)
+
+
+def test_a_plan_is_started_after_its_dry_run_was_shown(artifacts: Path, begun: list[list[str]]) -> None:
+    plan = write_plan(artifacts)
+    app = open_page()
+    shown = " ".join(markdown.value for markdown in app.markdown).replace("\\", "")
+    assert "small: 1 images, 2 variants, 2 tasks, of which 0 are done" in shown
+    assert begun == []
+    button(app, "Start").click().run()
+    assert not app.exception
+    assert begun == [["run", str(plan.resolve())]]
+    write_batch(artifacts)  # As the program does once it runs.
+    app.run()
+    assert app.selectbox(key="run").value == "small"
+
+
+def test_a_run_is_stopped_and_resumed(artifacts: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[str] = []
+    monkeypatch.setattr(run_control, "stop_run", lambda run: stopped.append(run.name))
+    write_batch(artifacts)
+    app = open_page()
+    button(app, "Stop").click().run()
+    assert stopped == ["small"]
+    write_batch(artifacts, state="interrupted")
+    app.run()
+    assert not any(one.label == "Stop" for one in app.button)
+    button(app, "Resume").click().run()
+    assert begun == [["run", "small.toml", "--workers", "2"]]
+    assert not app.exception
+
+
+def test_nothing_can_be_started_from_elsewhere(
+    artifacts: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_plan(artifacts)
+    write_batch(artifacts)
+    monkeypatch.setattr(run_control, "is_local", lambda headers, address: False)
+    app = open_page()
+    assert not any(one.label in ("Start", "Stop", "Resume") for one in app.button)
+    assert any("only on the machine itself" in caption.value for caption in app.caption)
+    monkeypatch.setenv(run_control.ALLOW_VARIABLE, "1")
+    assert any(one.label == "Start" for one in open_page().button)
+
+
+@pytest.mark.parametrize(
+    ("headers", "address", "local"),
+    [
+        ({"Host": "localhost:8501"}, None, True),
+        ({"Host": "127.0.0.1:8501"}, "127.0.0.1", True),
+        ({"Host": "[::1]:8501"}, "::1", True),
+        ({"Host": "lab.example.org"}, None, False),
+        ({"Host": "localhost:8501"}, "10.0.0.7", False),
+        ({"Host": "localhost:8501", "X-Forwarded-For": "10.0.0.7"}, None, False),
+    ],
+)
+def test_who_is_local(headers: dict[str, str], address: str | None, local: bool) -> None:
+    assert run_control.is_local(headers, address) == local

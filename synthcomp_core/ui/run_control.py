@@ -1,0 +1,139 @@
+"""Starting, stopping and resuming batch runs from the Runs page, for people at this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from synthcomp_core.batch.cluster import Workers, local_share
+from synthcomp_core.batch.estimate import estimate
+from synthcomp_core.batch.journal import JOURNAL, read_journal
+from synthcomp_core.batch.launch import bundled_plans, resume_run, start_run, stop_run
+from synthcomp_core.batch.plan import Plan, read_run_plan
+from synthcomp_core.batch.runner import prepare
+from synthcomp_core.batch.status import RunSummary
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.run_record import RunKind, Stage
+from synthcomp_core.progress import duration
+from synthcomp_core.ui import query
+from synthcomp_core.ui.widgets.state import load_state, store_state
+from synthcomp_core.ui.widgets.text import plain
+
+ALLOW_VARIABLE, ALLOW_OPTION = "SYNTHCOMP_ALLOW_RUNS", "--allow-runs"
+_OWN_PLAN = "a plan of your own"
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True)
+class RunControlState:
+    """What the page remembers. wanted: the run that was started last and is to be shown once it is there."""
+
+    wanted: str = ""
+
+
+def take_wanted(names: Sequence[str]) -> str | None:
+    """The run to show because it was started here, once it is among ``names``."""
+    wanted = load_state(RunControlState).wanted
+    if wanted not in names:
+        return None
+    store_state(RunControlState())
+    return wanted
+
+
+def may_run() -> bool:
+    """Whether this browser may start and stop programs: it is on this machine, or the server was told to allow it."""
+    if os.environ.get(ALLOW_VARIABLE) or ALLOW_OPTION in sys.argv:
+        return True
+    return is_local(st.context.headers, st.context.ip_address)
+
+
+def is_local(headers: Mapping[str, str], address: str | None) -> bool:
+    """Whether a request comes from this machine. address: of the browser, None where Streamlit calls it local."""
+    # A proxy on this machine makes everybody look local; it says so in its headers.
+    if any(headers.get(name) for name in ("X-Forwarded-For", "X-Real-Ip", "Forwarded")):
+        return False
+    host = re.sub(r":\d+$", "", headers.get("Host") or "")
+    return address in (None, "127.0.0.1", "::1") and host in ("", *_LOCAL_HOSTS)
+
+
+def show_start() -> None:
+    """Draw the choice of a plan, what it would take, and the button that starts it."""
+    with st.expander("Start a run", icon=":material/play_arrow:"):
+        if not may_run():
+            st.caption(
+                f"Runs can be started from this page only on the machine itself, or if the server is started with "
+                f"{ALLOW_VARIABLE}=1."
+            )
+            return
+        plans = bundled_plans()
+        options = [*plans, _OWN_PLAN]
+        query.check_choice("plan", options, what="the plan")
+        name = str(st.selectbox("Plan", options, key="plan", bind="query-params"))
+        text = st.text_input("Plan file on this machine", key="own_plan") if name == _OWN_PLAN else ""
+        if name == _OWN_PLAN and not text:
+            st.caption("A TOML file; see artifacts/plans for examples.")
+            return
+        try:
+            plan = read_run_plan(plans.get(name) or Path(text).expanduser())
+            _show_dry_run(plan)
+        except (SynthcompError, OSError) as error:
+            st.error(plain(str(error)))
+            return
+        if st.button("Start", type="primary", key="start_run", icon=":material/play_arrow:"):
+            _remember(start_run(plan))
+            store_state(RunControlState(plan.name))
+            st.toast(plain(f"{plan.name} is starting."))
+
+
+def _show_dry_run(plan: Plan) -> None:
+    prepared = prepare(plan)
+    expected = estimate(prepared.todo, read_journal(prepared.folder / JOURNAL).values())
+    processes = local_share(Workers()).processes
+    done = len(prepared.tasks) - len(prepared.todo)
+    images = len({(task.dataset, task.image) for task in prepared.tasks})
+    st.markdown(
+        plain(
+            f"{plan.name}: {images} images, {len({task.variant for task in prepared.tasks})} variants, "
+            f"{len(prepared.tasks)} tasks, of which {done} are done; about {duration(expected.seconds / processes)} on "
+            f"{processes} workers and {expected.num_bytes / 1e6:,.1f} MB."
+        )
+    )
+
+
+def show_control(run: RunSummary) -> None:
+    """Draw the button that stops a running batch run, or resumes one that was stopped or has failed tasks."""
+    _remember(None)
+    if run.kind != RunKind.BATCH or not may_run():
+        return
+    try:
+        if run.stage == Stage.RUNNING:
+            if st.button("Stop", key="stop_run", icon=":material/stop:", help="Finishes the tasks in flight."):
+                stop_run(run)
+                st.toast("It stops once the tasks in flight are finished.")
+        elif run.stage in (Stage.INTERRUPTED, Stage.FAILED) and st.button(
+            "Resume", key="resume_run", icon=":material/resume:", type="primary"
+        ):
+            _remember(resume_run(run))
+            st.toast(plain(f"{run.name} is starting."))
+    except SynthcompError as error:
+        st.error(plain(str(error)))
+
+
+@st.cache_resource
+def _started() -> list[subprocess.Popen[bytes]]:
+    return []
+
+
+def _remember(process: subprocess.Popen[bytes] | None) -> None:
+    """Keep a process that was started here, and forget those that have ended: else they would linger as zombies."""
+    started = _started()
+    if process is not None:
+        started.append(process)
+    started[:] = [one for one in started if one.poll() is None]
