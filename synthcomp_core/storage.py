@@ -65,6 +65,16 @@ def safe_name(text: str) -> str:
     return _UNSAFE.sub("-", text).strip(".-")[:_MAX_NAME] or "unnamed"
 
 
+def last_part(text: str) -> str:
+    """The file's own name in a name that may be a path on any system: what an upload is called, whatever it says.
+
+    >>> last_part("../../frames/frame.png"), last_part("C:\\\\frames\\\\frame.png"), last_part("..")
+    ('frame.png', 'frame.png', 'unnamed')
+    """
+    name = re.split(r"[/\\:]", text.replace("\0", ""))[-1].strip()
+    return name if name.strip(".") else "unnamed"
+
+
 def check_name(text: str, what: str) -> str:
     """``text`` itself when it can name a folder on any system, else SynthcompError saying so of ``what``.
 

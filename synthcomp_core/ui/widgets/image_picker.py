@@ -19,6 +19,7 @@ from synthcomp_core.images import (
     thumbnail_png,
 )
 from synthcomp_core.library.sources import SAMPLES, image_sources, source_images
+from synthcomp_core.storage import last_part
 from synthcomp_core.ui import query
 from synthcomp_core.ui.gallery import GalleryItem, show_drop_target, show_gallery
 from synthcomp_core.ui.widgets.state import load_state, store_state
@@ -167,7 +168,7 @@ def _pick_upload() -> PickedImage | None:
         st.info("Drop an image anywhere on the page, paste one, or choose a file.")
         return None
     try:
-        loaded, png, sha256 = _load_upload(name, content)
+        loaded, png, sha256 = _load_upload(last_part(name), content)
     except SynthcompError as error:
         st.error(plain(str(error)))
         return None

@@ -1,0 +1,83 @@
+"""The served app: who may connect, and what it does not offer."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from synthcomp_core.storage import last_part
+from tests.browser.running import running_app
+from tests.conftest import PROJECT_ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with running_app(PROJECT_ROOT / "app.py") as served:
+        yield served
+
+
+def handshake(address: str, host: str, origin: str | None) -> int:
+    """The status with which the server answers a WebSocket handshake for this Host and Origin."""
+    port = int(address.rpartition(":")[2])
+    lines = [
+        "GET /_stcore/stream HTTP/1.1",
+        f"Host: {host}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
+        "Sec-WebSocket-Version: 13",
+        *([f"Origin: {origin}"] if origin else []),
+    ]
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        return int(connection.recv(4096).split(b" ")[1])
+
+
+def test_only_names_of_this_machine_may_connect(address: str) -> None:
+    port = address.rpartition(":")[2]
+    for host in (f"localhost:{port}", f"127.0.0.1:{port}", "localhost"):
+        assert handshake(address, host, f"http://{host}") == 101, host
+    for host in (
+        "evil.example",
+        f"evil.example:{port}",
+        "localhost.evil.example",
+        "127.0.0.1.nip.io",
+        "x@localhost",
+        "",
+    ):
+        assert handshake(address, host, f"http://{host}") in (400, 403), host
+    assert handshake(address, f"localhost:{port}", "http://evil.example") == 403
+
+
+def test_the_server_offers_no_files_and_counts_that_name_nobody(address: str) -> None:
+    for path in ("/_stcore/metrics", "/app/static/../app.py", "/../../etc/passwd", "/media/../../app.py"):
+        try:
+            with urllib.request.urlopen(address + path, timeout=20) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            assert error.code in (400, 403, 404)
+        else:  # Unknown paths show the app's own page.
+            assert (
+                b"root:" not in content and b"import" not in content[:100] and str(PROJECT_ROOT).encode() not in content
+            )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(("../../x.png", "x.png"), ("/etc/passwd", "passwd"), ("C:\\a\\b.png", "b.png"), ("a.png", "a.png")),
+        *(("..", "unnamed"), ("", "unnamed"), ("a/", "unnamed"), ("x\0.png", "x.png"), ("...", "unnamed")),
+    ],
+)
+def test_no_upload_names_a_path(text: str, expected: str) -> None:
+    assert last_part(text) == expected
+    assert Path(last_part(text)).name == last_part(text)
