@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: help app test quick lint types tests format screenshots hooks wheel clean
+.PHONY: help app test quick lint types tests fuzz format screenshots hooks wheel clean
 
 help:  ## list these targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ types: $(VENV)/.installed-dev  ## check the types of the Python code (mypy, stri
 
 tests: $(VENV)/.installed-dev  ## run all tests; the browser tests need Chromium
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+fuzz: $(VENV)/.installed-dev  ## try hostile inputs at every parser, 50 times as many as the tests do (FUZZ=... for another factor)
+	SYNTHCOMP_FUZZ=$(or $(FUZZ),50) $(BIN)/python -m pytest tests/fuzz -p no:xdist -q
 
 format: $(VENV)/.installed-dev  ## format the Python code and fix what ruff can fix
 	$(BIN)/ruff check --fix .

@@ -109,14 +109,16 @@ def _numpy_scalars_allowed() -> Iterator[None]:
 
 def _foreign_content(path: Path, message: str) -> str:
     """The sentence on a file that holds more than tensors and numbers, naming what, and how to save it again."""
+    import pickle
+
     import torch
 
     named = _GLOBAL.findall(message)
     try:
         with _numpy_scalars_allowed():
             named = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path)) or named
-    except (ValueError, RuntimeError, OSError, LookupError):
-        pass  # Not a zip archive; the unpickler's message names the first.
+    except (pickle.UnpicklingError, *WEIGHTS_ERRORS):
+        pass  # Not a zip archive, or a damaged one; the unpickler's message names the first.
     if not named:
         return f"{path.name} cannot be loaded ({one_line(message)}); {_HINT}."
     return (
