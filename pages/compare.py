@@ -3,6 +3,7 @@
 import streamlit as st
 
 from synthcomp_core.ui import query
+from synthcomp_core.ui.compare.blind import pick_blind, show_blind
 from synthcomp_core.ui.compare.choice import pick_comparison
 from synthcomp_core.ui.compare.export import show_copy_anything
 from synthcomp_core.ui.compare.juxtapose import show_preview
@@ -36,6 +37,7 @@ with st.sidebar:
     compute_place = st.empty()
     picked = pick_image()
     choice = pick_comparison()
+    is_blind = pick_blind()
 if picked is None:
     st.stop()
 comparison = comparison_so_far(picked, choice)
@@ -54,6 +56,9 @@ if compute_place.button(
     start_missing(picked, choice)
     st.rerun()
 
+if is_blind and not comparison.is_working:
+    show_blind(picked, comparison.results)
+    st.stop()
 show_comparison(picked, choice, comparison)
 for failure in comparison.failures:
     st.error(plain(failure))

@@ -19,6 +19,7 @@ from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import file_sha256
 from synthcomp_core.ui import render_cache
+from synthcomp_core.ui.compare.blind import BlindState
 from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.compare.view import ranking
 from synthcomp_core.ui.widgets.state import state_key
@@ -297,3 +298,36 @@ def test_ranking_puts_the_better_first_and_the_unmeasured_last() -> None:
     assert ranked["bytes"] == ["b: 5", "c: 7", "a: 10"]
     assert ranked["PSNR RGB [dB]"] == ["b: ∞", "a: 30.00", "c: –"]
     assert ranked["FLIP"] == ["b: 0.1000", "a: 0.2000", "c: 0.3000"]
+
+
+def test_a_blind_test_hides_the_names_until_the_votes_are_counted(page: AppTest) -> None:
+    compare(page, "jpeg-q30", "webp-q60", "webp-q10")
+    page.toggle(key="blind").set_value(True).run()
+    assert not page.exception
+    shown = [json.loads(element.proto.json) for element in page.get("bidi_component")]
+    pictures = next(data for data in shown if "pictures" in data)["pictures"]
+    assert [(picture["label"], picture["detail"]) for picture in pictures] == [
+        ("Original", ""),
+        ("X", ""),
+        ("Y", ""),
+    ]
+    assert not page.table
+    pairs = []
+    for key in ("vote_left", "vote_none", "vote_right"):
+        pair = page.session_state[state_key(BlindState)].pair
+        pairs.append(frozenset(pair))
+        page.button(key=key).click().run()
+        assert not page.exception
+    votes = page.session_state[state_key(BlindState)].votes
+    assert len(set(pairs)) == 3  # Each of the three pairs once before any comes again.
+    assert [vote.preferred for vote in votes] == [votes[0].left, "", votes[2].right]
+    assert page.table[0].value.shape[0] == 3
+    page.button(key="votes_forget").click().run()
+    assert page.session_state[state_key(BlindState)].votes == ()
+
+
+def test_a_blind_test_of_one_variant_says_what_it_needs(page: AppTest) -> None:
+    compare(page, "jpeg-q30")
+    page.toggle(key="blind").set_value(True).run()
+    assert not page.exception
+    assert any("at least two computed variants" in info.value for info in page.info)
