@@ -132,3 +132,32 @@ def test_one_image_has_its_footer_too(open_viewer: Callable[..., Viewer]) -> Non
     viewer.wait_for(mode="single")
     expect(viewer.page.locator(".footer")).to_be_visible()
     fills_window(viewer)
+
+
+def test_finger_scrolls_the_page_as_long_as_the_whole_image_is_seen(open_viewer: Callable[..., Viewer]) -> None:
+    viewer = open_viewer("what=frame&bare=1", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    session = viewer.page.context.new_cdp_session(viewer.page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        fingers = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    def swipe_up() -> None:
+        x, y = viewer.point(0.3, 0.7)
+        touch("touchStart", (x, y))
+        for distance in (10, 30, 60, 100, 150):
+            touch("touchMove", (x, y - distance))
+        touch("touchEnd")
+        viewer.settle()
+
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    view = viewer.facts()
+    swipe_up()
+    viewer.page.wait_for_function(f"{scrolled} > 50")
+    assert viewer.facts() == view
+    viewer.press("z")
+    viewer.rest()
+    place = viewer.page.evaluate(scrolled)
+    swipe_up()
+    assert float(viewer.fact("y")) > 0.5
+    assert viewer.page.evaluate(scrolled) == place

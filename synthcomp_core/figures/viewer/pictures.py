@@ -61,7 +61,7 @@ def evaluated_pictures(evaluations: Sequence[Evaluation]) -> tuple[list[Picture]
     for number, made in enumerate(evaluations, start=1):
         height, width = made.rendering.image.shape[:2]
         png = png_bytes(made.rendering.image)
-        picture = Picture(f"p{number}", variant_name(made.rendering.variant), png, width, height, row_detail(made.row))
+        picture = Picture(f"p{number}", variant_name(made.rendering.settled), png, width, height, row_detail(made.row))
         pictures.append(picture)
         error_image, bit_image, bit_map = made.error_image(), made.bit_image(), made.rendering.bit_map
         if error_image is not None:
