@@ -95,6 +95,7 @@ def run_image(picked: PickedImage, choice: UpscalingChoice, place: DeltaGenerato
     except SynthcompError as failure:
         return str(failure)
     store_state(UpscalingState(FsrResult(table, picked, curve)))
+    place.empty()  # Else the grown table would stand beside the final one until the page has been drawn.
     return None
 
 
