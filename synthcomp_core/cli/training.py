@@ -71,7 +71,7 @@ def _print_estimates(plan: TrainingPlan) -> None:
         )  # fmt: skip
     output.print(table)
     hours = sum(one.hours for one in estimates)
-    sentence = f"{hours:.3g} hours in all on this machine, by a timed step of each kind, without validation"
+    sentence = f"At most {hours:,.3g} hours in all on this machine, by a timed step of each kind, without validation"
     output.print(sentence, highlight=False, soft_wrap=True)
 
 

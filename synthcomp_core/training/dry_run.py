@@ -43,8 +43,8 @@ class ModelEstimate:
 def estimate_training(plan: TrainingPlan, *, on_progress: OnProgress = silent) -> list[ModelEstimate]:
     """What each model of a plan would take on this machine, with one process; nothing of it is kept.
 
-    A step is timed with a batch of one sample and counted by the batch: on a
-    GPU, where a larger batch costs less than its share, the hours are an upper bound.
+    A step is timed with a batch of one sample and counted by the batch. That is an upper bound: a larger batch costs
+    less than its share, on a GPU much less.
     """
     fabric = launch(dataclasses.replace(plan.device, devices=1, nodes=1, logger="csv"))
     timed: dict[tuple[object, ...], tuple[float, int]] = {}
