@@ -32,6 +32,7 @@ from synthcomp_core.cli.options import (
 from synthcomp_core.codecs.options import forms
 from synthcomp_core.errors import BitstreamError
 from synthcomp_core.images import write_png
+from synthcomp_core.library.renderings import list_renderings
 from synthcomp_core.library.snapshots import installed_ids, survey_snapshots
 from synthcomp_core.progress import span
 from synthcomp_core.results.rows import rows_to_csv
@@ -51,7 +52,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_() -> None:
-    """List codecs, snapshots, upscalers and metrics.
+    """List codecs, snapshots, renderings made elsewhere, upscalers and metrics.
 
     Example: python -m synthcomp_core list
     """
@@ -89,7 +90,10 @@ def list_() -> None:
     measures = Table("metric", "unit", "better", title="Metrics", title_justify="left", box=None)
     for info in metrics.METRICS.values():
         measures.add_row(info.name, info.unit, "higher" if info.higher_is_better else "lower")
-    for table in (classical, learned, enlarging, measures):
+    rendered = Table("variant", "images in", title="Renderings made elsewhere", title_justify="left", box=None)
+    for one in list_renderings():
+        rendered.add_row(one.id, cell(str(one.folder.resolve())))
+    for table in (classical, learned, *([rendered] if rendered.rows else []), enlarging, measures):
         output.print(table)
         output.print()
     for problem in survey_snapshots().problems:

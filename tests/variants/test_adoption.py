@@ -60,6 +60,7 @@ def test_one_command_adopts_a_thesis_shaped_project(project: Path, artifacts: Pa
     assert list(sample_sets()) == ["fsr-samples"]
     assert [path.name for path in reference_files()] == ["compression_sr_results.csv"]
     assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before, "the project stays as it is"
+    assert f"files:{FOLDERS[0]}" in run("list")
     assert "available already" in run("adopt", project)
     assert "removed" in run("adopt", project, "--forget")
     left = [
