@@ -19,6 +19,7 @@ _OPTION_S = {  # Instead, where an option changes much.
     "jxl": {"e1": 0.08, "e2": 0.06, "e3": 0.06, "e4": 0.06, "e5": 0.23, "e6": 0.34, "e8": 1.6, "e9": 2.3},
     "webp": {"m0": 0.03, "m1": 0.03, "m2": 0.03, "lossless": 1.3},
 }
+_EFFORT_S = {"e1": 90, "e2": 220, "e3": 660}  # Per coded megapixel, for the networks of _LEARNED_N channels.
 _TRIES, _LEARNED_TRIES = 10, 3  # Encodings until a target is met.
 _LEARNED_S, _LEARNED_N = 1.3, 64  # mbt2018 of 64 channels; the transforms' cost grows with their square.
 _FSR_S, _INTERPOLATION_S = 0.09, 0.03
@@ -81,7 +82,7 @@ def task_cost_s(task: Task) -> float:
 def _rendering_s(variant: Variant) -> float:
     """Core seconds that a variant takes per megapixel of the reference."""
     card = codec_snapshot(variant)
-    coding_s = _classical_s(variant) if card is None else _LEARNED_S * ((card.N or _LEARNED_N) / _LEARNED_N) ** 2
+    coding_s = _classical_s(variant) if card is None else _learned_s(variant, card.N or _LEARNED_N)
     target, rendering_s = variant.codec_id.target, coding_s / (variant.scale or 1.0) ** 2 + _upscaling_s(variant)
     if target is None:
         return rendering_s
@@ -94,6 +95,11 @@ def _classical_s(variant: Variant) -> float:
     family = CodecId.family_of(variant.codec)
     dear = [cost for word, cost in _OPTION_S.get(family, {}).items() if word in variant.codec_id.options]
     return max(dear, default=_CODING_S.get(family, _LEARNED_S))
+
+
+def _learned_s(variant: Variant, channels: int) -> float:
+    effort_s = sum(_EFFORT_S[word] for word in variant.codec_id.options)
+    return (_LEARNED_S + effort_s) * (channels / _LEARNED_N) ** 2
 
 
 def _upscaling_s(variant: Variant) -> float:

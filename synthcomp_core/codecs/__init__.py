@@ -60,7 +60,9 @@ def parse_codec(codec_id: str, *, precision: str = "auto", device: str | None = 
         )
     from synthcomp_core.codecs.learned import load_codec
 
-    return load_codec(parsed.family, precision=precision, device=device)
+    codec = load_codec(parsed.family, precision=precision, device=device)
+    effort = parsed.choice("effort")
+    return codec.with_effort(int(effort.removeprefix("e"))) if effort else codec
 
 
 def list_families() -> list[CodecFamily]:

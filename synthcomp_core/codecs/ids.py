@@ -13,7 +13,9 @@ from synthcomp_core.codecs.targets import Target, is_target
 from synthcomp_core.errors import SynthcompError
 
 LEARNED_SUFFIX = ".scb"
-LEARNED_OPTIONS: tuple[CodecOption, ...] = ()
+LEARNED_OPTIONS: tuple[CodecOption, ...] = (
+    CodecOption("effort", "Effort", ("", "e1", "e2", "e3"), ("0 (off)", "1", "2", "3 (slowest)"), "", range(4)),
+)
 ANY_QUALITY = "q*"  # Stands in the id of a snapshot family where its members differ.
 _CLASSICAL = re.compile(f"({'|'.join(FAMILIES)})(?:-(.*))?")
 _QUALITY = re.compile(r"(?:0|[1-9][0-9]{0,5})(?:\.[0-9]{1,6})?")

@@ -13,6 +13,7 @@ from synthcomp_core import limits
 from synthcomp_core.codecs import bitstream
 from synthcomp_core.codecs.bitstream import Container
 from synthcomp_core.codecs.entropy.latents import (
+    CodedLatents,
     EntropyModel,
     Units,
     canonical_bytes,
@@ -27,6 +28,7 @@ from synthcomp_core.codecs.entropy.scale_tables import UNIT
 from synthcomp_core.codecs.phases import LATENT_STRIDE
 from synthcomp_core.codecs.protocol import Encoding
 from synthcomp_core.codecs.transforms import (
+    Latents,
     Transforms,
     analyse,
     best_dtype,
@@ -35,13 +37,15 @@ from synthcomp_core.codecs.transforms import (
 )
 from synthcomp_core.errors import BitstreamError, SnapshotError
 from synthcomp_core.images import Image, check_image, crop, pad_to_multiple
-from synthcomp_core.library.snapshots import SnapshotCard, find_by_fingerprint, find_snapshot, load_snapshot
+from synthcomp_core.library.snapshots import Distortion, SnapshotCard, find_by_fingerprint, find_snapshot, load_snapshot
+from synthcomp_core.metrics import mean_squared_error, msssim
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.runtime import Arithmetic, Precision, torch_device
 
 _PADDING = bitstream.HYPER_STRIDE
 _CODER_SLACK_BITS = 64  # A range coder ends within two words of the information.
 _CACHED_CODECS = 12  # a matrix of qualities, distortions and training sets
+_PLAIN_SHARE = 0.05  # Of encoding with effort: what encoding without takes.
 _load_lock = threading.Lock()
 
 
@@ -71,12 +75,17 @@ class LearnedCodec:
     integers.
     """
 
-    def __init__(self, card: SnapshotCard, entropy: EntropyModel, transforms: Transforms) -> None:
-        self.id = card.id
+    def __init__(self, card: SnapshotCard, entropy: EntropyModel, transforms: Transforms, *, effort: int = 0) -> None:
+        self.id = f"{card.id}+e{effort}" if effort else card.id
+        self.effort = effort
         self.card = card
         self.entropy = entropy
         self.transforms = transforms
         self.arithmetic = Arithmetic.of(transforms.dtype, transforms.device)
+
+    def with_effort(self, effort: int) -> LearnedCodec:
+        """The same snapshot with an encoder that searches (codecs/effort), at level 1 to 3; 0 = it does not."""
+        return LearnedCodec(self.card, self.entropy, self.transforms, effort=effort)
 
     def encode(self, image: Image, *, on_progress: OnProgress = silent) -> bytes:
         """The ``.scb`` of an (H, W, 3) uint8 image of any size from 1x1."""
@@ -108,17 +117,58 @@ class LearnedCodec:
         bitstream.check_size(width, height)
         on_progress(0.0, "analysis")
         padded = pad_to_multiple(image, _PADDING)
+        first = _PLAIN_SHARE if self.effort else 1.0
         with torch.inference_mode():
             y, z = analyse(self.transforms, padded)
-            coded = encode_latents(self.entropy, y, z, on_progress=span(on_progress, 0.5, 1.0))
-        crc32 = bitstream.content_crc32(coded.crc32, width, height)
-        content = bitstream.pack(
-            Container(self.card.fingerprint, width, height, crc32, coded.level_offsets, z=coded.z, y=coded.y)
-        )
+            coded = encode_latents(self.entropy, y, z, on_progress=span(on_progress, 0.5 * first, first))
+        if self.effort:
+            coded = self._searched(image, padded, (y, z), coded, span(on_progress, first, 1.0))
+        content = self._packed(image, coded)
         if not detailed:
             return Encoding(content)
         bits = position_bits(self.entropy, coded, y.shape[0], y.shape[1])
         return Encoding(content, bit_map=bits, bits_estimated=float(bits.sum(dtype="float64")))
+
+    def _packed(self, image: Image, coded: CodedLatents) -> bytes:
+        height, width = image.shape[:2]
+        crc32 = bitstream.content_crc32(coded.crc32, width, height)
+        return bitstream.pack(
+            Container(self.card.fingerprint, width, height, crc32, coded.level_offsets, z=coded.z, y=coded.y)
+        )
+
+    def _searched(
+        self,
+        image: Image,
+        padded: Image,
+        latents: tuple[Latents, Latents | None],
+        plain: CodedLatents,
+        on_progress: OnProgress,
+    ) -> CodedLatents:
+        """The better of ``plain`` and what a search among the latents finds, by bytes and by decoded pixels."""
+        from synthcomp_core.codecs import effort
+
+        height, width = image.shape[:2]
+        network = effort.load_network(self.card.id, self.card.sha256, self.transforms.device)
+        if not network.can_measure(height, width):
+            return plain
+        reported = span(on_progress, 0.0, 0.9)
+        y, z = effort.search(
+            *(network, padded, *latents), size=(width, height), level=self.effort, on_progress=reported
+        )
+        with torch.inference_mode():
+            found = encode_latents(self.entropy, y, z, on_progress=span(on_progress, 0.9, 1.0))
+        return min(plain, found, key=lambda coded: self._cost(image, coded))
+
+    def _cost(self, image: Image, coded: CodedLatents) -> float:
+        """Bits per pixel plus lambda times the distortion that the snapshot was trained for."""
+        height, width = image.shape[:2]
+        with torch.inference_mode():
+            decoded = crop(synthesise(self.transforms, coded.y_hat * (1 / UNIT)), width, height)
+        if self.card.distortion == Distortion.MS_SSIM:
+            distortion = 1 - (msssim(image, decoded) or 0.0)
+        else:
+            distortion = mean_squared_error(image, decoded)
+        return len(self._packed(image, coded)) * 8 / (width * height) + (self.card.lmbda or 0.0) * distortion
 
     def _own(self, content: bytes, max_pixels: int) -> Container:
         container = bitstream.unpack(content, max_pixels=max_pixels)

@@ -13,7 +13,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image
 from synthcomp_core.metrics.flip import ErrorMap, flip, flip_colours, flip_error, mean_error
 from synthcomp_core.metrics.pairs import check_pair, luma, rgb_planes, shaved
-from synthcomp_core.metrics.psnr import psnr, psnr_y
+from synthcomp_core.metrics.psnr import mean_squared_error, psnr, psnr_y
 from synthcomp_core.metrics.ssim import MSSSIM_MIN_SIDE, msssim, msssim_y, similarity, ssim, ssim_y
 from synthcomp_core.metrics.ssimulacra2 import SSIMULACRA2_MIN_SIDE, ssimulacra2
 from synthcomp_core.progress import OnProgress, silent
@@ -33,6 +33,7 @@ __all__ = [
     "flip_colours",
     "flip_error",
     "luma",
+    "mean_squared_error",
     "measure",
     "msssim",
     "msssim_y",

@@ -78,6 +78,7 @@ def test_another_quality_is_checked_against_the_family_s_range() -> None:
         ("webp-psnr035", "after psnr comes a number"),
         ("webp-bytes1.5", "must be a whole number of at least 1"),
         ("webp-ssimulacra2_100", "above 0 and below 100"),
+        ("mbt2018-q4-mse-games+e4", r"a snapshot takes \+e1 to \+e3"),
         ("png-psnr35", "png is lossless: write png"),
         ("webp-psnr35+lossless", r"takes no quality: write webp\+lossless"),
     ],
@@ -125,6 +126,8 @@ def test_the_family_is_known_also_where_the_rest_is_wrong(text: str, family: str
         ("mbt2018-bpp0.25-mse-games", "mbt2018-bpp0.25-mse-games"),
         ("mbt2018-mean-q3-msssim-photos", "mbt2018-mean-q3-msssim-photos"),
         ("jpeg-ai-q3", "jpeg-ai-q3"),
+        ("mbt2018-q4-mse-games+e2", "mbt2018-q4-mse-games+e2"),
+        ("mbt2018-psnr35-mse-games+e1", "mbt2018-psnr35-mse-games+e1"),
     ],
 )
 def test_every_id_has_one_canonical_form(text: str, canonical: str) -> None:
@@ -178,6 +181,16 @@ def test_an_option_that_a_codec_does_not_have_is_refused() -> None:
         CodecId.parse("webp-q75").with_choice("chroma", "444")
     with pytest.raises(SynthcompError, match=r"its chroma is \+420 \(default\), \+422 or \+444"):
         CodecId.parse("avif-q60").with_choice("chroma", "400")
+
+
+def test_a_snapshot_s_effort_is_an_option_like_any_other() -> None:
+    parsed = CodecId.parse("mbt2018-q4-mse-games").with_choice("effort", "e3")
+    assert (str(parsed), parsed.family, parsed.choice("effort")) == (
+        "mbt2018-q4-mse-games+e3",
+        "mbt2018-q4-mse-games",
+        "e3",
+    )
+    assert str(parsed.with_choice("effort", "")) == "mbt2018-q4-mse-games"
 
 
 def test_a_target_takes_the_place_of_the_quality() -> None:

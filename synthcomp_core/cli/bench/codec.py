@@ -116,7 +116,7 @@ def bench_codec(
         raise SynthcompError(f"Unknown peer {against!r}: use {', '.join(PEERS)}.")
     if repeats < 1:
         raise SynthcompError(f"A benchmark takes at least 1 run, not {repeats}.")
-    reference, name = _picture(image, size)
+    reference, name = bench_image(image, size)
     card, tensors = _weights(architecture, quality, snapshot)
     device = torch.device("cpu")
     codec = codec_from_tensors(card, tensors, device=device, dtype=best_dtype(Precision.parse(precision)))
@@ -294,7 +294,7 @@ def _entropy_times(codec: LearnedCodec, reference: Image, bitstream: bytes, repe
     return _medians(runs)
 
 
-def _picture(image: Path | None, size: tuple[int, int] | None) -> tuple[Image, str]:
+def bench_image(image: Path | None, size: tuple[int, int] | None) -> tuple[Image, str]:
     if image is None:
         samples = sorted((artifacts_dir() / "samples").glob("*.webp"))
         if not samples:

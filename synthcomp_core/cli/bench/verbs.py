@@ -247,3 +247,40 @@ def page(
             result.what, f"{result.value:.3g}{unit}", f"{result.limit:.3g}{unit}", "" if result.holds else "missed"
         )
     output.print(table)
+
+
+@bench_app.command()
+def effort(
+    snapshot: Annotated[str, typer.Option(help="Id of a learned codec.")] = "mbt2018-q6-mse-games",
+    image: Annotated[Path | None, typer.Option(help="The image; a bundled frame when not given.")] = None,
+    size: Size = None,
+    level: Annotated[list[int] | None, typer.Option(min=1, max=3, help="Repeat for more (default: 1, 2, 3).")] = None,
+    json: AsJson = False,
+) -> None:
+    """What encoder effort (+e1 to +e3) gains on an image, against the seconds that it takes.
+
+    Example: python -m synthcomp_core bench effort --size 192x128 --level 1
+    """
+    from synthcomp_core.cli.bench.effort import bench_effort
+    from synthcomp_core.codecs.effort import LEVELS
+
+    with progress_bar("bench effort") as on_progress:
+        results = bench_effort(
+            snapshot,
+            image=image,
+            size=None if size is None else parse_size(size),
+            levels=tuple(level) if level else LEVELS,
+            on_progress=on_progress,
+        )
+    if json:
+        print_json([asdict(result) for result in results])
+        return
+    columns = ("level", "encode [s]", "bytes", "PSNR [dB]", "MS-SSIM", "cost [%]", "rate [%]", "peak [MiB]")
+    table = Table(*columns, title=f"{snapshot}, {results[0].width}x{results[0].height}", box=None)
+    for result in results:
+        similarity = "" if result.msssim_rgb is None else f"{result.msssim_rgb:.4f}"
+        changes = (f"{result.cost_percent:+.2f}", f"{result.rate_percent:+.1f}")
+        peak = "" if result.peak_mib is None else f"{result.peak_mib:.0f}"
+        numbers = (f"{result.encode_s:.1f}", f"{result.num_bytes:,}", f"{result.psnr_rgb:.2f}", similarity)
+        table.add_row(str(result.level), *numbers, *changes, peak)
+    output.print(table)
