@@ -78,6 +78,45 @@ def task_cost_s(task: Task) -> float:
     return megapixels * (metrics + _rendering_s(task.variant) + (_PNG_S if task.rendering else 0.0))
 
 
+class RemainingTime:
+    """What is left of a run, from the tasks done so far.
+
+    A variant that has been carried out goes on as fast as it was; the others by typical speeds, corrected by how far
+    off these have been. How many tasks advance at a time is measured too.
+    """
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self._left: dict[str, float] = {}
+        self._done: dict[str, list[tuple[float, float]]] = {}  # By variant: (typical, measured) seconds.
+        for task in tasks:
+            self._left[str(task.variant)] = self._left.get(str(task.variant), 0.0) + task_cost_s(task)
+
+    def finish(self, task: Task, seconds: float) -> None:
+        """Note a task that took ``seconds`` on its worker."""
+        variant, cost = str(task.variant), task_cost_s(task)
+        self._left[variant] = max(self._left.get(variant, 0.0) - cost, 0.0)
+        self._done.setdefault(variant, []).append((cost, seconds))
+
+    def left_s(self, elapsed_s: float) -> float | None:
+        """Seconds left after ``elapsed_s`` of work; None before the first task is done."""
+        busy = sum(seconds for done in self._done.values() for _, seconds in done)
+        if not busy or elapsed_s <= 0:
+            return None
+        everything = _ratio([pair for done in self._done.values() for pair in _warm(done)])
+        ratios = {variant: _ratio(_warm(done)) for variant, done in self._done.items()}
+        left = sum(cost * ratios.get(variant, everything) for variant, cost in self._left.items())
+        return left * elapsed_s / busy
+
+
+def _warm(done: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Without the first of several: it loads and compiles what the others find ready."""
+    return done[1:] or done
+
+
+def _ratio(pairs: list[tuple[float, float]]) -> float:
+    return sum(seconds for _, seconds in pairs) / sum(cost for cost, _ in pairs)
+
+
 @cache  # Asked for every task, and the snapshots' cards are files.
 def _rendering_s(variant: Variant) -> float:
     """Core seconds that a variant takes per megapixel of the reference."""

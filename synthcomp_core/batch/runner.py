@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from synthcomp_core.batch.cluster import Workers, connect, task_error, worker_count
 from synthcomp_core.batch.environment import batch_record
-from synthcomp_core.batch.estimate import task_cost_s
+from synthcomp_core.batch.estimate import RemainingTime
 from synthcomp_core.batch.journal import (
     JOURNAL,
     RESULTS,
@@ -179,7 +179,7 @@ def _work(
             continue
         del in_flight[future.key]
         writer.add(entry)
-        progress.advance(task, failed=entry.row.error is not None)
+        progress.advance(task, seconds=entry.seconds, failed=entry.row.error is not None)
 
 
 def _entry(task: Task, future: Future[TaskOutcome]) -> Entry | None:
@@ -209,20 +209,17 @@ class _Progress:
         self.done = self.failed = 0
         self._folder, self._total, self._todo = prepared.folder, len(prepared.tasks), len(prepared.todo)
         self._on_progress = on_progress
-        self._cost_left = sum(task_cost_s(task) for task in prepared.todo)
-        self._cost_done = 0.0
+        self._remaining = RemainingTime(prepared.todo)
         self._started = time.time()
         self._working_since: float | None = None
         self._written_at = 0.0
         self._write(Stage.RUNNING, 0, 0)
 
-    def advance(self, task: Task, *, failed: bool) -> None:
-        """Count a task that is done."""
-        cost = task_cost_s(task)
+    def advance(self, task: Task, *, seconds: float, failed: bool) -> None:
+        """Count a task that is done, after ``seconds`` on its worker."""
         self.done += 1
         self.failed += failed
-        self._cost_done += cost
-        self._cost_left -= cost
+        self._remaining.finish(task, seconds)
 
     def report(self, in_flight: int, workers: int) -> None:
         """Report how far the run is; to the state file at most once a second."""
@@ -240,9 +237,9 @@ class _Progress:
         return stage
 
     def _eta_s(self) -> float | None:
-        if not self._cost_done or self._working_since is None:
+        if self._working_since is None:
             return None
-        return (time.monotonic() - self._working_since) * max(self._cost_left, 0.0) / self._cost_done
+        return self._remaining.left_s(time.monotonic() - self._working_since)
 
     def _write(self, stage: Stage, in_flight: int, workers: int) -> None:
         self._written_at = time.monotonic()

@@ -150,7 +150,7 @@ def test_a_retrained_snapshot_is_another_key(plan: Plan, monkeypatch: pytest.Mon
 
     def made(sha256: str) -> tuple[str, ...]:
         card = SnapshotCard("s", "codec", "mbt2018", sha256=sha256)
-        monkeypatch.setattr(snapshots_of, "codec_snapshot", lambda variant: card)
+        monkeypatch.setattr(snapshots_of, "_codec_cards", lambda variant: (card,))
         return tasks.plan_tasks(plan, Path("run"))[0].made_with
 
     assert made("aa") == ("s:aa",)
