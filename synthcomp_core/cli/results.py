@@ -100,7 +100,7 @@ def template(out: Annotated[Path, typer.Argument(help="The CSV to write.")]) -> 
     from synthcomp_core.results.rows import NEEDED_COLUMNS
 
     storage.write_text(out, TEMPLATE)
-    say(f"{out}: needed are {NEEDED_COLUMNS}")
+    say(f"{out}: needed are {NEEDED_COLUMNS.partition(' (`results template`')[0]}")
 
 
 @results_app.command()

@@ -12,6 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.formats import LoadedResults, load_results, reference_files
+from synthcomp_core.results.formats.loose import TEMPLATE
 from synthcomp_core.results.formats.pasted import parse_pasted
 from synthcomp_core.storage import artifacts_dir, runs_dir
 from synthcomp_core.ui import query
@@ -71,7 +72,11 @@ def add_results(metric: str, dataset: str, notices: DeltaGenerator) -> list[Load
         uploads = st.file_uploader(
             "Files", type=["csv", "json", "txt"], accept_multiple_files=True, key="rd_uploads",
             max_upload_size=_UPLOAD_MB,
-            help="A results CSV, the thesis CSV, CompressAI's JSON or codec-compare's JSON.",
+            help="A results CSV, the thesis CSV, others' JSON, or a table with a rate (bpp) and a metric (psnr).",
+        )  # fmt: skip
+        st.download_button(
+            "Example table", TEMPLATE, "my-codec.csv", "text/csv", key="rd_template", on_click="ignore",
+            icon=":material/download:", help="The smallest table that is read here, to fill with your own numbers.",
         )  # fmt: skip
         text = st.text_area(
             f"Or paste a curve: bpp, {METRICS[metric].label}", key="rd_pasted", height=120,

@@ -26,7 +26,7 @@ from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 
 UPLOAD = "upload"
-UPLOAD_TYPES = ["png", "jpg", "jpeg", "webp", "avif", "jxl", "jp2", "bmp", "tif", "tiff"]
+UPLOAD_TYPES = ["png", "jpg", "jpeg", "webp", "avif", "jxl", "jp2", "bmp", "tif", "tiff", "ppm", "pgm", "exr"]
 _THUMBNAIL_SIDE = 192
 _MAX_GALLERY = 24
 
