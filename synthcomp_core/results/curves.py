@@ -292,10 +292,12 @@ def curves_of(loaded: Iterable[LoadedResults], metric: str, *, decibels: bool = 
     )
 
 
-def without_rate(table: pd.DataFrame, metric: str) -> list[str]:
-    """The variants that were measured by a metric but whose rate is not known, so that no curve has them."""
+def without_rate(table: pd.DataFrame, metric: str | None = None) -> list[str]:
+    """The variants that were measured (by this metric, if given) but whose rate is not known: no curve has them."""
     rate = table["bpp"].fillna(table["bpp_estimated"])
-    lacking = table[metric].notna() & rate.isna() & table["error"].isna()
+    lacking = rate.isna() & table["error"].isna()
+    if metric is not None:
+        lacking &= table[metric].notna()
     return [str(variant) for variant in table.loc[lacking, "variant"].unique()]
 
 

@@ -84,6 +84,18 @@ def test_a_known_source_is_fetched_split_and_carded(
     assert len(server.requests) == count  # What is there is not fetched again.
 
 
+def test_a_damaged_download_is_discarded_and_fetched_again(server: Server, artifacts: Path) -> None:
+    whole = frames_zip(server.folder / "main.zip").read_bytes()
+    (server.folder / "main.zip").write_bytes(whole[:-40])
+    with pytest.raises(SynthcompError, match=r"main\.zip is not a whole zip"):
+        datasets.fetch(f"{server.url}/main.zip", name="mine")
+    (server.folder / "main.zip").write_bytes(whole)
+    assert datasets.fetch(f"{server.url}/main.zip", name="mine").images == 5
+    (server.folder / "page.png").write_bytes(b"<html>not found</html>")
+    with pytest.raises(SynthcompError, match=r"page\.png did not return an image"):
+        datasets.fetch(f"{server.url}/page.png", name="page")
+
+
 def test_single_image_downloads_go_into_their_split(
     server: Server, artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -152,7 +152,8 @@ def test_a_run_measures_renderings_beside_codecs(project: Path, artifacts: Path,
     outcome = carry_out_plan(read_run_plan(path), Workers(count=1))
     table = read_results(outcome.results)
     assert len(table) == 6 and table["error"].isna().all()
-    assert without_rate(table, "psnr_rgb") == [f"files:{FOLDERS[1]}"]
+    assert without_rate(table, "psnr_rgb") == without_rate(table) == [f"files:{FOLDERS[1]}"]
+    assert without_rate(table, "flip") == []
     assert [curve.name for curve in rd_curves(table, "psnr_rgb")] == ["jpeg", "files:mbt2018_mse_fullres"]
 
 

@@ -11,6 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import METRICS
+from synthcomp_core.results.curves import without_rate
 from synthcomp_core.results.formats import LoadedResults, load_results, reference_files
 from synthcomp_core.results.formats.loose import TEMPLATE
 from synthcomp_core.results.formats.pasted import parse_pasted
@@ -130,6 +131,10 @@ def _show_notes(loaded: Sequence[LoadedResults]) -> None:
     for results in loaded:
         for note in results.notes:
             files.setdefault(note, []).append(results.name)
+        if lacking := without_rate(results.table):
+            files.setdefault(f"No rate is known of {', '.join(lacking)}, so no curve has them.", []).append(
+                results.name
+            )
     if files:
         with st.expander("Notes on these files"):
             st.caption("  \n".join(plain(f"{', '.join(names)}: {note}") for note, names in files.items()))
