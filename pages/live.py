@@ -8,6 +8,7 @@ from synthcomp_core.ui.live.side import show_side
 from synthcomp_core.ui.live.sides import Side, match_failure, update_sides
 from synthcomp_core.ui.live.trail import show_trail
 from synthcomp_core.ui.live.view import show_match_button, show_share, show_sides
+from synthcomp_core.ui.widgets.adopt_panel import show_adopt_panel
 from synthcomp_core.ui.widgets.entry import enter_through_app
 from synthcomp_core.ui.widgets.figure_panel import show_figure_panel
 from synthcomp_core.ui.widgets.image_picker import PickedImage, pick_image
@@ -38,6 +39,7 @@ with st.sidebar:
             if picked is not None:
                 show_match_button(picked, name, variants[name])
     show_published_models()
+    show_adopt_panel()
 if picked is not None:
     sides = update_sides(picked, variants)
     show_sides(picked, sides)

@@ -8,6 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.metrics import psnr
+from synthcomp_core.ui.widgets.adopt_panel import AdoptState
+from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.variants.adoption import adopt_project
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import DEFAULT_TIMEOUT_S, settled
@@ -59,3 +61,21 @@ def test_rate_distortion_offers_the_project_s_table(app: AppTest) -> None:
 def test_upscaling_offers_the_project_s_samples(app: AppTest) -> None:
     opened(app, "upscaling", fsr_source="FSR samples")
     assert app.selectbox(key="fsr_adopted").options == ["fsr-samples"]
+
+
+def test_a_folder_is_added_on_live_after_saying_what_it_holds(small_artifacts: Path, tmp_path: Path) -> None:
+    project = write_project(tmp_path / "ba-thesis-scripts", width=WIDTH, height=HEIGHT)
+    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    app.session_state["adopt"] = True
+    opened(app, "live", a="jpeg-q40", b="png")
+    app.text_input(key="adopt_folder").set_value(str(tmp_path / "absent")).run()
+    assert any("There is no folder" in error.value for error in app.error)
+    app.text_input(key="adopt_folder").set_value(str(project)).run()
+    assert any("data set: 1" in caption.value and "renderings: 3" in caption.value for caption in app.caption)
+    assert not (small_artifacts / "adopted.json").exists(), "nothing without a click"
+    app.button(key="adopt_it").click().run()
+    job = app.session_state[state_key(AdoptState)].job
+    assert job.wait(lambda status: status.is_over, 60).error is None
+    app.run()
+    assert "gta-plus/test" in app.selectbox(key="source_choice").options
+    assert any("snapshot mbt2018" in message.value.replace("\\", "") for message in app.success)

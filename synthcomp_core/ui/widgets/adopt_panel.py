@@ -1,0 +1,74 @@
+"""The panel that adopts a project's folder on the server's disk: what lies in it first, and nothing without a click."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.project_scan import scan_project
+from synthcomp_core.progress import OnProgress
+from synthcomp_core.ui.widgets.state import load_state, store_state
+from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.ui.work_queue import Job, server_queue, session_id
+from synthcomp_core.variants.adoption import adopt_project
+
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class AdoptState:
+    """What the panel remembers. job: the adoption that was asked for last."""
+
+    job: Job[tuple[str, ...]] | None = None
+
+
+def show_adopt_panel() -> None:
+    """Draw the panel, folded."""
+    with st.expander("Add a folder", key="adopt", on_change="rerun", icon=":material/create_new_folder:") as box:
+        if not box.open:
+            return
+        st.caption(
+            "A project's folder on the server's disk: its data sets, weights, renderings, FSR samples and tables are "
+            "then offered on every page. They are linked, not copied."
+        )
+        folder = st.text_input("Project folder", key="adopt_folder").strip()
+        if folder:
+            _show_findings(Path(folder).expanduser())
+        job = load_state(AdoptState).job
+        if job is not None:
+            st.fragment(_show_progress, run_every=None if job.status().is_over else _POLL_S)(job)
+
+
+def _show_findings(folder: Path) -> None:
+    try:
+        findings = scan_project(folder)
+    except SynthcompError as error:
+        st.error(plain(str(error)))
+        return
+    counts = Counter(finding.kind.value for finding in findings)
+    found = ", ".join(f"{kind}: {number}" for kind, number in counts.items()) or "nothing that is known"
+    st.caption(f"Found: {found}.")
+    st.button("Add it", key="adopt_it", on_click=_adopt, args=(folder,), disabled=not findings)
+
+
+def _adopt(folder: Path) -> None:
+    def work(on_progress: OnProgress, publish: Callable[[tuple[str, ...]], None]) -> None:
+        adopted = adopt_project(folder, on_progress=on_progress)
+        publish(tuple(f"{one.finding.path.name}: {one.outcome}" for one in adopted if one.path is not None))
+
+    store_state(AdoptState(server_queue().submit(session_id(), "adopt", folder.name, work)))
+
+
+def _show_progress(job: Job[tuple[str, ...]]) -> None:
+    status = job.status()
+    if status.error is not None:
+        st.error(plain(status.error))
+    elif status.latest is not None:
+        st.success("  \n".join(plain(line) for line in status.latest) or "Everything was here already.")
+    elif not status.is_over:
+        st.progress(status.fraction, plain(status.stage or "waiting"))
