@@ -37,6 +37,7 @@ from synthcomp_core.library.snapshots import installed_ids, survey_snapshots
 from synthcomp_core.progress import span
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Variant, aiming_id, evaluate, match_target
+from synthcomp_core.variants.timing import time_variant
 
 bitstream_app = typer.Typer(help="Look into a .scb bitstream.", no_args_is_help=True)
 
@@ -192,12 +193,17 @@ def render_(
     variant: Annotated[str, typer.Option(help="Variant id, as in webp-q80 or mbt2018-q4-mse-games@x2-bicubic.")],
     bitstream: Annotated[Path | None, typer.Option(help="Also write the bitstream here.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the row of the results table here.")] = None,
+    repeats: Annotated[
+        int, typer.Option(min=0, help="Time it: seconds are medians of so many more runs, after one to warm up.")
+    ] = 0,
     precision: Precision = "auto",
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     json: AsJson = False,
 ) -> None:
     """Send an image through a variant (downscale, encode, decode, upscale), measure it, and keep what is asked for.
+
+    The seconds are those of a single run, with everything cold, unless --repeats asks for medians.
 
     Example: python -m synthcomp_core render frame.png out.png --variant webp-q80 --bitstream out.webp --csv row.csv
     """
@@ -214,6 +220,18 @@ def render_(
             on_progress=on_progress,
         )
     row, rendering = evaluation.row, evaluation.rendering
+    if repeats:
+        with progress_bar("time") as on_progress:
+            timing = time_variant(
+                *(loaded.image, rendering.settled),
+                repeats=repeats,
+                precision=precision,
+                device=device,
+                on_progress=on_progress,
+            )
+        row = dataclasses.replace(row, encode_s=timing.encode_s, decode_s=timing.decode_s, upscale_s=timing.upscale_s)
+        spread = f"encoding took {timing.fastest_encode_s:.4g} to {timing.slowest_encode_s:.4g} s"
+        errors.print(f"Seconds are medians of {repeats} runs; {spread}.", highlight=False, soft_wrap=True)
     write_png(rendering.image, out)
     if bitstream is not None:
         storage.write_bytes(bitstream, rendering.bitstream)
