@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from synthcomp_core.images import write_png
 from synthcomp_core.library.run_record import RunKind, RunState, Stage, write_state
 from synthcomp_core.training.folder import append_log
 from tests.browser.conftest import StartApp
 from tests.conftest import PROJECT_ROOT
+from tests.pages.conftest import frame
 
 pytestmark = pytest.mark.browser
 
@@ -91,3 +93,25 @@ def test_progress_failures_and_curves_follow_the_files_by_themselves(
     page.wait_for_function("document.querySelector('.js-plotly-plot')?._fullData?.[0].x.at(-1) === 500")
     assert last_point(page, "Rate [bit per pixel]") == 500
     assert last_point(page, "Learning rate") == 500
+
+
+def test_a_run_is_started_stopped_and_resumed_from_the_page(
+    browser_page: Page, start_app: StartApp, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    artifacts, page = tmp_path_factory.mktemp("started"), browser_page
+    for number in (1, 2, 3):
+        write_png(frame(number), artifacts / "frames" / f"{number}.png")
+    (artifacts / "plans").mkdir()
+    text = 'variants = ["avif-q{30..99}"]\nkeep = "none"\n[[datasets]]\nfolder = "../frames"\n'
+    (artifacts / "plans" / "long.toml").write_text(text)
+    page.goto(f"{start_app(APP, {'SYNTHCOMP_ARTIFACTS': str(artifacts)})}/runs")
+    page.get_by_text("Start a run").click()
+    expect(page.get_by_text("3 images, 70 variants, 210 tasks, of which 0 are done")).to_be_visible()
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("Run the command below again; it does only what is missing.")).to_be_visible()
+    state = json.loads((artifacts / "runs" / "long" / "state.json").read_text())
+    assert state["state"] == "interrupted"
+    assert state["done"] < 210
+    page.get_by_role("button", name="Resume", exact=True).click()
+    expect(page.get_by_text("210 of 210 tasks")).to_be_visible()
