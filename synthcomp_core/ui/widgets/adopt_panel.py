@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.library.project_scan import scan_project
+from synthcomp_core.library.project_scan import Finding, scan_project
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
@@ -18,6 +18,7 @@ from synthcomp_core.ui.work_queue import Job, server_queue, session_id
 from synthcomp_core.variants.adoption import adopt_project
 
 _POLL_S = 0.5
+_FRESH_S = 30  # A page runs again at every click; a folder is not walked each time.
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,14 @@ def show_adopt_panel() -> None:
             st.fragment(_show_progress, run_every=None if job.status().is_over else _POLL_S)(job)
 
 
+@st.cache_data(ttl=_FRESH_S, show_spinner="Looking through the folder")
+def _scan(folder: str) -> list[Finding]:
+    return scan_project(Path(folder))
+
+
 def _show_findings(folder: Path) -> None:
     try:
-        findings = scan_project(folder)
+        findings = _scan(str(folder))
     except SynthcompError as error:
         st.error(plain(str(error)))
         return
