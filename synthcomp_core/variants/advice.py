@@ -17,6 +17,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.candidates import ADVICE_METRICS
+from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS
 from synthcomp_core.variants.variant import Variant
 
 BASELINE = "jpeg"
@@ -156,8 +157,9 @@ def _settled(variant: Variant, row: ResultRow, qualities: set[float | None]) -> 
 
 
 def _learned_label(row: ResultRow) -> str:
-    parts = [row.codec or "learned", f"for {row.distortion}" if row.distortion else ""]
-    return " ".join([*(part for part in parts if part), *([f"on {row.trained_on}"] if row.trained_on else [])])
+    distortion = DISTORTION_LABELS.get((row.distortion or "").replace("-", ""), row.distortion)
+    trained = f" for {distortion}" if distortion else ""
+    return f"{row.codec or 'learned'}{trained}" + (f" on {row.trained_on}" if row.trained_on else "")
 
 
 def _merit(option: Option, quantity: str) -> float:

@@ -127,6 +127,15 @@ def test_a_lower_resolution_is_judged_against_full_resolution() -> None:
     assert found.verdicts[-1].runner_up is None  # No other codec was tried.
 
 
+def test_a_learned_codec_is_called_by_what_it_was_trained_for_and_on() -> None:
+    learned = dataclasses.replace(
+        row("a.png", "mbt2018-bytes1000-msssim-games", 60.0), codec="mbt2018", quality=6, distortion="ms-ssim",
+        trained_on="games",
+    )  # fmt: skip
+    (option,) = advice([learned], Target("bytes", 1000)).options
+    assert option.settled == "mbt2018 for MS-SSIM on games quality 6 at full resolution"
+
+
 def test_the_front_holds_what_nothing_beats() -> None:
     rows = [
         dataclasses.replace(row("a.png", "avif-bytes1000", 60.0), psnr_rgb=40.0),
