@@ -20,6 +20,7 @@ from torch import Tensor
 
 from synthcomp_core.codecs.entropy.context_kernels import step_parameters
 from synthcomp_core.codecs.entropy.exact import ExactLinear, exact_linear
+from synthcomp_core.codecs.entropy.hyper import HyperField
 from synthcomp_core.codecs.tile_kernel import EXACT_WIDTH, ROWS, panels
 from synthcomp_core.progress import OnProgress
 
@@ -85,17 +86,20 @@ def _panelled(weight: Tensor, bias: Tensor | None) -> tuple[Panels, NDArray[np.f
     return packed, padded
 
 
-def walk(model: ContextModel, hyper: Tensor, exchange: Exchange, on_progress: OnProgress) -> NDArray[np.float64]:
+def walk(model: ContextModel, hyper: HyperField, exchange: Exchange, on_progress: OnProgress) -> NDArray[np.float64]:
     """Visit all latents in wavefront order and return them, (H, W, M) float64 units.
 
-    hyper: (H, W, 2 M) activations of h_s. At every step ``exchange`` gets the parameters of the current latents and
-    returns their values: an encoder quantises and codes them, a decoder decodes them.
+    hyper: (H, W, 2 M) activations of h_s, whose strips are computed as the wavefront reaches them. At every step
+    ``exchange`` gets the parameters of the current latents and returns their values: an encoder quantises and codes
+    them, a decoder decodes them.
     """
-    height, width, inputs = hyper.shape
+    height, width = hyper.height, hyper.width
     canvas = np.zeros((height + _REACH, width + 2 * _REACH, model.channels))
     flat = canvas.reshape(-1, model.channels)
     stride = canvas.shape[1]
-    folded = model.hyper_part(hyper.reshape(height * width, inputs)).reshape(height, width, -1).numpy()
+    # Memory that is not written to is not taken.
+    folded = np.empty((height, width, model.hyper_part.bias.shape[0]))
+    strips = hyper.strips()
     buffers = _buffers(model, min(height, -(-width // _LAG)))
     parameters = buffers[-1][:, : 2 * model.channels]
     steps = width + _LAG * (height - 1)
@@ -105,6 +109,9 @@ def walk(model: ContextModel, hyper: Tensor, exchange: Exchange, on_progress: On
             first = max(0, -(-(step - width + 1) // _LAG))
             count = min(height - 1, step // _LAG) - first + 1
             column = step - _LAG * first
+            while strips and strips[0][0] < first + count:
+                top, bottom = strips.pop(0)
+                folded[top:bottom] = _folded(model, hyper.rows(top, bottom))
             shares = _shares(count, threads)
             running = [
                 pool.submit(step_parameters, canvas, first, column, folded, model.layers, buffers, *share, count)
@@ -122,6 +129,13 @@ def walk(model: ContextModel, hyper: Tensor, exchange: Exchange, on_progress: On
             )
             on_progress((step + 1) / steps, "entropy coding")
     return canvas[_REACH:, _REACH:-_REACH]
+
+
+def _folded(model: ContextModel, activations: Tensor) -> NDArray[np.float64]:
+    """The hyper part of the first 1x1 layer, for rows of activations."""
+    rows, columns, inputs = activations.shape
+    sums: NDArray[np.float64] = model.hyper_part(activations.reshape(rows * columns, inputs)).numpy()
+    return sums.reshape(rows, columns, -1)
 
 
 def _shares(count: int, threads: int) -> list[tuple[int, int]]:

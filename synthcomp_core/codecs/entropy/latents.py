@@ -6,12 +6,12 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from synthcomp_core.codecs.entropy.context import ContextModel, Exchange, context_model, walk
 from synthcomp_core.codecs.entropy.exact import LEAKY_SLOPE, LIMIT, ExactConvolution, exact_sequential
+from synthcomp_core.codecs.entropy.hyper import HyperField, hyper_field
 from synthcomp_core.codecs.entropy.level_offsets import NO_LEVEL_OFFSETS, best_level_offsets, level_map
 from synthcomp_core.codecs.entropy.prior import IntegerPrior, read_prior
 from synthcomp_core.codecs.entropy.scale_tables import SCALE_STEP, SYMBOL_LIMIT, UNIT, scale_tables
@@ -89,7 +89,7 @@ def encode_latents(
         return CodedLatents(b"", encoder.words(), NO_LEVEL_OFFSETS, y_hat, crc32, symbols, None, 0.0)
     z_encoder = SymbolEncoder()
     z_symbols, z_hat = _encode_prior(model.prior, z, z_encoder)
-    hyper = _hyper_synthesis(model.h_s, z_hat)
+    hyper = hyper_field(model.h_s, z_hat)
     flat = y.reshape(height * width, channels)
     symbols = np.empty((height * width, channels), np.int32)
     levels = np.empty((height * width, channels), np.uint8)
@@ -136,7 +136,7 @@ def decode_latents(
         step_levels, means = _split(parameters, channels, model.has_means, level_of)
         return _dequantise(decoder.code_levels(step_levels.ravel()).reshape(step_levels.shape), means)
 
-    return z_hat, _visit(model, _hyper_synthesis(model.h_s, z_hat), exchange, on_progress)
+    return z_hat, _visit(model, hyper_field(model.h_s, z_hat), exchange, on_progress)
 
 
 def least_bits(model: EntropyModel, rows: int, columns: int) -> tuple[float, float]:
@@ -161,25 +161,23 @@ def position_bits(model: EntropyModel, coded: CodedLatents, rows: int, columns: 
     return bits.reshape(rows, columns).astype(np.float32)
 
 
-def _visit(model: EntropyModel, hyper: Tensor, exchange: Exchange, on_progress: OnProgress) -> Units:
+def _visit(model: EntropyModel, hyper: HyperField, exchange: Exchange, on_progress: OnProgress) -> Units:
     if model.context is not None:
         return walk(model.context, hyper, exchange, on_progress)
-    height, width, size = hyper.shape
-    parameters = hyper.reshape(height * width, size).numpy()
+    height, width = hyper.height, hyper.width
+    # Memory that is not written to is not taken.
     latents = np.empty((height * width, model.channels))
-    block = max(1, _BLOCK_SYMBOLS // model.channels)
+    parameters = np.empty((height * width, (1 + model.has_means) * model.channels))
+    strips = hyper.strips()
+    block = max(1, _BLOCK_SYMBOLS // model.channels)  # Part of the format: a block is coded in the order of its levels.
     for start in range(0, height * width, block):
         positions = slice(start, min(start + block, height * width))
+        while strips and strips[0][0] * width < positions.stop:
+            top, bottom = strips.pop(0)
+            parameters[top * width : bottom * width] = hyper.rows(top, bottom).reshape((bottom - top) * width, -1)
         latents[positions] = exchange(positions, parameters[positions])
         on_progress(positions.stop / (height * width), "entropy coding")
     return latents.reshape(height, width, model.channels)
-
-
-def _hyper_synthesis(layers: tuple[ExactConvolution, ...], z_hat: Units) -> Tensor:
-    x = torch.from_numpy(z_hat)
-    for layer in layers:
-        x = layer(x)
-    return x
 
 
 def _split(

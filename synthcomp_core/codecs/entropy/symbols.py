@@ -11,12 +11,13 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from synthcomp_core.codecs.entropy.scale_tables import ESCAPE_BITS, ESCAPE_OFFSET, scale_tables
+from synthcomp_core.codecs.entropy.scale_tables import ESCAPE_BITS, ESCAPE_OFFSET, PRECISION_BITS, scale_tables
 from synthcomp_core.errors import BitstreamError
 
 _TABLE = constriction.stream.model.Categorical(perfect=False)
 _EQUALLY_LIKELY = constriction.stream.model.Uniform()
 Symbols = NDArray[np.int32]
+_SPARE_BITS = 128.0  # The decoder holds 64 bits, which may be the information of many likely symbols; twice that.
 
 
 class SymbolEncoder:
@@ -81,9 +82,20 @@ class SymbolDecoder:
     def __init__(self, words: bytes) -> None:
         self._coder = constriction.stream.queue.RangeDecoder(np.frombuffer(words, "<u4").astype(np.uint32))
         self._tables = scale_tables()
+        self._overdrawn_bits = 0.0
 
     def code_levels(self, levels: NDArray[np.uint8]) -> Symbols:
-        """The next symbols (n,), each under the Gaussian of its level; BitstreamError when the code is invalid."""
+        """The next symbols (n,), each under the Gaussian of its level; BitstreamError when the code is invalid.
+
+        Also when it ended long ago: an encoder leaves at most two words to be made up by zeros.
+        """
+        exhausted = self._coder.maybe_exhausted()
+        symbols = self._levels(levels)
+        if exhausted:
+            self._overdraw(float(code_length_bits(levels, symbols).sum(dtype=np.float64)))
+        return symbols
+
+    def _levels(self, levels: NDArray[np.uint8]) -> Symbols:
         tables = self._tables
         order, levels, edges = _by_width(levels)
         half_widths = tables.half_widths[levels]
@@ -108,12 +120,23 @@ class SymbolDecoder:
 
     def code_table(self, counts: NDArray[np.int32], offset: int, amount: int) -> Symbols:
         """The next ``amount`` symbols, all under one table (see SymbolEncoder)."""
+        exhausted = self._coder.maybe_exhausted()
         indices = self._decode(_concrete(counts), amount)
+        if exhausted:
+            self._overdraw(float((PRECISION_BITS - np.log2(counts + 1.0))[indices].sum()))
         symbols = (indices + offset).astype(np.int32)
         outside = np.flatnonzero(indices == len(counts) - 1)
         if outside.size:
             symbols[outside] = self._decode_escapes(outside.size)
         return symbols
+
+    def _overdraw(self, bits: float) -> None:
+        """Note the code length of symbols that were decoded after the end of the words."""
+        self._overdrawn_bits += bits
+        if self._overdrawn_bits > _SPARE_BITS:
+            raise BitstreamError(
+                "This .scb is malformed: its entropy-coded data end before the image does; encode the image anew."
+            )
 
     def _decode_escapes(self, amount: int) -> Symbols:
         sizes = np.full(amount, 1 << ESCAPE_BITS, np.int32)

@@ -154,7 +154,7 @@ def test_the_wavefront_equals_a_raster_scan_in_python_integers(height: int, widt
     def exchange(positions: slice, parameters: np.ndarray) -> np.ndarray:
         return residuals[positions] * 65536.0 + parameters[:, channels:]
 
-    found = walk(context_model(tensors), hyper, exchange, silent)
+    found = walk(context_model(tensors), RowByRow(hyper), exchange, silent)
 
     causal = [(dy, dx) for dy in (-2, -1) for dx in range(-2, 3)] + [(0, -2), (0, -1)]
     kernel = tensors["context_prediction.weight"]
@@ -172,6 +172,20 @@ def test_the_wavefront_equals_a_raster_scan_in_python_integers(height: int, widt
             assert found[h, w].tolist() == latents[h, w]
 
 
+class RowByRow:
+    """Activations at hand, given as strips of one row."""
+
+    def __init__(self, activations: torch.Tensor) -> None:
+        self.activations = activations
+        self.height, self.width = activations.shape[:2]
+
+    def strips(self) -> list[tuple[int, int]]:
+        return [(row, row + 1) for row in range(self.height)]
+
+    def rows(self, first: int, last: int) -> torch.Tensor:
+        return self.activations[first:last]
+
+
 def test_a_walk_is_cancelled_from_its_progress_callback() -> None:
     _, tensors = random_model("mbt2018")
     hyper = torch.zeros(4, 4, 72, dtype=torch.float64)
@@ -180,7 +194,7 @@ def test_a_walk_is_cancelled_from_its_progress_callback() -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        walk(context_model(tensors), hyper, lambda positions, parameters: parameters[:, :36], stop)
+        walk(context_model(tensors), RowByRow(hyper), lambda positions, parameters: parameters[:, :36], stop)
 
 
 def test_the_normal_distribution_is_scipys() -> None:
