@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthcomp_core import limits
 from synthcomp_core.errors import SnapshotError
+from synthcomp_core.library.codec_shapes import codec_shapes
 from synthcomp_core.library.snapshots import Distortion, SnapshotCard, load_snapshot, save_snapshot, weights_sha256
 
 if TYPE_CHECKING:
@@ -89,24 +91,32 @@ def infer_architecture(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, int
     """Architecture, N and M of a CompressAI state dict; SnapshotError when it is of none of ARCHITECTURES."""
     if "g_a.0.conv1.weight" in state_dict and "context_prediction.weight" in state_dict:
         attention = any(".conv_a." in name for name in state_dict)
-        channels = state_dict["g_a.0.conv1.weight"].shape[0]
+        channels = _channels(state_dict, "g_a.0.conv1.weight")
         return ("cheng2020-attn" if attention else "cheng2020-anchor"), channels, channels
     if "g_a.0.weight" not in state_dict or "g_a.6.weight" not in state_dict:
         raise SnapshotError(
             f"The checkpoint is of no known codec architecture (it has no g_a.0 and g_a.6): use one of "
             f"{', '.join(ARCHITECTURES)}."
         )
-    channels, latents = state_dict["g_a.0.weight"].shape[0], state_dict["g_a.6.weight"].shape[0]
+    channels, latents = _channels(state_dict, "g_a.0.weight"), _channels(state_dict, "g_a.6.weight")
     if "h_s.4.weight" not in state_dict:
         has_gdn = "g_a.1.beta" in state_dict
         architecture = "bmshj2018-factorized" if has_gdn else "bmshj2018-factorized-relu"
     elif "context_prediction.weight" in state_dict:
         architecture = "mbt2018"
-    elif state_dict["h_s.4.weight"].shape[0] == 2 * latents:
+    elif _channels(state_dict, "h_s.4.weight") == 2 * latents:
         architecture = "mbt2018-mean"
     else:
         architecture = "bmshj2018-hyperprior"
     return architecture, channels, latents
+
+
+def _channels(state_dict: Mapping[str, torch.Tensor], name: str) -> int:
+    """The outputs of a convolution; SnapshotError when they are none, or more than any codec has."""
+    shape = tuple(state_dict[name].shape)
+    if len(shape) != 4 or not 1 <= shape[0] <= 2 * limits.SNAPSHOT_CHANNELS:
+        raise SnapshotError(f"The weight {name} has the shape {shape}, which is that of no codec's convolution.")
+    return shape[0]
 
 
 def build_model(architecture: str, N: int, M: int) -> Any:
@@ -140,8 +150,12 @@ def codec_parameters(state_dict: Mapping[str, torch.Tensor]) -> tuple[str, int, 
 
     state_dict = with_current_names({name: value for name, value in state_dict.items() if not name.startswith(PRIOR)})
     architecture, N, M = infer_architecture(state_dict)
-    model = build_model(architecture, N, M)
-    expected = {name: parameter.shape for name, parameter in model.named_parameters()}
+    if max(N, M) > limits.SNAPSHOT_CHANNELS:
+        raise SnapshotError(
+            f"The checkpoint has N={N}, M={M}; a codec has at most {limits.SNAPSHOT_CHANNELS:,} channels."
+        )
+    # From the table: a model of the channels that some file claims could take all memory.
+    expected = codec_shapes(architecture, N, M) or {}
     missing = [name for name in expected if name not in state_dict]
     foreign = [name for name in state_dict if name not in expected and name.split(".")[-1] not in _BUFFERS]
     if missing or foreign:

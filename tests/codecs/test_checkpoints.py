@@ -120,3 +120,13 @@ def test_an_unknown_distortion_is_refused() -> None:
 def test_buffers_are_not_stored() -> None:
     names = codec_tensors(state_dict("mbt2018"))[3]
     assert not any(name.endswith((".mask", ".target", "_quantized_cdf", ".bound")) for name in names)
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (0, 3, 5, 5), (2000, 1, 1, 1), (10**8, 1, 1, 1), (8, 3, 5)], ids=str)
+@pytest.mark.parametrize("name", ["g_a.0.weight", "g_a.6.weight", "h_s.4.weight", "h_a.0.weight"])
+def test_a_weight_of_any_shape_is_refused_before_a_model_is_built(name: str, shape: tuple[int, ...]) -> None:
+    _, tensors = random_model("mbt2018")
+    odd = torch.zeros(1).expand(shape) if shape else torch.tensor(1.0)
+    with pytest.raises(SnapshotError) as found:
+        codec_tensors({**tensors, name: odd})
+    assert "\n" not in str(found.value)

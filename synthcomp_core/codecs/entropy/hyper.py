@@ -38,7 +38,8 @@ class HyperField:
 
     def strips(self) -> list[tuple[int, int]]:
         """(first, last) rows of latents of each strip, last exclusive."""
-        found, top = [], 0
+        found: list[tuple[int, int]] = []
+        top = 0
         while top < self.height:
             positions = STRIP_POSITIONS if found else min(FIRST_POSITIONS, STRIP_POSITIONS)
             rows = max(1, positions // (_UPSAMPLING * self.width)) * _UPSAMPLING
