@@ -29,6 +29,7 @@ from synthcomp_core.cli.options import (
     pixel_limit,
     read_noted,
 )
+from synthcomp_core.codecs.ids import LEARNED_OPTIONS
 from synthcomp_core.codecs.options import forms
 from synthcomp_core.errors import BitstreamError
 from synthcomp_core.images import write_png
@@ -72,7 +73,7 @@ def list_() -> None:
         "M",
         "distortion",
         "trained on",
-        title="Learned codecs",
+        title=f"Learned codecs; options: {forms(LEARNED_OPTIONS)}",
         title_justify="left",
         box=None,
     )

@@ -38,12 +38,9 @@ class TargetMatch:
     tried: int
 
     def __str__(self) -> str:
-        """What was chosen and reached, in words."""
-        kind = self.target.kind
-        return (
-            f"{self.variant.codec} reaches {kind.label} {kind.shown(self.value)} "
-            f"({'at most' if kind.is_limit else 'at least'} {kind.shown(self.target.value)})"
-        )
+        """What was reached and what was asked for, in words."""
+        kind, bound = self.target.kind, "at most" if self.target.kind.is_limit else "at least"
+        return f"{kind.label} {kind.shown(self.value)} (asked for: {bound} {kind.shown(self.target.value)})"
 
 
 def match_target(

@@ -47,8 +47,8 @@ def test_encode_fills_a_size_and_says_which_quality_does(
     fitting = max(size for size in sizes.values() if size <= 4000)
     assert (tmp_path / "out.webp").stat().st_size == fitting
     printed = " ".join(capsys.readouterr().out.split())
-    assert f"reaches size {fitting:,} bytes (at most 4,000 bytes)" in printed
-    assert any(f"{codec} reaches" in printed for codec, size in sizes.items() if size == fitting)
+    assert f"; size {fitting:,} bytes (asked for: at most 4,000 bytes)" in printed
+    assert any(f", {codec};" in printed for codec, size in sizes.items() if size == fitting)
 
 
 def test_encode_and_render_take_a_target_in_the_id(reference: Path, tmp_path: Path) -> None:

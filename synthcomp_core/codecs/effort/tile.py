@@ -11,7 +11,7 @@ from torch import Tensor
 
 from synthcomp_core.codecs.phases import LATENT_STRIDE
 
-# Latents per side of a tile: gradients of a tile with its halo take some 350 MiB at N = 64 and 1 GiB at N = 192.
+# Latents per side of a tile: a search in a tile with its halo takes some 500 MiB at N = 64.
 _TILE = 32
 _HALO = 4  # Latents around it: those that g_s and the context reach, and one of z.
 _HYPER = 4  # latents per hyper-latent
