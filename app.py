@@ -6,6 +6,7 @@ import streamlit as st
 
 from synthcomp_core.ui.layout import SIDEBAR_WIDTH, lay_out
 
+lay_out()  # First, so that nothing is seen in another place before.
 # An icon from the project: Streamlit fetches its material icons and emoji for the tab from the internet.
 st.set_page_config(
     page_title="Synthcomp",
@@ -13,7 +14,6 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state=SIDEBAR_WIDTH,
 )
-lay_out()
 st.navigation(
     [
         st.Page("pages/live.py", title="Live", icon=":material/compare:", default=True),
