@@ -51,7 +51,7 @@ class DataPlan:
 
     folder: Folder | None = None
     dataset: DataSetName | None = None
-    generated: Annotated[int, between(3, 100_000)] | None = None
+    generated: Annotated[int, between(3, 1000)] | None = None
     validation: tuple[str, ...] = ()
     trained_on: str | None = None
 

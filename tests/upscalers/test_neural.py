@@ -16,7 +16,6 @@ from synthcomp_core.errors import Cancelled, ImageError, SnapshotError, Synthcom
 from synthcomp_core.images import Image, resize
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.snapshots import (
-    find_snapshot,
     list_snapshots,
     save_snapshot,
     snapshot_path,
@@ -24,6 +23,7 @@ from synthcomp_core.library.snapshots import (
 from synthcomp_core.metrics import psnr
 from synthcomp_core.upscalers import list_upscalers, parse_upscaler, rcan
 from synthcomp_core.upscalers.neural import build_upscaler, import_upscaler, load_upscaler
+from tests.codecs.models import random_model
 from tests.conftest import PROJECT_ROOT
 from tests.upscalers.networks import bilinear_rcan, random_rcan
 from tests.upscalers.test_registration import scene
@@ -256,10 +256,8 @@ def test_a_snapshot_replaced_on_disk_is_loaded_anew(artifacts: Path) -> None:
 
 
 def test_a_codec_s_snapshot_is_no_upscaler(artifacts: Path) -> None:
-    import_upscaler(bilinear_rcan().state_dict(), id="one")
-    import dataclasses
-
-    save_snapshot(dataclasses.replace(find_snapshot("one"), kind="codec"), load_file(snapshot_path("one")))
+    card, tensors = random_model("bmshj2018-factorized")
+    save_snapshot(card, tensors, path=snapshot_path("one"))
     with pytest.raises(SnapshotError, match="not an upscaler"):
         load_upscaler("one")
 
