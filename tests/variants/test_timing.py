@@ -27,7 +27,7 @@ def test_the_first_run_warms_up_and_the_median_of_the_others_counts(monkeypatch:
 
     def timed(image: np.ndarray, variant: Variant, **options: object) -> Rendering:
         taken = next(seconds)
-        rendering = render_settled(image, variant)
+        rendering = render_settled(image, variant, **options)  # type: ignore[arg-type]
         return dataclasses.replace(rendering, encode_s=taken, decode_s=taken / 10, upscale_s=taken / 100)
 
     monkeypatch.setattr(timing, "render_settled", timed)
