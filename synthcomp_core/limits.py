@@ -36,7 +36,7 @@ PATTERN_CHARACTERS = 1000  # of one entry in `variants`
 VARIANTS = 10_000  # that the patterns of a plan stand for, and each of them
 
 # Results, journals, cards and states
-RESULTS_BYTES = 256 * MIB
+RESULTS_BYTES = 1024 * MIB
 JSON_BYTES = 64 * MIB
 CARD_BYTES = MIB  # of a data set, a run's state, a run's record
 JOURNAL_BYTES = 1024 * MIB

@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from synthcomp_core.cli.bench.long_table import VARIANTS, write_long_results
 from synthcomp_core.cli.bench.machine import process_peak_bytes
 from tests.browser.conftest import StartApp
 from tests.browser.running import server_process, used_cpu_s
+from tests.browser.waiting import rest
 from tests.conftest import PROJECT_ROOT
 
 pytestmark = pytest.mark.browser
@@ -27,7 +28,9 @@ MOST_CPU_S = 12.0
 
 
 def title_of_chart(page: Page) -> str:
-    return page.locator(".js-plotly-plot").first.evaluate("plot => plot.layout.title.subtitle.text")
+    return str(page.locator(".js-plotly-plot").first.evaluate("plot => plot.layout.title.subtitle.text")).replace(
+        "<br>", " "
+    )
 
 
 def test_a_million_rows_are_drawn_and_stay_usable(browser_page: Page, start_app: StartApp, tmp_path: Path) -> None:
@@ -41,18 +44,20 @@ def test_a_million_rows_are_drawn_and_stay_usable(browser_page: Page, start_app:
     # What the first table of a server costs, imports above all, is not the million rows'.
     page.goto(f"{address}/rate_distortion?results=runs%2Fshort")
     page.wait_for_selector(".js-plotly-plot .scatterlayer")
-    expect(page.get_by_role("heading", name="Crossover")).to_be_visible()
+    rest(page)
 
     before_cpu_s, started = used_cpu_s(server), time.perf_counter()
     page.goto(f"{address}/rate_distortion?results=runs%2Fmillion")
     page.wait_for_function(
-        "() => document.querySelector('.js-plotly-plot')?.layout?.title?.text.includes('500 images')",
+        "() => document.querySelector('.js-plotly-plot')?.layout?.title?.text"
+        ".replaceAll('<br>', ' ').includes('500 images')",
     )
     wall_s, used_s = time.perf_counter() - started, used_cpu_s(server) - before_cpu_s
     peak = process_peak_bytes(server.pid)
     memory = "" if peak is None else f", {peak / 2**20:,.0f} MiB at the server's peak"
     sys.stdout.write(f"\nfirst chart of {ROWS:,} rows: {wall_s:.1f} s, {used_s:.1f} s of the processor{memory}\n")
-    assert page.locator(".js-plotly-plot").first.evaluate("plot => plot.data.length") == CURVES
+    drawn = page.locator(".js-plotly-plot").first.evaluate("plot => plot.data.length")
+    assert 1 < drawn <= CURVES  # The page opens on a selection that can be read.
     assert used_s < MOST_CPU_S
 
     # While BD-rates are still computed, the other charts can be asked for; they show an even choice and say so.
@@ -60,7 +65,8 @@ def test_a_million_rows_are_drawn_and_stay_usable(browser_page: Page, start_app:
         started = time.perf_counter()
         page.get_by_test_id("stButtonGroup").get_by_text(button, exact=True).click()
         page.wait_for_function(
-            "note => document.querySelector('.js-plotly-plot')?.layout?.title?.subtitle?.text.includes(note)",
+            "note => document.querySelector('.js-plotly-plot')?.layout?.title?.subtitle?.text"
+            ".replaceAll('<br>', ' ').includes(note)",
             arg=note,
         )
         sys.stdout.write(f"{button}: {time.perf_counter() - started:.1f} s\n")
