@@ -129,7 +129,7 @@ def test_all_recipes_together_keep_to_the_style_and_the_floors_of_the_house(
 def test_a_codec_is_listed_and_an_image_goes_through_it(with_recipe: Callable[..., Copy]) -> None:
     copy = with_recipe("Add a codec")
     printed = copy.verbs("Add a codec")
-    assert "webp-lossless" in printed and "libwebp" in printed
+    assert "losslesswebp" in printed and "libwebp" in printed
     assert (copy.folder / "frame.webp").read_bytes()[12:16] == b"VP8L"  # The chunk of a lossless WebP.
     assert np.array_equal(read_image(copy.folder / "decoded.png").image, copy.frame)
     assert "inf" in printed  # The PSNR of identical images.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
 import struct
 import zipfile
 import zlib
@@ -291,7 +292,9 @@ def test_a_door_that_lets_something_else_out_is_noticed(monkeypatch: pytest.Monk
     with pytest.raises(pytest.fail.Exception, match="not a sentence"), guarded("self"):
         raise SynthcompError("two\nlines")
     with pytest.raises(pytest.fail.Exception, match="MiB"), guarded("self"):
-        _ = np.ones(50 * 2**20)
+        # New pages from the system: an array could take those that this process has freed and kept.
+        area = mmap.mmap(-1, 400 * 2**20)
+        np.frombuffer(area, np.uint8)[::4096] = 1
         raise SynthcompError("late.")
     for counter in (doors.tries, doors.refusals):
         del counter["self"]

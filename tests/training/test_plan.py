@@ -88,7 +88,7 @@ def test_a_good_plan_is_read_with_its_defaults(plan: Path) -> None:
         ('data = "frames"', 'data = "photos"', ["model[1].data", "frames"]),
         ('folder = "frames"', 'folder = "nowhere"', ["data.frames.folder", "nowhere"]),
         ('folder = "frames"', "", ["data.frames.folder", "missing"]),
-        ('folder = "frames"', 'folder = "."', ["data.frames.folder", "no images"]),
+        ('folder = "frames"', 'folder = "empty"', ["data.frames.folder"]),
         ('validation = ["1.png"]', 'validation = ["x*"]', ["data.frames.validation", "none"]),
         ('validation = ["1.png"]', 'validation = "1.png"', ["data.frames.validation", "list"]),
         ('folder = "frames"', 'folder = "frames"\ngenerated = 4', ["data.frames.generated", "`folder`"]),

@@ -104,6 +104,15 @@ def look_at_sides() -> Mapping[str, Side]:
     return sides
 
 
+def is_asked_for(sides: Mapping[str, Side]) -> bool:
+    """Whether a click has asked for a rendering that nobody has started yet; the page has to be drawn anew."""
+    allowed = load_state(LiveState).allowed
+    return any(
+        side.error is None and (side.key is None or (side.expected_s is not None and side.key in allowed))
+        for side in sides.values()
+    )
+
+
 def is_working(sides: Mapping[str, Side]) -> bool:
     """Whether a side or a match is under way."""
     match = load_state(LiveState).match_job
@@ -120,7 +129,7 @@ def allow(key: RenderedKey | None) -> None:
 def try_again(name: str) -> None:
     """Ask anew for what was stopped or has failed; the click on its button."""
     state = load_state(LiveState)
-    side = replace(state.sides[name], key=None)
+    side = replace(state.sides[name], key=None, error=None)
     store_state(replace(state, sides={**state.sides, name: side}))
 
 

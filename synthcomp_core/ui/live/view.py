@@ -12,6 +12,7 @@ from synthcomp_core.ui.live.sides import (
     Side,
     allow,
     has_size,
+    is_asked_for,
     is_working,
     look_at_sides,
     match_status,
@@ -57,8 +58,9 @@ def show_sides(picked: PickedImage, sides: Mapping[str, Side]) -> None:
 
     def draw() -> None:
         now = look_at_sides()
-        if take_match() or (working and not is_working(now)):
-            st.rerun(scope="app")  # The rest of the page shows what has been finished.
+        # The rest of the page shows what has been finished, and starts what a button in here has asked for.
+        if take_match() or is_asked_for(now) or (working and not is_working(now)):
+            st.rerun(scope="app")
         _draw(picked, now)
 
     st.fragment(draw, run_every=_POLL_S if working else None)()
