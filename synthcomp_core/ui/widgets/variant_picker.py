@@ -159,7 +159,7 @@ def _draw(side: str, families: list[str], fields: VariantFields, is_moved: bool)
         fields, is_moved = dataclasses.replace(fields, family=family, quality=default, options=(), target=None), True
     if family.startswith("files:"):  # Final images: nothing is coded or upscaled.
         return VariantFields(family)
-    at_quality, at_set_by = st.columns([3, 2], gap="small")
+    at_quality, at_set_by = st.columns(2, gap="small")
     if points_of(family):
         fields = _draw_learned(side, fields, is_moved, at_quality)
     fields = dataclasses.replace(fields, options=draw_options(side, codec_of(fields), is_moved).options)
@@ -258,7 +258,7 @@ def _draw_learned(side: str, fields: VariantFields, is_moved: bool, at_quality: 
         "distortion": ("Trained for", [name for name in DISTORTION_LABELS if name in distortions]),
         "trained_on": ("Trained on", sorted({point.trained_on for point in points})),
     }
-    places = [at_quality, *st.columns([5, 5], gap="small")]
+    places = [at_quality, st.container(), st.container()]
     chosen = {}
     for place, (axis, (title, options)) in zip(places, axes.items(), strict=True):
         key = f"{side}_{axis}_{fields.family}"
