@@ -33,8 +33,11 @@ from synthcomp_core.training.plan import read_training_plan
 from synthcomp_core.variants import Variant, evaluate
 from synthcomp_core.variants.adoption import adopt_project, forget_project, sample_sets
 from synthcomp_core.variants.snapshot_matrix import all_axes, matrix_cells
+from tests.batch.conftest import OnTheSpot, on_the_spot
 from tests.conftest import PROJECT_ROOT
 from tests.thesis_project import FOLDERS, TEST_IMAGES, picture, reference, write_project
+
+__all__ = ["on_the_spot"]
 
 
 @pytest.fixture
@@ -139,7 +142,9 @@ def test_the_thesis_s_figure_is_drawn_from_renderings_without_weights(
     assert read_image(out).image.shape[1] > 100
 
 
-def test_a_run_measures_renderings_beside_codecs(project: Path, artifacts: Path, tmp_path: Path) -> None:
+def test_a_run_measures_renderings_beside_codecs(
+    project: Path, artifacts: Path, tmp_path: Path, on_the_spot: OnTheSpot
+) -> None:
     adopt_project(project)
     path = tmp_path / "plan.toml"
     path.write_text(
