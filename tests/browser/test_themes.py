@@ -43,10 +43,13 @@ def test_axe_finds_no_serious_fault(new_page: Callable[..., Page], address: str,
     page = new_page(color_scheme=scheme, viewport={"width": 1440, "height": 900})
     page.goto(f"{address}/{path}")
     expect(page.get_by_test_id("stMainBlockContainer")).to_be_visible()
-    rest(page)
-    results = Axe().run(page).response
-    assert results["passes"], "axe looked at nothing"
-    serious = [fault for fault in results["violations"] if fault["impact"] in ("serious", "critical")]
+    for _ in range(3):  # What a late rerun has just faded is no lack of contrast: a fault is one that stays.
+        rest(page)
+        results = Axe().run(page).response
+        assert results["passes"], "axe looked at nothing"
+        serious = [fault for fault in results["violations"] if fault["impact"] in ("serious", "critical")]
+        if not serious:
+            break
     assert [
         (fault["id"], [(node["html"], node["failureSummary"]) for node in fault["nodes"]]) for fault in serious
     ] == []
