@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthcomp_core.codecs import CodecId
+from synthcomp_core.codecs import FAMILIES, CodecId
 from synthcomp_core.figures.palette import codec_colour
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.rows import ResultRow
@@ -34,7 +34,7 @@ def trail_chart(
         own = [row for row in curves if CodecId.family_of(row.variant) == family and _is_drawn(row, metric)]
         own.sort(key=lambda row: row.bpp or 0.0)
         figure.add_scatter(
-            name=html.escape(family),
+            name=html.escape(FAMILIES[family].label if family in FAMILIES else family),
             legendgroup=family,
             mode="lines",
             x=[row.bpp for row in own],

@@ -50,14 +50,14 @@ class _Written:
 def check_choice(key: str, options: Collection[str], *, what: str = "") -> None:
     """Say that the link's value is ignored if it is not among ``options``. what: its name, by default from the key."""
     if (asked := _asked(key)) and (len(asked) > 1 or asked[0] not in options):
-        _say_unavailable(key, ", ".join(asked), what)
+        say_unavailable(key, ", ".join(asked), what=what)
 
 
 def check_choices(key: str, options: Collection[str], *, what: str = "") -> None:
     """As :func:`check_choice`, for a parameter that may be repeated: one sentence per value not in ``options``."""
     for asked in dict.fromkeys(_asked(key)):
         if asked not in options:
-            _say_unavailable(key, asked, what)
+            say_unavailable(key, asked, what=what)
 
 
 def check_number(key: str, low: float, high: float, *, what: str = "") -> None:
@@ -105,11 +105,6 @@ def number(key: str, default: float, *, low: float, high: float, what: str = "")
         setting = _setting(key, asked[0], what)
         st.warning(f"{setting}, which is not from {low:g} to {high:g}; {clamped:g} is used instead.")
     return clamped
-
-
-def say_unavailable(key: str, asked: str, *, what: str = "") -> None:
-    """Say that the link's value is not available and was ignored."""
-    _say_unavailable(key, asked, what)
 
 
 def is_set(key: str) -> bool:
@@ -165,7 +160,8 @@ def _parsed(asked: list[str]) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _say_unavailable(key: str, asked: str, what: str) -> None:
+def say_unavailable(key: str, asked: str, *, what: str = "") -> None:
+    """Say that a link's value is not available and was ignored. what: its name, by default from the key."""
     name, value = _named(key, what), _quoted(asked)
     st.warning(f"This link refers to {name} {value}, which is not available; it was ignored.")
 

@@ -13,6 +13,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from synthcomp_core.images import Image, image_sha256, png_bytes
+from synthcomp_core.library.renderings import is_files
 from synthcomp_core.metrics import ErrorMap, Metrics, flip_colours
 from synthcomp_core.metrics.tiles import tile_means
 from synthcomp_core.progress import OnProgress
@@ -146,7 +147,8 @@ def render_for_page(
     if so_far is None or evaluation.error_map is None:
         raise ValueError(f"the error map of {variant} was asked for and not made")
     rendered = dataclasses.replace(_with_map(so_far, evaluation), is_complete=True)
-    rendered_cache().put(rendered_key(image_sha256(image), variant), rendered)
+    if not is_files(variant.codec):  # Their files may change, which no key would tell.
+        rendered_cache().put(rendered_key(image_sha256(image), variant), rendered)
     on_ready(rendered)
     on_progress(1.0, "done")
     return rendered

@@ -66,7 +66,8 @@ class JobStatus(Generic[T]):
 class Job(Generic[T]):
     """One piece of work in the queue. name: what it computes; equal names are the same work.
 
-    is_idle: whether it only runs while nothing else waits; it is dropped as soon as something does.
+    is_idle: whether it only runs while nothing else waits; it is dropped as soon as something does. is_stopping:
+    whether it has been asked to end.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Job(Generic[T]):
         self.session, self.place, self.name, self.is_idle = session, place, name, is_idle
         self._queue, self.work = queue, work
         self._status: JobStatus[T] = JobStatus()
-        self._stop_asked = False
+        self.is_stopping = False
         self._is_dropped = False
         self._alive_checked = self._last_alive = time.monotonic()
 
@@ -87,7 +88,7 @@ class Job(Generic[T]):
     def stop(self) -> None:
         """End the job: at once if it waits, at its next stage if it runs. What it has published stays."""
         with self._queue.changed:
-            self._stop_asked = True
+            self.is_stopping = True
             if self._status.state == JobState.WAITING:
                 self._queue.forget(self)
                 self.change(state=JobState.STOPPED)
@@ -119,7 +120,7 @@ class Job(Generic[T]):
                 self.change(state=JobState.FAILED, error="This failed unexpectedly; the server's log says why.")
 
     def _report(self, fraction: float, stage: str) -> None:
-        if self._stop_asked or self.is_deserted() or self._makes_room():
+        if self.is_stopping or self.is_deserted() or self._makes_room():
             raise Cancelled
         if stage != self._status.stage or abs(fraction - self._status.fraction) >= 0.01:
             self.change(fraction=min(max(fraction, 0.0), 1.0), stage=stage)
@@ -166,7 +167,7 @@ class WorkQueue:
         with self.changed:
             for job in (*self._waiting, *self._running):
                 if (job.session, job.place) == (session, place) and not job.status().is_over:
-                    if job.name == name and not job._stop_asked:
+                    if job.name == name and not job.is_stopping:
                         return job
                     job.stop()
             job = Job(self, session, place, name, work, is_idle)

@@ -71,5 +71,7 @@ def resolution_name(scale: float | None) -> str:
 def upscaler_name(variant: Variant) -> str:
     """The name of a variant's upscaler; "" without one."""
     upscaler = variant.upscaler or ""
+    if upscaler in _UPSCALERS:
+        return _UPSCALERS[upscaler]
     labels = {info.id: info.label for info in list_upscalers() if info.kind == "neural"}
-    return _UPSCALERS.get(upscaler) or labels.get(upscaler) or upscaler
+    return labels.get(upscaler, upscaler)

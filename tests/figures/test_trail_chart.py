@@ -27,7 +27,7 @@ def test_points_carry_their_variant_and_the_marks_of_the_sides() -> None:
 def test_curves_are_one_line_per_family_by_rising_rate() -> None:
     curves = [row("jpeg-q85", 1.5, 38.0), row("webp-q50", 0.3, 32.0), row("jpeg-q15", 0.2, 28.0)]
     figure = trail_chart({}, curves, "psnr_rgb", marks={})
-    assert [(trace.name, tuple(trace.x)) for trace in figure.data] == [("jpeg", (0.2, 1.5)), ("webp", (0.3,))]
+    assert [(trace.name, tuple(trace.x)) for trace in figure.data] == [("JPEG", (0.2, 1.5)), ("WebP", (0.3,))]
 
 
 def test_identical_and_unmeasured_images_are_left_out() -> None:

@@ -412,6 +412,12 @@ def test_renderings_made_elsewhere_are_a_side_like_any_other(app: AppTest, small
     files, coded = (next(cells for name, cells in shown.items() if name.startswith(side)) for side in ("A: ", "B: "))
     assert files["SSIMULACRA2"].strip("* ◀") == coded["SSIMULACRA2"].strip("* ◀")
     assert linked(app, "a") == "files:dlss"
+    # The files may be rendered anew: what is shown later is what they hold then.
+    write_png(frame(1), small_artifacts / "renderings" / "dlss" / "castle.png")
+    settled(choose(app, image_choice="forest.png"))
+    settled(choose(app, image_choice="castle.png"))
+    again = next(cells for name, cells in strip(app).items() if name.startswith("A: "))
+    assert again["PSNR RGB [dB]"].strip("* ◀") == "∞"
 
 
 def test_the_panel_of_published_models_lists_them_and_says_why_a_download_failed(
