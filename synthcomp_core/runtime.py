@@ -7,6 +7,7 @@ import os
 import pickle
 import platform
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h of glibc
 _LARGEST, _PAD = (1 << 31) - 1, 1 << 28  # bytes
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+_LOADING = threading.Lock()  # Held while a large library is imported.
 _libraries: list[Any] = []  # A torch.library.Library takes its definitions back when it is collected.
 
 
@@ -114,6 +116,17 @@ def usable_threads() -> int:
     return int(asked) if asked.isdecimal() and int(asked) else usable_cores()
 
 
+def load_libraries() -> None:
+    """Import numba and torch, in one thread at a time; for programs that compute in several.
+
+    Both import parts of themselves in circles: of two threads that meet there, one finds a half-made module or each
+    waits for the other.
+    """
+    with _LOADING:
+        import numba  # noqa: F401
+        import torch  # noqa: F401
+
+
 def processor_name() -> str:
     """The processor's model name, as the operating system states it."""
     try:
@@ -179,6 +192,11 @@ def ensure_torchvision() -> None:
     match torch's (a CUDA torchvision beside a CPU torch), the import fails on the schemas of ``nms`` and ``qnms``;
     defining those two lets it pass. A machine with matching builds is left untouched.
     """
+    with _LOADING:
+        _load_torchvision()
+
+
+def _load_torchvision() -> None:
     if "torchvision" in sys.modules:
         return
     try:

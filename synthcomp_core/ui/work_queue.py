@@ -20,7 +20,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from synthcomp_core.errors import Cancelled, SynthcompError
 from synthcomp_core.progress import OnProgress
-from synthcomp_core.runtime import usable_cores
+from synthcomp_core.runtime import load_libraries, usable_cores
 
 _ALIVE_CHECK_S = 1.0  # Between two looks at whether a session's browser is still there.
 _FORGIVEN_S = 8.0  # A browser on a busy line comes back within this time.
@@ -108,6 +108,7 @@ class Job(Generic[T]):
     def carry_out(self) -> None:
         """Do the work in this thread; raises what is nobody's fault but the program's, for the server's log."""
         try:
+            self._queue.prepare()
             self.work(self._report, lambda result: self.change(latest=result))
         except Cancelled:
             self.change(state=JobState.DROPPED if self._is_dropped else JobState.STOPPED)
@@ -145,13 +146,20 @@ class WorkQueue:
     """Jobs of all sessions in fair order on a fixed number of threads.
 
     Next comes the session with the fewest jobs under way, among equals the one that was served least recently, and of
-    its jobs the one that came first. is_alive: whether
-    a session, by its id, still has a browser.
+    its jobs the one that came first. is_alive: whether a session, by its id, still has a browser. prepare: called in
+    the thread of every job before its work.
     """
 
-    def __init__(self, slots: int, *, is_alive: Callable[[str], bool] = lambda session: True) -> None:
+    def __init__(
+        self,
+        slots: int,
+        *,
+        is_alive: Callable[[str], bool] = lambda session: True,
+        prepare: Callable[[], None] = lambda: None,
+    ) -> None:
         self.changed = threading.Condition(threading.RLock())
         self.is_alive = is_alive
+        self.prepare = prepare
         self._slots = slots
         self._waiting: list[Job[Any]] = []
         self._running: list[Job[Any]] = []
@@ -235,8 +243,8 @@ class WorkQueue:
 
 @st.cache_resource
 def server_queue() -> WorkQueue:
-    """The one queue of this server."""
-    return WorkQueue(usable_cores(), is_alive=_has_browser)
+    """The one queue of this server; what its work needs is loaded once, so that no two jobs do so at the same time."""
+    return WorkQueue(usable_cores(), is_alive=_has_browser, prepare=load_libraries)
 
 
 def session_id() -> str:

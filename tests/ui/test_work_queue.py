@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -175,3 +177,26 @@ def test_a_fault_of_the_program_ends_the_job_with_a_sentence_too() -> None:
     job = WorkQueue(1).submit("one", "a", "breaks", breaks)
     assert ended(job) == JobState.FAILED
     assert "not for people" not in str(job.status().error)
+
+
+def test_what_the_work_needs_is_loaded_before_it_starts() -> None:
+    order: list[str] = []
+    queue = WorkQueue(2, prepare=lambda: order.append(threading.current_thread().name))
+    assert ended(queue.submit("one", "a", "name", lambda on_progress, publish: order.append("work"))) == JobState.DONE
+    assert order == ["job a", "work"]
+
+
+def test_two_jobs_of_a_fresh_server_that_import_at_once_meet_whole_libraries() -> None:
+    """numba and torch import themselves in circles, so two threads must not be in there together."""
+    program = """
+from synthcomp_core.ui.work_queue import JobState, server_queue
+from importlib import import_module
+queue = server_queue()
+names = ("numba.core.types", "torch.nn.functional", "numba.typed", "numba")
+works = [lambda on_progress, publish, name=name: publish(import_module(name).__name__) for name in names]
+jobs = [queue.submit("session", name, name, work) for name, work in zip(names, works)]
+for name, job in zip(names, jobs):
+    assert job.wait(lambda status: status.is_over, 300).state == JobState.DONE, name
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
