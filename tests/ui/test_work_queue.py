@@ -189,10 +189,17 @@ def test_what_the_work_needs_is_loaded_before_it_starts() -> None:
 def test_two_jobs_of_a_fresh_server_that_import_at_once_meet_whole_libraries() -> None:
     """numba and torch import themselves in circles, so two threads must not be in there together."""
     program = """
-from synthcomp_core.ui.work_queue import JobState, server_queue
+import sys, time
 from importlib import import_module
+from synthcomp_core.ui.work_queue import JobState, server_queue
+
+class Slowly:  # Gives the threads time to meet.
+    def find_spec(self, name, path=None, target=None):
+        time.sleep(0.02 * name.startswith("numba.core"))
+
+sys.meta_path.insert(0, Slowly())
 queue = server_queue()
-names = ("numba.core.types", "torch.nn.functional", "numba.typed", "numba")
+names = ("numba", "numba.core.types", "torch.nn.functional")
 works = [lambda on_progress, publish, name=name: publish(import_module(name).__name__) for name in names]
 jobs = [queue.submit("session", name, name, work) for name, work in zip(names, works)]
 for name, job in zip(names, jobs):
