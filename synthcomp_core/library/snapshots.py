@@ -7,6 +7,7 @@ ever unpickled here; other people's files are read in :mod:`.checkpoint_files`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -128,7 +129,19 @@ def snapshot_path(snapshot_id: str) -> Path:
 
 
 def read_card(path: Path) -> SnapshotCard:
-    """The card of a snapshot file, from its header alone; SnapshotError when it has none, or not a sound one."""
+    """The card of a snapshot file, from its header alone; SnapshotError when it has none, or not a sound one.
+
+    A file that has not changed since is not read again: a page asks for its cards many times a second.
+    """
+    try:
+        about = path.stat()
+    except OSError:
+        return _carded(path)[0]
+    return _known_card(path, (about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
+
+
+@functools.lru_cache(maxsize=1024)
+def _known_card(path: Path, version: tuple[int, ...]) -> SnapshotCard:
     return _carded(path)[0]
 
 
