@@ -38,10 +38,17 @@ def reference(stem: str, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray
     return np.minimum(picture(int(stem[1:]), width, height), 200)
 
 
+def fsr_samples(width: int = WIDTH, height: int = HEIGHT) -> dict[str, np.ndarray]:
+    """One game's screenshot, native and enlarged by FSR 1 at four qualities, not sharpened and sharpened."""
+    native = np.minimum(picture(3, width, height), 200)
+    kinds = [f"q{quality}{sharpened}" for sharpened in ("", "-sharpened") for quality in (2, 3, 4, 5)]
+    return {"native": native, **{kind: native + level for level, kind in enumerate(kinds, start=1)}}
+
+
 def write_project(root: Path, *, width: int = WIDTH, height: int = HEIGHT) -> Path:
     """A thesis-shaped project at ``root``, with images of ``width`` x ``height``.
 
-    A zip of the data, a checkpoint of 2022 and a broken one, padded renderings, one FSR sample, a table.
+    A zip of the data, a checkpoint of 2022 and a broken one, padded renderings, FSR samples of one screenshot, a table.
     """
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as opened:
@@ -67,7 +74,8 @@ def write_project(root: Path, *, width: int = WIDTH, height: int = HEIGHT) -> Pa
     rates = "".join(f"{stem}.png,{0.2 + number / 10}\n" for number, stem in enumerate(TEST_IMAGES))
     (root / "results" / FOLDERS[0] / "rates.csv").write_text("name,bpp\n" + rates)
     (root / "fsr-samples").mkdir()
-    (root / "fsr-samples" / "1-native.png").write_bytes(png_bytes(picture(3, width, height)))
+    for name, image in fsr_samples(width, height).items():
+        (root / "fsr-samples" / f"1-{name}.png").write_bytes(png_bytes(image))
     shutil.copy(THESIS_TABLE, root / "compression_sr_results.csv")
     (root / "package.json").write_text(json.dumps({"name": "unrelated"}))
     return root

@@ -87,7 +87,7 @@ def fetch(
     """
     with progress_bar(what) as on_progress:
         card = datasets.fetch(what, name=name, licence=licence, on_progress=on_progress)
-    output.print(f"{card.name}: {card.images} images{_splits(card)}", highlight=False)
+    output.print(f"{card.name}: {datasets.count_text(card.name)}{_splits(card)}", highlight=False)
 
 
 @data_app.command("list")

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -218,6 +218,24 @@ def images_below(folder: Path) -> list[Path]:
     return list_images(folder) or sorted(iter_images(folder, recursive=True))
 
 
+def num_subfolders(root: Path, paths: Iterable[Path]) -> int:
+    """In how many folders below ``root`` the files lie, those directly in it apart."""
+    return len({path.parent for path in paths} - {root})
+
+
+def image_count(root: Path, paths: Sequence[Path]) -> str:
+    """How many images, for people, and over how many folders below ``root`` they lie, if not in it directly.
+
+    >>> image_count(Path("d"), [Path("d/a.png"), Path("d/x/b.png"), Path("d/y/c.png")])
+    '3 images, 2 subfolders walked'
+    >>> image_count(Path("d"), [Path("d/a.png")])
+    '1 image'
+    """
+    folders = num_subfolders(root, paths)
+    walked = f", {folders} subfolder{'s' * (folders != 1)} walked" if folders else ""
+    return f"{len(paths)} image{'s' * (len(paths) != 1)}{walked}"
+
+
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "DOWNSCALING",
@@ -230,10 +248,12 @@ __all__ = [
     "coded_size",
     "crop",
     "downscale",
+    "image_count",
     "image_sha256",
     "images_below",
     "iter_images",
     "list_images",
+    "num_subfolders",
     "pad_to_multiple",
     "png_bytes",
     "read_image",

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import EXTENSIONS, iter_images, png_bytes, read_image, resize
+from synthcomp_core.images import EXTENSIONS, image_count, iter_images, png_bytes, read_image, resize
 from synthcomp_core.images.archives import extract_images
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.dataset_sources import SOURCES, Download
@@ -288,6 +288,12 @@ def image_paths(name: str) -> list[str]:
     """The images of a data set, as sorted paths relative to its image folder, with forward slashes."""
     folder = data_dir() / name / "images"
     return sorted(path.relative_to(folder).as_posix() for path in iter_images(folder, recursive=True))
+
+
+def count_text(name: str) -> str:
+    """How many images a data set has, and in how many subfolders, for people."""
+    root = data_dir() / name / "images"
+    return image_count(root, [root / path for path in image_paths(name)])
 
 
 def _write_card(card: DataSetCard) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import iter_images, list_images
+from synthcomp_core.images import image_count, iter_images, list_images, num_subfolders
 from synthcomp_core.library.datasets import data_dir, image_paths, list_datasets, split_files
 from synthcomp_core.storage import artifacts_dir
 
@@ -46,6 +47,16 @@ def source_images(source: str) -> dict[str, Path]:
     if ".." in Path(source).parts or Path(source).is_absolute() or not folder.is_dir():
         raise SynthcompError(f"There is no source of images {source!r}; there are {', '.join(image_sources())}.")
     return _named(folder, sorted(iter_images(folder)))
+
+
+def subfolders_walked(source: str, paths: Sequence[Path]) -> str:
+    """A sentence on how many subfolders the images of a source came from; "" where all lie in its folder."""
+    name = source.partition("/")[0]
+    is_data_set = source != SAMPLES and (data_dir() / name / "card.json").is_file()
+    root = data_dir() / name / "images" if is_data_set else data_dir() / source
+    if source == SAMPLES or not num_subfolders(root, paths):
+        return ""
+    return f"{image_count(root, paths)}."
 
 
 def _named(root: Path, paths: list[Path]) -> dict[str, Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.checkpoint_names import point_in_name
-from synthcomp_core.library.datasets import data_dir, fetch, has_data_set, link_data_set
+from synthcomp_core.library.datasets import count_text, data_dir, fetch, has_data_set, link_data_set
 from synthcomp_core.library.project_scan import CHECKPOINT_SUFFIXES, Finding, Kind, scan_project
 from synthcomp_core.library.renderings import link_renderings
 from synthcomp_core.library.snapshots import Distortion, SnapshotCard, snapshot_path
@@ -150,9 +150,9 @@ def _adopt_data_set(finding: Finding) -> Adopted:
         return Adopted(finding, f"data set {finding.name}, available already")
     if finding.path.is_file():
         card = fetch(str(finding.path), name=finding.name)  # A zip cannot be linked to: its images are unpacked.
-        return Adopted(finding, f"data set {card.name}, {card.images} images, unpacked", path)
+        return Adopted(finding, f"data set {card.name}, {count_text(card.name)}, unpacked", path)
     card = link_data_set(finding.name, finding.path)
-    return Adopted(finding, f"data set {card.name}, {card.images} images", path)
+    return Adopted(finding, f"data set {card.name}, {count_text(card.name)}", path)
 
 
 def _adopt_checkpoint(finding: Finding) -> Adopted:

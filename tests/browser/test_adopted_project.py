@@ -1,23 +1,24 @@
-"""A project that was adopted, in a real browser: on Live, compared, beside its own table, its samples offered."""
+"""A project that was adopted, in a real browser: on Live, compared, drawn as a figure, its samples, its table."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+from typer.testing import CliRunner
 
-from synthcomp_core.images import write_png
+from synthcomp_core.cli import app
+from synthcomp_core.images import read_image, write_png
 from synthcomp_core.metrics import psnr
-from synthcomp_core.variants.adoption import adopt_project
 from tests.browser.conftest import StartApp
 from tests.browser.waiting import rest
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import frame
-from tests.thesis_project import FOLDERS, reference, write_project
+from tests.thesis_project import FOLDERS, fsr_samples, reference, write_project
 
 pytestmark = pytest.mark.browser
 WIDTH, HEIGHT = 200, 176
@@ -31,35 +32,84 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     project = write_project(folder / "ba-thesis-scripts", width=WIDTH, height=HEIGHT)
     for path in (project / "models").iterdir():
         path.unlink()
-    before = os.environ.get("SYNTHCOMP_ARTIFACTS")
-    os.environ["SYNTHCOMP_ARTIFACTS"] = str(folder / "artifacts")
-    try:
-        adopt_project(project)
-    finally:
-        os.environ.pop("SYNTHCOMP_ARTIFACTS")
-        if before is not None:
-            os.environ["SYNTHCOMP_ARTIFACTS"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SYNTHCOMP_ARTIFACTS", str(folder / "artifacts"))
+        finished = CliRunner().invoke(app, ["adopt", str(project)])
+    assert finished.exit_code == 0, finished.output
     yield folder / "artifacts"
 
 
-def test_what_was_adopted_is_offered_on_every_page(browser_page: Page, start_app: StartApp, artifacts: Path) -> None:
+def test_a_thesis_shaped_folder_adopted_by_one_command_comes_out_on_every_page(
+    browser_page: Page, start_app: StartApp, artifacts: Path, tmp_path: Path
+) -> None:
     page = browser_page
     address = start_app(PROJECT_ROOT / "app.py", {"SYNTHCOMP_ARTIFACTS": str(artifacts)})
-    page.goto(f"{address}/?source=gta-plus/test&image=g0174.png")
-    expect(page.locator(".viewer")).to_have_attribute("data-ready", re.compile(".+"))
-    expect(page.get_by_text("g0174.png").first).to_be_attached()
+    pick_test_image_on_live(page, address)
+    compare_renderings(page, address)
+    export_figure(page, tmp_path / "figure.pdf")
+    evaluate_samples(page, address)
+    show_table(page, address)
 
+
+def pick_test_image_on_live(page: Page, address: str) -> None:
+    page.goto(f"{address}/?a=jpeg-q40&b=png")
+    expect(page.locator(".viewer")).to_have_attribute("data-ready", re.compile(".+"))
+    page.get_by_role("combobox", name="Image from").click()
+    page.get_by_role("option", name="gta-plus/test").click()
+    rest(page)
+    page.get_by_test_id("stSidebar").get_by_role("combobox", name="Image", exact=True).click()
+    page.get_by_role("option", name="g0174").click()
+    rest(page)
+    expect(page.locator(".viewer")).to_have_attribute("data-ready", re.compile(".+"))
+    expect(page.locator(".viewer")).to_contain_text(f"{WIDTH} × {HEIGHT}")
+    expect(page.locator(".viewer")).to_contain_text("Original · g0174.png")
+
+
+def compare_renderings(page: Page, address: str) -> None:
     matrix = "trained_on=files&scaling=full&scaling=x2-rcan&distortion=mse&distortion=msssim&computed=1"
     page.goto(f"{address}/compare?source=gta-plus/test&image=g0173.png&{matrix}")
     expect(page.locator(".viewer")).to_have_attribute("data-ready", re.compile(".+"))
     image = reference("g0173", WIDTH, HEIGHT)
-    for level, _ in enumerate(FOLDERS, start=5):
-        expect(page.get_by_role("table").first).to_contain_text(f"{psnr(image, image + level):.2f}")
+    for level, name in enumerate(FOLDERS, start=5):
+        row = page.get_by_role("table").first.get_by_role("row").filter(has_text=name)
+        expect(row).to_contain_text(f"{psnr(image, image + level):.2f}")
 
+
+def export_figure(page: Page, path: Path) -> None:
+    """The thesis's figure, as a PDF with the name of every column and in PNG with the images' own colours."""
+    rest(page)
+    page.get_by_text("Figure for a paper").click()
+    rest(page)  # A rerun under way would swallow the click.
+    page.get_by_role("button", name="Draw the figure").click()
+    expect(page.get_by_role("button", name="Figure .pdf")).to_be_visible()
+    rest(page)
+    for suffix in ("pdf", "png"):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=f"Figure .{suffix}").click()
+        assert waiting.value.suggested_filename == f"g0173-figure.{suffix}"
+        waiting.value.save_as(path.with_suffix(f".{suffix}"))
+    assert path.read_bytes().startswith(b"%PDF-") and path.read_bytes().rstrip().endswith(b"%%EOF")
+    drawn = read_image(path.with_suffix(".png")).image
+    assert drawn.shape[1] > 3 * WIDTH and len(np.unique(drawn.reshape(-1, 3), axis=0)) > 1000
+
+
+def evaluate_samples(page: Page, address: str) -> None:
+    page.goto(f"{address}/upscaling?fsr_source=FSR+samples&fsr_adopted=fsr-samples")
+    expect(page.get_by_role("combobox", name="Adopted samples")).to_be_visible()
+    rest(page)
+    page.get_by_role("button", name="Evaluate the samples").click()
+    expect(page.get_by_role("table")).to_be_visible()
+    rest(page)
+    samples = fsr_samples(WIDTH, HEIGHT)
+    for image in (samples["q5"], samples["q5-sharpened"]):
+        expect(page.get_by_role("table")).to_contain_text(f"{psnr(samples['native'], image):.2f}")
+
+
+def show_table(page: Page, address: str) -> None:
     page.goto(f"{address}/rate_distortion?results=adopted/compression_sr_results.csv")
-    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    chart = page.locator(".js-plotly-plot").first
+    expect(chart).to_be_visible()
     rest(page)
     expect(page.get_by_text("adopted/compression_sr_results.csv").first).to_be_attached()
-
-    page.goto(f"{address}/upscaling?fsr_source=FSR+samples")
-    expect(page.get_by_role("combobox", name="Adopted samples")).to_be_visible()
+    markers = "plot.calcdata.filter(points => (points[0].trace.mode || '').includes('markers'))"
+    assert chart.evaluate(f"plot => {markers}.reduce((sum, points) => sum + points.length, 0)") == 25

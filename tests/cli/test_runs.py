@@ -161,3 +161,16 @@ def test_a_wrong_plan_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert str(path) in error and "`datasets`" not in error and "`variant` is unknown" in error
+
+
+def test_run_says_how_many_subfolders_it_walked(
+    tmp_path: Path, artifacts: Path, on_the_spot: OnTheSpot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for level in ("castle", "forest"):
+        write_frames(tmp_path / "frames" / level, 1)
+        (tmp_path / "frames" / level / "frame0.png").rename(tmp_path / "frames" / level / f"{level}.png")
+    path = tmp_path / "levels.toml"
+    path.write_text('variants = ["jpeg-q30"]\nmetrics = ["psnr_rgb"]\n[[datasets]]\nfolder = "frames"\n')
+    for options in (["--dry-run"], []):
+        assert main(["run", str(path), "--workers", "1", *options]) == 0
+        assert "frames: 2 images, 2 subfolders walked" in capsys.readouterr().out

@@ -53,6 +53,9 @@ def test_data_fetch_list_split_and_convert(app: typer.Typer, tmp_path: Path, art
     for number in range(10):
         write_png(generated_image(number, width=32, height=24), tmp_path / "frames" / f"{number}.png")
     assert "10 images" in runner.invoke(app, ["data", "fetch", str(tmp_path / "frames"), "--name", "mine"]).output
+    write_png(generated_image(0, width=32, height=24), tmp_path / "levels" / "a" / "0.png")
+    fetched = runner.invoke(app, ["data", "fetch", str(tmp_path / "levels"), "--name", "levels"]).output
+    assert "levels: 1 image, 1 subfolder walked" in fetched
     assert "train 8, valid 1, test 1" in runner.invoke(app, ["data", "split", "mine"]).output
     listed = runner.invoke(app, ["data", "list"]).output
     assert "mine" in listed

@@ -52,6 +52,15 @@ def test_compare_shows_the_renderings_with_and_without_super_resolution(app: App
         assert f"{expected:.2f}" in shown
 
 
+def test_the_picker_says_how_many_subfolders_were_walked(app: AppTest) -> None:
+    opened(app, "live", source="gta-plus", a="jpeg-q40", b="png")
+    assert "27 images, 2 subfolders walked." in [caption.value for caption in app.caption]
+    opened(app, "live", source="gta-plus/test")
+    assert "2 images, 1 subfolder walked." in [caption.value for caption in app.caption]
+    opened(app, "live", source="samples")
+    assert not any("walked" in caption.value for caption in app.caption)
+
+
 def test_rate_distortion_offers_the_project_s_table(app: AppTest) -> None:
     opened(app, "rate_distortion", results=["adopted/compression_sr_results.csv"])
     assert app.multiselect(key="results").value == ["adopted/compression_sr_results.csv"]

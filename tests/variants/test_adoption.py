@@ -56,7 +56,8 @@ def test_one_command_adopts_a_thesis_shaped_project(project: Path, artifacts: Pa
     seen = run("adopt", project, "--dry-run")
     assert "gta-plus" in seen and "mbt2018_q4_mse_500ep" in seen and not artifacts.exists()
     said = run("adopt", project)
-    assert "data set gta-plus, 27 images" in said and "snapshot mbt2018-q4-mse-own" in said and "left out" in said
+    assert "data set gta-plus, 27 images, 2 subfolders walked" in said
+    assert "snapshot mbt2018-q4-mse-own" in said and "left out" in said
     assert dict(datasets.read_card("gta-plus").splits) == {"train": 25, "test": 2}
     assert find_snapshot("mbt2018-q4-mse-own").quality == 4
     assert [rendered.id for rendered in list_renderings()] == [f"files:{name}" for name in sorted(FOLDERS)]

@@ -18,7 +18,7 @@ from synthcomp_core.images import (
     read_image,
     thumbnail_png,
 )
-from synthcomp_core.library.sources import SAMPLES, image_sources, source_images
+from synthcomp_core.library.sources import SAMPLES, image_sources, source_images, subfolders_walked
 from synthcomp_core.storage import last_part
 from synthcomp_core.ui import query
 from synthcomp_core.ui.gallery import GalleryItem, show_drop_target, show_gallery
@@ -82,6 +82,8 @@ def pick_image() -> PickedImage | None:
         st.error(f"There are no images in the folder of {plain(source)}; choose another source.")
         return None
     name = _pick_name(source, list(paths))
+    if walked := subfolders_walked(source, list(paths.values())):
+        st.caption(walked)
     _show_thumbnails(paths, name)
     path = paths[name]
     try:
