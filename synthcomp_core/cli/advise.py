@@ -85,7 +85,7 @@ def advise(
     Example: python -m synthcomp_core advise frame.png --target-bytes 100k
     Example: python -m synthcomp_core advise frames --target-ssimulacra2 70 --family webp --family avif --json
     """
-    from synthcomp_core.variants.advice import advice
+    from synthcomp_core.variants.advice import advice, ladder
 
     amount = None if target_bytes is None else parse_amount(target_bytes)
     given = {"bytes": amount, "bpp": target_bpp, "psnr": target_psnr, "msssim": target_msssim}
@@ -96,26 +96,35 @@ def advise(
     for upscaler_id in upscalers:
         parse_upscaler(upscaler_id)
     variants = candidates(target, families=family, scales=scale or DEFAULT_SCALES, upscalers=upscalers)
-    if images.is_dir():
-        rows = _rows_of_folder(images, variants, workers, max_megapixels)
-    else:
-        rows = _rows_of_image(images, variants, max_megapixels)
+
+    def measured(variants: Sequence[Variant], metrics: Sequence[str]) -> list[ResultRow]:
+        if images.is_dir():
+            return _rows_of_folder(images, variants, metrics, workers, max_megapixels)
+        return _rows_of_image(images, variants, metrics, max_megapixels)
+
+    rows = measured(variants, ADVICE_METRICS)
     found = advice(rows, target, max_encode_s=max_encode_s)
+    if (more := ladder(found, rows)).variants:
+        found = advice(rows, target, max_encode_s=max_encode_s, ladder_rows=measured(more.variants, (more.metric,)))
     if json:
         print_json(_plain(found))
     else:
         _print(found)
 
 
-def _rows_of_image(path: Path, variants: Sequence[Variant], max_megapixels: float) -> list[ResultRow]:
+def _rows_of_image(
+    path: Path, variants: Sequence[Variant], metrics: Sequence[str], max_megapixels: float
+) -> list[ResultRow]:
     loaded = read_noted(path, max_megapixels)
     dataset = path.resolve().parent.name
     with progress_bar("advise") as on_progress:
-        return rows_for_image(loaded.image, variants, dataset=dataset, image_name=path.name, on_progress=on_progress)
+        return rows_for_image(
+            loaded.image, variants, dataset=dataset, image_name=path.name, metrics=metrics, on_progress=on_progress
+        )
 
 
 def _rows_of_folder(
-    folder: Path, variants: Sequence[Variant], workers: int | None, max_megapixels: float
+    folder: Path, variants: Sequence[Variant], metrics: Sequence[str], workers: int | None, max_megapixels: float
 ) -> list[ResultRow]:
     from synthcomp_core.batch.cluster import Workers
     from synthcomp_core.batch.folder_plan import folder_plan
@@ -123,7 +132,7 @@ def _rows_of_folder(
     from synthcomp_core.results.table import read_results, table_rows
 
     plan = folder_plan(
-        folder, [str(variant) for variant in variants], purpose="advise", metrics=ADVICE_METRICS,
+        folder, [str(variant) for variant in variants], purpose="advise", metrics=metrics,
         max_pixels=pixel_limit(max_megapixels),
     )  # fmt: skip
     outcome = carry_out(plan, Workers(workers), None, command=this_command(), quiet=True)
@@ -133,10 +142,8 @@ def _rows_of_folder(
 
 
 def _print(found: Advice) -> None:
-    for verdict in found.verdicts:
-        output.print(verdict.sentence, markup=False, highlight=False, soft_wrap=True)
-    if found.scaling is not None:
-        output.print(found.scaling, markup=False, highlight=False, soft_wrap=True)
+    for sentence in found.sentences:
+        output.print(sentence, markup=False, highlight=False, soft_wrap=True)
     output.print()
     shown = [name for name in ADVICE_METRICS if any(name in option.values for option in found.options)]
     table = Table("", "variant", "bytes", *(METRICS[name].heading for name in shown), "encode [s]", box=None)
@@ -177,6 +184,7 @@ def _plain(found: Advice) -> dict[str, Any]:
         ],
         "options": [described(option) for option in found.options],
         "scaling": found.scaling,
+        "crossover": None if found.crossover is None else dataclasses.asdict(found.crossover),
         "front": [str(option.variant) for option in found.front],
         "left_out": list(found.left_out),
     }

@@ -11,6 +11,7 @@ import numpy as np
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.curves import FloatArray, RDCurve
 
+QualityOverLogRate = Callable[[float | FloatArray], FloatArray]
 _STEPS = 2000  # At which the curves are compared; two crossings within one step would be missed.
 
 
@@ -44,26 +45,31 @@ def crossover(first: RDCurve, second: RDCurve) -> Crossover:
         ranges = [f"{name} covers {span[0]:.3g} to {span[1]:.3g} bpp" for name, span in zip(names, spans, strict=True)]
         sentence = f"{' and '.join(ranges)}: they share no range of rates, so they cannot be compared at equal rates."
         return Crossover(*names, (), None, None, sentence)
-    starts_ahead, meetings = _meetings(first, second, low, high)
-    ends_ahead = starts_ahead != bool(len(meetings) % 2)
+    starts_ahead, places = _meetings(first, second, low, high)
+    ends_ahead = starts_ahead != bool(len(places) % 2)
     below, above = names[0 if starts_ahead else 1], names[0 if ends_ahead else 1]
     common = f"{METRICS[first.metric].label}, common rates {low:.3g} to {high:.3g} bpp"
-    if not meetings:
+    if not places:
         other = names[1 if starts_ahead else 0]
         sentence = f"{below} is better than {other} at all common rates ({common})."
-    elif len(meetings) == 1:
-        sentence = f"Below {meetings[0]:.3g} bpp {below} is better, above it {above} ({common})."
+    elif len(places) == 1:
+        sentence = f"Below {places[0]:.3g} bpp {below} is better, above it {above} ({common})."
     else:
-        places = ", ".join(f"{rate:.3g}" for rate in meetings)
-        sentence = f"The curves cross at {places} bpp; {below} is better below, {above} above ({common})."
-    return Crossover(*names, meetings, low, high, sentence)
+        listed = ", ".join(f"{rate:.3g}" for rate in places)
+        sentence = f"The curves cross at {listed} bpp; {below} is better below, {above} above ({common})."
+    return Crossover(*names, places, low, high, sentence)
 
 
 def _meetings(first: RDCurve, second: RDCurve, low: float, high: float) -> tuple[bool, tuple[float, ...]]:
     """(whether the first curve is ahead at the rate ``low``, the rates up to ``high`` at which the curves meet)."""
-    from scipy.optimize import brentq
+    return meetings(quality_over_log_rate(first), quality_over_log_rate(second), low, high)
 
-    first_quality, second_quality = quality_over_log_rate(first), quality_over_log_rate(second)
+
+def meetings(
+    first_quality: QualityOverLogRate, second_quality: QualityOverLogRate, low: float, high: float
+) -> tuple[bool, tuple[float, ...]]:
+    """Whether the first is ahead at the rate ``low``, and the rates up to ``high`` at which both meet."""
+    from scipy.optimize import brentq
 
     def lead(log_rate: float | FloatArray) -> FloatArray:
         return np.asarray(first_quality(log_rate) - second_quality(log_rate))
@@ -71,17 +77,20 @@ def _meetings(first: RDCurve, second: RDCurve, low: float, high: float) -> tuple
     grid = np.linspace(math.log(low), math.log(high), _STEPS)
     ahead = lead(grid) > 0
     changes = np.flatnonzero(ahead[1:] != ahead[:-1])
-    meetings = tuple(float(math.exp(brentq(lead, grid[index], grid[index + 1]))) for index in changes)
-    return bool(ahead[0]), meetings
+    places = tuple(float(math.exp(brentq(lead, grid[index], grid[index + 1]))) for index in changes)
+    return bool(ahead[0]), places
 
 
-def quality_over_log_rate(curve: RDCurve) -> Callable[[float | FloatArray], FloatArray]:
+def quality_over_log_rate(curve: RDCurve) -> QualityOverLogRate:
     """The curve's metric over the logarithm of its rate, negated if lower is better, by PCHIP; at least two rates."""
+    return quality_through(curve.mean_rates, curve.mean_values, higher_is_better=curve.higher_is_better)
+
+
+def quality_through(rates: FloatArray, values: FloatArray, *, higher_is_better: bool) -> QualityOverLogRate:
+    """As :func:`quality_over_log_rate`, of points: rates in any unit, and a metric's values; at least two rates."""
     from scipy.interpolate import PchipInterpolator
 
-    rates, kept = np.unique(curve.mean_rates, return_index=True)
-    sign = 1 if curve.higher_is_better else -1
-    quality: Callable[[float | FloatArray], FloatArray] = PchipInterpolator(
-        np.log(rates), sign * curve.mean_values[kept]
-    )
+    unique, kept = np.unique(rates, return_index=True)
+    sign = 1 if higher_is_better else -1
+    quality: QualityOverLogRate = PchipInterpolator(np.log(unique), sign * values[kept])
     return quality

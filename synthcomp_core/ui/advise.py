@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -14,7 +14,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.advice_chart import advice_chart
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.progress import OnProgress
+from synthcomp_core.progress import OnProgress, span
 from synthcomp_core.results.rows import ResultRow, rows_to_csv
 from synthcomp_core.results.text_tables import MISSING
 from synthcomp_core.ui import query
@@ -24,7 +24,7 @@ from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.work_queue import Job, JobState, server_queue, session_id
 from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant
-from synthcomp_core.variants.advice import Advice, Option, advice
+from synthcomp_core.variants.advice import Advice, Option, advice, ladder
 from synthcomp_core.variants.candidates import ADVICE_METRICS, candidates, lossy_families, rows_for_image
 
 # What people ask for: the target's word, the label of its limit, lowest, highest, default, step, and the factor to
@@ -40,6 +40,7 @@ _CONSTRAINTS = {
 _DEFAULT_FAMILIES = ("jpeg", "webp", "avif", "jxl")
 _SCALES = ("1", "1.5", "2")
 _POLL_S = 0.5
+_SEARCHED = 0.8  # The search's share of the work; the rest says at which sizes lower resolutions pay.
 _COMPARED = 4  # Variants that the link to Compare carries.
 
 
@@ -131,7 +132,15 @@ def _ask(picked: PickedImage, question: Question) -> None:
 
         rows_for_image(
             picked.image, question.variants, dataset=picked.dataset, image_name=picked.name, on_row=add,
-            on_progress=on_progress,
+            on_progress=span(on_progress, 0.0, _SEARCHED),
+        )  # fmt: skip
+        try:
+            more = ladder(advice(rows, question.target, max_encode_s=question.max_encode_s), rows)
+        except SynthcompError:  # Nothing keeps to the constraint, which the page says.
+            return
+        rows_for_image(
+            picked.image, more.variants, dataset=picked.dataset, image_name=picked.name, metrics=(more.metric,),
+            on_row=add, on_progress=span(on_progress, _SEARCHED, 1.0),
         )  # fmt: skip
 
     name = (picked.sha256, *map(str, question.variants))
@@ -150,7 +159,8 @@ def _draw_until_done(picked: PickedImage, question: Question, job: Job[tuple[Res
         rows = status.latest or ()
         if not status.is_over:
             place = f"waiting, number {status.position}" if status.state == JobState.WAITING else status.stage
-            st.progress(status.fraction, text=plain(f"{len(rows)} of {len(question.variants)} tried; {place}"))
+            tried = min(len(rows), len(question.variants))
+            st.progress(status.fraction, text=plain(f"{tried} of {len(question.variants)} tried; {place}"))
             st.button("Stop", key="advise_stop", icon=":material/stop:", on_click=job.stop)
         if status.error is not None:
             st.error(plain(status.error))
@@ -164,13 +174,13 @@ def _draw_until_done(picked: PickedImage, question: Question, job: Job[tuple[Res
 
 def _show(picked: PickedImage, question: Question, rows: list[ResultRow]) -> None:
     try:
-        found = advice(rows, question.target, max_encode_s=question.max_encode_s)
+        found = _read_off(rows, question)
     except SynthcompError as error:
         st.warning(plain(str(error)))
         return
     main = found.verdicts[-1]
     st.markdown(f"**{plain(main.sentence)}**")
-    others = [verdict.sentence for verdict in found.verdicts[:-1]] + ([found.scaling] if found.scaling else [])
+    others = [sentence for sentence in found.sentences if sentence != main.sentence]
     if others:
         st.markdown("  \n".join(plain(sentence) for sentence in others))
     st.plotly_chart(advice_chart(found, main.quantity), key="advice_chart", config=mode_bar("advice"))
@@ -190,6 +200,13 @@ def _show(picked: PickedImage, question: Question, rows: list[ResultRow]) -> Non
     )
     at_command.code(_command(picked, question), language=None, wrap_lines=True)
     at_command.caption("Of a folder of images, the same command says how sure the answer is.")
+
+
+def _read_off(rows: Sequence[ResultRow], question: Question) -> Advice:
+    asked = {str(variant) for variant in question.variants}
+    answers = [row for row in rows if row.variant in asked]
+    rest = [row for row in rows if row.variant not in asked]
+    return advice(answers, question.target, max_encode_s=question.max_encode_s, ladder_rows=rest)
 
 
 def _show_table(found: Advice) -> None:

@@ -17,6 +17,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.candidates import ADVICE_METRICS
+from synthcomp_core.variants.scale_crossover import ScaleCrossover, rungs, scale_crossover
 from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS
 from synthcomp_core.variants.variant import Variant
 
@@ -70,8 +71,8 @@ class Advice:
     """The answer. options: those that keep to the constraint, best first, by the last of the verdicts.
 
     front: the options that no other beats in every metric (at a quality: in bytes and every metric). scaling: whether a
-    lower resolution pays for the winner's codec, in a sentence, None where none was tried. left_out: a sentence for
-    each variant that cannot keep to the constraint, or takes too long to encode.
+    lower resolution pays for the winner's codec, in a sentence, None where none was tried; crossover: at which sizes it
+    does. left_out: a sentence for each variant that cannot keep to the constraint, or takes too long to encode.
     """
 
     target: Target
@@ -80,12 +81,34 @@ class Advice:
     front: tuple[Option, ...]
     verdicts: tuple[Verdict, ...]
     scaling: str | None
+    crossover: ScaleCrossover | None
     left_out: tuple[str, ...]
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The answer in words: the verdicts, then what is known of lower resolutions."""
+        more = (self.scaling, None if self.crossover is None else self.crossover.sentence)
+        return (*(verdict.sentence for verdict in self.verdicts), *(one for one in more if one is not None))
 
-def advice(rows: Sequence[ResultRow], target: Target, *, max_encode_s: float | None = None) -> Advice:
+
+@dataclass(frozen=True)
+class Ladder:
+    """The further measurements that say at which sizes a lower resolution pays: variants, and the metric they need."""
+
+    variants: tuple[Variant, ...]
+    metric: str
+
+
+def advice(
+    rows: Sequence[ResultRow],
+    target: Target,
+    *,
+    max_encode_s: float | None = None,
+    ladder_rows: Sequence[ResultRow] = (),
+) -> Advice:
     """What the rows of variants that aim at ``target`` advise. max_encode_s: per image; slower ones are left out.
 
+    ladder_rows: of the variants of :func:`ladder`; without them it is not said at which sizes a lower resolution pays.
     SynthcompError if no variant keeps to the target on every image.
     """
     by_variant: dict[str, list[ResultRow]] = {}
@@ -116,7 +139,48 @@ def advice(rows: Sequence[ResultRow], target: Target, *, max_encode_s: float | N
     ranked = sorted(options, key=lambda option: -_merit(option, best))
     front = _front(ranked, ADVICE_METRICS if _is_rate(target) else ("bytes", *ADVICE_METRICS))
     scaling = _scaling_sentence(verdicts[-1], ranked)
-    return Advice(target, len(images), tuple(ranked), front, tuple(verdicts), scaling, tuple(left_out))
+    crossover = None if not ladder_rows else _crossover(verdicts[-1], ranked, [*rows, *ladder_rows], target)
+    return Advice(target, len(images), tuple(ranked), front, tuple(verdicts), scaling, crossover, tuple(left_out))
+
+
+def ladder(found: Advice, rows: Sequence[ResultRow]) -> Ladder:
+    """What to measure next for the crossover between the winner's codec at full and at its best lower resolution.
+
+    rows: those that ``found`` was read off. Without variants where only one resolution was tried.
+    """
+    verdict = found.verdicts[-1]
+    metric = _metric(verdict, found.target)
+    pair = _resolutions(verdict, found.options)
+    if pair is None:
+        return Ladder((), metric)
+    full, lower = pair
+    is_full_ahead = _merit(full, verdict.quantity) >= _merit(lower, verdict.quantity)
+    return Ladder(tuple(rungs(full.variant, lower.variant, rows, downwards=is_full_ahead)), metric)
+
+
+def _metric(verdict: Verdict, target: Target) -> str:
+    return target.kind.quantity if verdict.quantity == "bytes" else verdict.quantity
+
+
+def _resolutions(verdict: Verdict, ranked: Sequence[Option]) -> tuple[Option, Option] | None:
+    """The winner's codec at full resolution, and at its best lower one."""
+    own = [o for o in ranked if o.variant.codec_id.family == verdict.winner.variant.codec_id.family]
+    full = next((option for option in own if option.variant.scale is None), None)
+    lower = next((option for option in own if option.variant.scale is not None), None)
+    return None if full is None or lower is None else (full, lower)
+
+
+def _crossover(
+    verdict: Verdict, ranked: Sequence[Option], rows: Sequence[ResultRow], target: Target
+) -> ScaleCrossover | None:
+    pair = _resolutions(verdict, ranked)
+    if pair is None:
+        return None
+    full, lower = pair
+    row = next(row for row in rows if row.variant == str(full.variant))
+    return scale_crossover(
+        full.variant, lower.variant, rows, _metric(verdict, target), codec_label=_codec_label(full.variant, row)
+    )
 
 
 def _is_rate(target: Target) -> bool:
@@ -144,9 +208,7 @@ def _option(name: str, rows: Sequence[ResultRow]) -> Option:
 
 def _settled(variant: Variant, row: ResultRow, qualities: set[float | None]) -> str:
     """The option for people: codec, quality or its range, and resolution."""
-    codec_id = variant.codec_id
-    label = FAMILIES[codec_id.family].label if not codec_id.is_learned else _learned_label(row)
-    label += "".join(f" {option}" for option in codec_id.options)
+    label = _codec_label(variant, row)
     known = sorted(quality for quality in qualities if quality is not None)
     if known:
         label += f" quality {known[0]:g}" if len(known) == 1 else f" quality {known[0]:g} to {known[-1]:g}"
@@ -154,6 +216,12 @@ def _settled(variant: Variant, row: ResultRow, qualities: set[float | None]) -> 
         return f"{label} at full resolution"
     resolution = "half" if variant.scale == 2 else f"1/{variant.scale:g}"
     return f"{label} at {resolution} resolution with {variant.upscaler}"
+
+
+def _codec_label(variant: Variant, row: ResultRow) -> str:
+    codec_id = variant.codec_id
+    label = FAMILIES[codec_id.family].label if not codec_id.is_learned else _learned_label(row)
+    return label + "".join(f" {option}" for option in codec_id.options)
 
 
 def _learned_label(row: ResultRow) -> str:
@@ -203,11 +271,10 @@ def _verdict(
 
 def _scaling_sentence(verdict: Verdict, ranked: Sequence[Option]) -> str | None:
     """How the winner's codec fares at its best lower resolution against full resolution."""
-    own = [o for o in ranked if o.variant.codec_id.family == verdict.winner.variant.codec_id.family]
-    full = next((option for option in own if option.variant.scale is None), None)
-    lower = next((option for option in own if option.variant.scale is not None), None)
-    if full is None or lower is None:
+    pair = _resolutions(verdict, ranked)
+    if pair is None:
         return None
+    full, lower = pair
     gain = _merit(lower, verdict.quantity) - _merit(full, verdict.quantity)
     if verdict.quantity == "bytes":
         share = 100 * abs(gain) / full.num_bytes

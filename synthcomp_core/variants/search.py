@@ -1,7 +1,8 @@
-"""Bisection over the qualities of one codec, for whoever aims at a size or at a metric's value."""
+"""The search over the qualities of one codec, for whoever aims at a size or at a metric's value."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -11,6 +12,7 @@ T = TypeVar("T")
 
 # Encoders are monotone in their quality only almost: around the bisection's end this many neighbours are looked at.
 NEIGHBOURS = 2
+_HALVING_STEP = 2
 
 
 class QualitySearch(Generic[T]):
@@ -47,14 +49,34 @@ class QualitySearch(Generic[T]):
             self.values[level] = self._try_level(level, report)
         return self.values[level]
 
-    def bisect(self, is_below: Callable[[float], bool]) -> None:
-        """Try the levels around the highest whose value is still ``is_below``, which holds from the lowest on."""
-        low, high = 0, len(self.levels) - 1
+    def bisect(self, is_below: Callable[[float], bool], *, excess: Callable[[float], float] | None = None) -> None:
+        """Try the levels around the highest whose value is still ``is_below``, which holds from the lowest on.
+
+        excess: how far a value lies from what is aimed at, about linear in the level. With it most steps go where the
+        line through two values crosses zero, which takes half as many as halving the range.
+        """
+        low, high, step = 0, len(self.levels) - 1, 0
         while low < high:
             middle = (low + high + 1) // 2
+            # A line may creep up on its end from one side: every third step halves.
+            if excess is not None and step % 3 != _HALVING_STEP:
+                middle = self._crossing(low, high, excess, otherwise=middle)
             if is_below(self.value(self.levels[middle])):
                 low = middle
             else:
                 high = middle - 1
+            step += 1
         for index in range(max(0, low - self._neighbours), min(len(self.levels), low + self._neighbours + 1)):
             self.value(self.levels[index])
+
+    def _crossing(self, low: int, high: int, excess: Callable[[float], float], *, otherwise: int) -> int:
+        """The index in low + 1 .. high where the line through the two nearest values tried falls to zero."""
+        tried = [index for index, level in enumerate(self.levels) if level in self.values]
+        if len(tried) < 2:
+            return otherwise
+        first, second = sorted(tried, key=lambda index: max(low - index, index - high - 1))[:2]
+        here, there = (excess(self.values[self.levels[index]]) for index in (first, second))
+        if here == there or not math.isfinite(here - there):
+            return otherwise
+        crossing = first + (second - first) * here / (here - there)
+        return max(low + 1, min(high, math.floor(crossing)))

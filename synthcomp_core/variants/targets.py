@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -70,7 +71,7 @@ def match_target(
     target = codec_id.target
     if target is None:
         raise SynthcompError(f"{variant} names no target; write one in place of its quality, as in webp-psnr35.")
-    levels = _levels(codec_id)
+    levels = levels_of(codec_id)
     sizes: dict[str, int] = {}
     try_codec = _trial(image, variant, target, sizes, precision, device)
     search: QualitySearch[str] = QualitySearch(
@@ -81,7 +82,7 @@ def match_target(
         neighbours=1 if codec_id.is_learned else NEIGHBOURS,
     )
     met_when_low = target.kind.is_limit == target.kind.rises
-    search.bisect(lambda value: target.is_met_by(value) == met_when_low)
+    search.bisect(lambda value: target.is_met_by(value) == met_when_low, excess=_excess(target))
     met = [codec for codec, value in search.values.items() if target.is_met_by(value)]
     if not met:
         raise SynthcompError(_out_of_reach(codec_id, target, search, lowest=met_when_low))
@@ -114,6 +115,13 @@ def render(
     return dataclasses.replace(rendering, variant=variant, settled_by=match.variant)
 
 
+def _excess(target: Target) -> Callable[[float], float]:
+    """How far a value lies from the target; of sizes the logarithm of the ratio, about linear in the quality."""
+    if target.kind.quantity in _RATES:
+        return lambda value: math.log(value / target.value)
+    return lambda value: value - target.value
+
+
 def _has_target(variant: Variant) -> bool:
     return variant.codec_id.target is not None
 
@@ -126,7 +134,7 @@ def aiming_id(codec: str, target: Target) -> CodecId:
     return CodecId.parse(codec).at_target(target)
 
 
-def _levels(codec_id: CodecId) -> list[str]:
+def levels_of(codec_id: CodecId) -> list[str]:
     """The codec's ids at all its qualities, rising."""
     if not codec_id.is_learned:
         return [str(codec_id.at_quality(quality)) for quality in FAMILIES[codec_id.family].quality_levels]

@@ -55,6 +55,21 @@ def test_a_folder_gets_an_interval_and_resumes(frames: Path, capsys: pytest.Capt
     assert json.loads(capsys.readouterr().out) == found  # From the journal: also the times are the same.
 
 
+@pytest.mark.parametrize("what", ["frames/frame0.png", "frames"])
+def test_two_scales_get_the_sizes_at_which_the_lower_one_pays(
+    what: str, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["advise", str(tmp_path / what), "--target-bytes", "1500", "--family", "webp"]
+    assert main([*arguments, "--json"]) == 0
+    crossover = json.loads(capsys.readouterr().out)["crossover"]
+    assert crossover["metric"] == "ssimulacra2"
+    assert crossover["low"] < crossover["high"]
+    assert all(crossover["low"] <= begin < end <= crossover["high"] for begin, end in crossover["pays"])
+    assert crossover["sentence"].startswith("Half resolution with lanczos ")
+    assert main(arguments) == 0
+    assert crossover["sentence"] in capsys.readouterr().out.splitlines()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

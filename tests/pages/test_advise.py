@@ -55,6 +55,18 @@ def test_the_answer_is_the_core_s_with_its_numbers(page: AppTest) -> None:
     assert command == "synthcomp advise castle.png --target-bytes 4000 --family jpeg --family webp --scale 1"
 
 
+def test_with_two_scales_it_says_at_which_sizes_the_lower_one_pays(page: AppTest) -> None:
+    page.run()
+    page.number_input(key="limit_bytes").set_value(4.0)
+    page.multiselect(key="families").set_value(["webp"]).run()
+    page.button(key="advise").click().run()
+    app = settled(page)
+    assert not app.exception
+    assert "Half resolution with lanczos " in texts(app)
+    assert "for WebP (SSIMULACRA2, measured from " in texts(app)
+    assert len(app.dataframe[0].value) == 2  # What was measured for that sentence alone is no option.
+
+
 def test_another_question_waits_until_it_is_asked(page: AppTest) -> None:
     app = ask(page, "jpeg")
     assert "at size 4,000 bytes" in texts(app)

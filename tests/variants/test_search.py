@@ -1,0 +1,54 @@
+"""The search over qualities: it finds what halving finds, in fewer steps where values are about linear."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from synthcomp_core.progress import silent
+from synthcomp_core.variants.search import QualitySearch
+
+LEVELS = range(991)
+
+
+def search(value: Callable[[int], float]) -> QualitySearch[int]:
+    return QualitySearch(LEVELS, lambda level, _: value(level), name_of=str, on_progress=silent)
+
+
+SHAPES: dict[str, Callable[[int], float]] = {
+    "linear": lambda level: 1000.0 + 37 * level,
+    "exponential": lambda level: 500 * math.exp(level / 150),
+    "steep at the end": lambda level: 900 * math.exp(level / 300) + 5000 * math.exp((level - 990) / 20),
+    "steps": lambda level: 100.0 + level // 50,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("answer", [0, 1, 123, 500, 777, 989, 990])
+def test_the_line_through_two_values_finds_what_halving_finds(shape: str, answer: int) -> None:
+    value = SHAPES[shape]
+    limit = value(answer)
+    for excess in (None, lambda found: math.log(found / limit), lambda found: found - limit):
+        tried = search(value)
+        tried.bisect(lambda found: found <= limit, excess=excess)
+        best = max(level for level in LEVELS if value(level) <= limit)
+        assert {level for level in (best, best + 1) if level in LEVELS} <= set(tried.values)
+
+
+def test_sizes_that_grow_by_a_factor_take_fewer_encodings_than_halving() -> None:
+    value = SHAPES["exponential"]
+    counts = []
+    for excess in (None, lambda found: math.log(found / value(321))):
+        tried = search(value)
+        tried.bisect(lambda found: found <= value(321), excess=excess)
+        counts.append(len(tried.values))
+    halving, lines = counts
+    assert lines <= 8 < halving
+
+
+def test_values_without_a_finite_distance_are_halved() -> None:
+    tried = search(lambda level: math.inf if level > 400 else 30.0)
+    tried.bisect(lambda found: found < 40, excess=lambda found: found - 40)
+    assert {400, 401} <= set(tried.values)
