@@ -102,10 +102,9 @@ class LearnedCodec:
         container = self._own(bitstream, max_pixels)
         _, y_hat = self._latents(container, span(on_progress, 0.0, 0.7))
         on_progress(0.7, "synthesis")
-        with torch.inference_mode():
-            image = synthesise(self.transforms, y_hat * (1 / UNIT))
+        image = self._synthesised(y_hat, container.width, container.height)
         on_progress(1.0, "done")
-        return crop(image, container.width, container.height)
+        return image
 
     def latents(self, bitstream: bytes, *, on_progress: OnProgress = silent) -> tuple[Units | None, Units]:
         """The decoded z and y of a ``.scb``, (rows, columns, channels) in integer units of 2^-16; z may be absent."""
@@ -127,7 +126,16 @@ class LearnedCodec:
         if not detailed:
             return Encoding(content)
         bits = position_bits(self.entropy, coded, y.shape[0], y.shape[1])
-        return Encoding(content, bit_map=bits, bits_estimated=float(bits.sum(dtype="float64")))
+        return Encoding(
+            content,
+            bit_map=bits,
+            bits_estimated=float(bits.sum(dtype="float64")),
+            expected=lambda: self._synthesised(coded.y_hat, width, height),
+        )
+
+    def _synthesised(self, y_hat: Units, width: int, height: int) -> Image:
+        with torch.inference_mode():
+            return crop(synthesise(self.transforms, y_hat * (1 / UNIT)), width, height)
 
     def _packed(self, image: Image, coded: CodedLatents) -> bytes:
         height, width = image.shape[:2]
@@ -162,8 +170,7 @@ class LearnedCodec:
     def _cost(self, image: Image, coded: CodedLatents) -> float:
         """Bits per pixel plus lambda times the distortion that the snapshot was trained for."""
         height, width = image.shape[:2]
-        with torch.inference_mode():
-            decoded = crop(synthesise(self.transforms, coded.y_hat * (1 / UNIT)), width, height)
+        decoded = self._synthesised(coded.y_hat, width, height)
         if self.card.distortion == Distortion.MS_SSIM:
             distortion = 1 - (msssim(image, decoded) or 0.0)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,12 +20,15 @@ class Encoding:
     """The complete bitstream and, for a learned codec, where its bits went.
 
     bit_map: float32 (rows, columns) of latent positions, bits spent on each, the hyper-latents' share spread
-    evenly; bits_estimated: ideal code length in bits of all latents. Both None for a classical codec.
+    evenly; bits_estimated: ideal code length in bits of all latents. Both None for a classical codec. expected: makes
+    the image that decoding will give, from what the encoder knows, without waiting for the decoder; None where it
+    knows none.
     """
 
     bitstream: bytes
     bit_map: NDArray[np.float32] | None = None
     bits_estimated: float | None = None
+    expected: Callable[[], Image] | None = None
 
 
 class Codec(Protocol):

@@ -132,7 +132,10 @@ def render_for_page(
 
     def extend(evaluation: Evaluation) -> None:
         nonlocal so_far
-        so_far = _with_image(evaluation) if so_far is None else _with_map(so_far, evaluation)
+        if so_far is not None and np.array_equal(so_far.rendering.image, evaluation.rendering.image):
+            so_far = _with_map(dataclasses.replace(so_far, rendering=evaluation.rendering), evaluation)
+        else:
+            so_far = _with_image(evaluation)
         on_ready(so_far)
 
     evaluation = evaluate(

@@ -52,10 +52,6 @@ class Evaluation:
 OnStage = Callable[[Evaluation], None]
 
 
-def unheard(evaluation: Evaluation) -> None:
-    """The ``on_stage`` of a caller that waits for the end."""
-
-
 def evaluate(
     image: Image,
     variant: Variant,
@@ -66,7 +62,7 @@ def evaluate(
     want: Collection[str] = (),
     precision: str = "auto",
     device: str | None = None,
-    on_stage: OnStage = unheard,
+    on_stage: OnStage | None = None,
     on_progress: OnProgress = silent,
 ) -> Evaluation:
     """Send an (H, W, 3) image through a variant and measure the result against it.
@@ -74,8 +70,8 @@ def evaluate(
     A variant ``files:NAME`` is not rendered but read: the file of the image's name in a set of the library.
     dataset, image_name: the row's names. metrics: see ``measure``. want: ``ERROR_MAP`` to have the map also where FLIP
     is not among the metrics; it is computed once and serves both. precision, device: see ``render``. on_stage: called
-    with what is there so far, first when the image is rendered, then after each group of metrics; what is still to
-    come is None. SynthcompError for a variant that is not available.
+    with what is there so far, first when the image is rendered - or known to the encoder, before it is decoded - then
+    after each group of metrics; what is still to come is None. SynthcompError for a variant that is not available.
 
     >>> import numpy as np
     >>> frame = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
@@ -86,24 +82,25 @@ def evaluate(
     >>> evaluation.rendering.coded_image.shape, evaluation.error_map.shape
     ((12, 16, 3), (24, 32))
     """
+    tell, until_rendered = on_stage or (lambda evaluation: None), span(on_progress, 0.0, _RENDERED)
+    measured, groups = Metrics(), _groups(metrics)
+
+    def so_far(rendering: Rendering, error_map: ErrorMap | None = None) -> Evaluation:
+        row = result_row(rendering, measured, dataset=dataset, image_name=image_name)
+        return Evaluation(rendering, measured, row, error_map)
+
+    on_preview = None if on_stage is None else lambda preview: tell(so_far(preview))
     if is_files(variant.codec):
         rendering = read_rendering(image, variant, image_name)
     else:
         rendering = render(
-            image, variant, precision=precision, device=device, on_progress=span(on_progress, 0.0, _RENDERED)
+            *(image, variant), precision=precision, device=device, on_preview=on_preview, on_progress=until_rendered
         )
-    measured = Metrics()
-
-    def so_far(error_map: ErrorMap | None) -> Evaluation:
-        row = result_row(rendering, measured, dataset=dataset, image_name=image_name)
-        return Evaluation(rendering, measured, row, error_map)
-
-    evaluation = so_far(None)
-    on_stage(evaluation)
+    evaluation = so_far(rendering)
+    tell(evaluation)
     if ERROR_MAP in want and "flip" not in metrics:
-        evaluation = so_far(flip_error(image, rendering.image))
-        on_stage(evaluation)
-    groups = _groups(metrics)
+        evaluation = so_far(rendering, flip_error(image, rendering.image))
+        tell(evaluation)
     for number, group in enumerate(groups):
         share = span(on_progress, *(_RENDERED + (1 - _RENDERED) * done / len(groups) for done in (number, number + 1)))
         error_map = evaluation.error_map
@@ -112,8 +109,8 @@ def evaluate(
             error_map = flip_error(image, rendering.image)
         values = measure(image, rendering.image, metrics=group, error_map=error_map, on_progress=share)
         measured = dataclasses.replace(measured, **{name: getattr(values, name) for name in group})
-        evaluation = so_far(error_map)
-        on_stage(evaluation)
+        evaluation = so_far(rendering, error_map)
+        tell(evaluation)
     return evaluation
 
 

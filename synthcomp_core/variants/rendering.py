@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthcomp_core import limits
-from synthcomp_core.codecs import parse_codec, rate_bytes
+from synthcomp_core.codecs import Codec, parse_codec, rate_bytes
 from synthcomp_core.images import Image, downscale
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.runtime import Arithmetic
-from synthcomp_core.upscalers import parse_upscaler
+from synthcomp_core.upscalers import Upscaler, parse_upscaler
 from synthcomp_core.variants.variant import Variant
 
 
@@ -24,7 +25,8 @@ class Rendering:
     bitstream: complete bytes of the coded image. num_bytes: what the rate counts (see ``rate_bytes``). image: the
     final image, of the reference's size. coded_image: the decoded image before upscaling (the same array when
     nothing was upscaled). bit_map: bits per latent position, float32 (rows, columns), or None. bits_estimated:
-    ideal code length in bits, or None. Times in seconds, without the loading of models. *_arithmetic: precision and
+    ideal code length in bits, or None. Times in seconds, without the loading of models;
+    decode_s is None until the bitstream is decoded. *_arithmetic: precision and
     device of the networks, None without one. settled_by: the variant at the quality that ``variant``'s target led to,
     None where ``variant`` names the quality itself.
     """
@@ -37,7 +39,7 @@ class Rendering:
     bit_map: NDArray[np.float32] | None
     bits_estimated: float | None
     encode_s: float
-    decode_s: float
+    decode_s: float | None
     upscale_s: float | None
     codec_arithmetic: Arithmetic | None = None
     upscaler_arithmetic: Arithmetic | None = None
@@ -49,54 +51,71 @@ class Rendering:
         return self.settled_by or self.variant
 
 
+OnPreview = Callable[[Rendering], None]
+
+
 def render_settled(
     image: Image,
     variant: Variant,
     *,
     precision: str = "auto",
     device: str | None = None,
+    on_preview: OnPreview | None = None,
     on_progress: OnProgress = silent,
 ) -> Rendering:
     """Send an (H, W, 3) image through a variant without a target: downscale, encode, decode the bitstream, upscale.
 
     precision ("auto" | "float32" | "bfloat16") and device ("cpu", "cuda", None = best): of the codec's and the
     upscaler's networks. The decoded image comes from the bitstream itself, as any decoder would get it.
-    SynthcompError for an unknown codec or upscaler.
+    on_preview: called before decoding with what the encoder expects to come out, where it knows that and nothing is
+    upscaled. SynthcompError for an unknown codec or upscaler.
     """
     height, width = image.shape[:2]
     on_progress(0.0, "loading")
-    codec = parse_codec(variant.codec, precision=precision, device=device)
-    upscaler = None
-    if variant.scale is not None and variant.upscaler is not None:
-        upscaler = parse_upscaler(variant.upscaler, scale=variant.scale, precision=precision, device=device)
+    codec, upscaler = _loaded(variant, precision, device)
     source = downscale(image, variant.scale)
     encode_end, decode_end = (0.5, 1.0) if upscaler is None else (0.35, 0.7)
 
     started = time.perf_counter()
     encoding = codec.encode_detailed(source, on_progress=span(on_progress, 0.0, encode_end))
-    encoded = time.perf_counter()
+    encode_s = time.perf_counter() - started
+
+    def rendering(final: Image, coded: Image, decode_s: float | None, upscale_s: float | None) -> Rendering:
+        return Rendering(
+            variant=variant,
+            bitstream=encoding.bitstream,
+            num_bytes=rate_bytes(variant.codec, encoding.bitstream),
+            image=final,
+            coded_image=coded,
+            bit_map=encoding.bit_map,
+            bits_estimated=encoding.bits_estimated,
+            encode_s=encode_s,
+            decode_s=decode_s,
+            upscale_s=upscale_s,
+            codec_arithmetic=codec.arithmetic,
+            upscaler_arithmetic=None if upscaler is None else upscaler.arithmetic,
+        )
+
+    if on_preview is not None and upscaler is None and encoding.expected is not None:
+        expected = encoding.expected()
+        on_preview(rendering(expected, expected, None, None))
     # An image that was read under a higher limit must come back under it.
     max_pixels = max(limits.IMAGE_PIXELS, source.shape[0] * source.shape[1])
+    started = time.perf_counter()
     coded_image = codec.decode(
         encoding.bitstream, max_pixels=max_pixels, on_progress=span(on_progress, encode_end, decode_end)
     )
     decoded = time.perf_counter()
-    final, upscale_s = coded_image, None
+    decode_s, final, upscale_s = decoded - started, coded_image, None
     if upscaler is not None:
         final = upscaler.upscale(coded_image, (width, height), on_progress=span(on_progress, decode_end, 1.0))
         upscale_s = time.perf_counter() - decoded
     on_progress(1.0, "done")
-    return Rendering(
-        variant=variant,
-        bitstream=encoding.bitstream,
-        num_bytes=rate_bytes(variant.codec, encoding.bitstream),
-        image=final,
-        coded_image=coded_image,
-        bit_map=encoding.bit_map,
-        bits_estimated=encoding.bits_estimated,
-        encode_s=encoded - started,
-        decode_s=decoded - encoded,
-        upscale_s=upscale_s,
-        codec_arithmetic=codec.arithmetic,
-        upscaler_arithmetic=None if upscaler is None else upscaler.arithmetic,
-    )
+    return rendering(final, coded_image, decode_s, upscale_s)
+
+
+def _loaded(variant: Variant, precision: str, device: str | None) -> tuple[Codec, Upscaler | None]:
+    codec = parse_codec(variant.codec, precision=precision, device=device)
+    if variant.scale is None or variant.upscaler is None:
+        return codec, None
+    return codec, parse_upscaler(variant.upscaler, scale=variant.scale, precision=precision, device=device)

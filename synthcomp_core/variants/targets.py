@@ -15,7 +15,7 @@ from synthcomp_core.images import Image, downscale
 from synthcomp_core.library.snapshots import installed_ids
 from synthcomp_core.metrics import METRICS, bits_per_pixel, measure
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.variants.rendering import Rendering, render_settled
+from synthcomp_core.variants.rendering import OnPreview, Rendering, render_settled
 from synthcomp_core.variants.search import NEIGHBOURS, QualitySearch
 from synthcomp_core.variants.snapshots_of import codec_cards
 from synthcomp_core.variants.variant import Variant
@@ -98,6 +98,7 @@ def render(
     *,
     precision: str = "auto",
     device: str | None = None,
+    on_preview: OnPreview | None = None,
     on_progress: OnProgress = silent,
 ) -> Rendering:
     """As :func:`render_settled`, for a variant with a target too, whose quality is searched for first.
@@ -105,14 +106,25 @@ def render(
     Its ``encode_s`` is of the quality found, without the search.
     """
     if not _has_target(variant):
-        return render_settled(image, variant, precision=precision, device=device, on_progress=on_progress)
+        return render_settled(
+            image, variant, precision=precision, device=device, on_preview=on_preview, on_progress=on_progress
+        )
     match = match_target(
         image, variant, precision=precision, device=device, on_progress=span(on_progress, 0.0, _SEARCHED)
     )
+
+    def settled(rendering: Rendering) -> Rendering:
+        return dataclasses.replace(rendering, variant=variant, settled_by=match.variant)
+
     rendering = render_settled(
-        image, match.variant, precision=precision, device=device, on_progress=span(on_progress, _SEARCHED, 1.0)
+        image,
+        match.variant,
+        precision=precision,
+        device=device,
+        on_preview=None if on_preview is None else lambda preview: on_preview(settled(preview)),
+        on_progress=span(on_progress, _SEARCHED, 1.0),
     )
-    return dataclasses.replace(rendering, variant=variant, settled_by=match.variant)
+    return settled(rendering)
 
 
 def _excess(target: Target) -> Callable[[float], float]:

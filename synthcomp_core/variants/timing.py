@@ -52,7 +52,7 @@ def time_variant(
     return Timing(
         repeats=repeats,
         encode_s=statistics.median(encoded),
-        decode_s=statistics.median(run.decode_s for run in runs),
+        decode_s=statistics.median(run.decode_s for run in runs if run.decode_s is not None),
         upscale_s=statistics.median(enlarged) if enlarged else None,
         fastest_encode_s=min(encoded),
         slowest_encode_s=max(encoded),

@@ -74,6 +74,22 @@ def test_the_image_comes_first_and_then_each_group_of_metrics() -> None:
     assert last.metrics.psnr_rgb is not None and last.metrics.ssim_y is not None
 
 
+def test_of_a_learned_codec_the_image_that_the_encoder_expects_comes_before_it_is_decoded(artifacts: object) -> None:
+    make_codecs(("mbt2018-q4-mse-games",))
+    seen: list[Evaluation] = []
+    names = {"dataset": "d", "image_name": "i", "metrics": ("psnr_rgb",)}
+    for variant in ("mbt2018-q4-mse-games", "mbt2018-q4-mse-games@x2-bicubic"):
+        seen.clear()
+        last = evaluate(frame(1, 70, 66), Variant.parse(variant), on_stage=seen.append, **names)  # type: ignore[arg-type]
+        assert last.row.decode_s is not None
+        if "@" in variant:  # There the image would have to be upscaled twice.
+            assert seen[0].row.decode_s is not None
+            continue
+        assert seen[0].row.decode_s is None and seen[1].row.decode_s is not None
+        assert seen[0].row.num_bytes == last.row.num_bytes
+        np.testing.assert_array_equal(seen[0].rendering.image, last.rendering.image)
+
+
 def test_a_row_says_what_networks_computed_in_and_on(artifacts: object) -> None:
     make_codecs(("mbt2018-q4-mse-games",))
     image = frame(1, 70, 66)

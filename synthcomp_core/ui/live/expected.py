@@ -33,7 +33,7 @@ class Timings:
         """Remember what a rendering took."""
         final, coded = (image.shape[0] * image.shape[1] / 1e6 for image in (rendering.image, rendering.coded_image))
         codec = _codec_name(rendering.variant)
-        self._note(codec, (rendering.encode_s + rendering.decode_s) / coded, _codec_guess(codec))
+        self._note(codec, (rendering.encode_s + (rendering.decode_s or 0.0)) / coded, _codec_guess(codec))
         upscaler = rendering.variant.upscaler
         if rendering.upscale_s is not None and upscaler is not None:
             self._note(upscaler, rendering.upscale_s / final, _upscaler_guess(upscaler))
