@@ -1,4 +1,4 @@
-"""The verbs `snapshot import`, `fetch` and `show`: checkpoints into snapshots, and what a snapshot is."""
+"""The verbs `snapshot import`, `fetch`, `share` and `show`: checkpoints into snapshots, and what a snapshot is."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from synthcomp_core.cli.console import cell, output, print_json, progress_bar
 from synthcomp_core.cli.options import AsJson
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library import snapshots
+from synthcomp_core.library.sharing import share_weights
 from synthcomp_core.variants.adoption import import_checkpoint
 
 snapshot_app = typer.Typer(
-    help="Trained models: import a checkpoint, fetch published ones, show a card.", no_args_is_help=True
+    help="Trained models: import a checkpoint, fetch published ones, share weights, show a card.", no_args_is_help=True
 )
 
 
@@ -101,6 +102,22 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 @snapshot_app.command()
+def share(
+    snapshot_id: Annotated[str, typer.Argument(metavar="ID", help="The snapshot whose file is rewritten.")],
+    with_: Annotated[
+        list[str] | None, typer.Option("--with", help="A snapshot that holds the same tensors; repeat for more.")
+    ] = None,
+) -> None:
+    """Leave the tensors out of a snapshot's file that other snapshots hold; without --with, make the file whole again.
+
+    The model, its fingerprint and its bitstreams stay the same. A file that leaves tensors out needs the others.
+
+    Example: python -m synthcomp_core snapshot share mbt2018-q6-mse-games
+    """
+    _print_card(share_weights(snapshot_id, with_ or ()))
+
+
+@snapshot_app.command()
 def show(
     snapshot_id: Annotated[str, typer.Argument(metavar="ID", help="A snapshot's id; `list` prints them.")],
     json: AsJson = False,
@@ -119,8 +136,10 @@ def show(
 def _print_card(card: snapshots.SnapshotCard) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in dataclasses.asdict(card).items():
-        if value is not None:
+        if value is not None and name != "lenders":
             table.add_row(name, cell(value))
+    if card.lenders:
+        table.add_row("shares weights", cell("with " + ", ".join(lender.id for lender in card.lenders)))
     table.add_row("fingerprint", card.fingerprint.hex())
     size = snapshots.snapshot_path(card.id).stat().st_size
     table.add_row("file", f"{snapshots.snapshot_path(card.id).name} ({size:,} bytes)")

@@ -10,6 +10,7 @@ import hashlib
 import math
 import struct
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -55,12 +56,27 @@ class TensorEntry:
 
 @dataclass(frozen=True)
 class SnapshotFile:
-    """The checked header of a file: its texts, its tensors by name, and where the first tensor begins."""
+    """The checked header of a file: its texts, its tensors by name, and where the first tensor begins.
+
+    lenders: files that hold tensors which this one leaves out (lenders.py).
+    """
 
     path: Path
     metadata: Mapping[str, str]
     tensors: Mapping[str, TensorEntry] = field(repr=False)
     start: int
+    lenders: tuple[SnapshotFile, ...] = ()
+
+    def holders(self) -> dict[str, SnapshotFile]:
+        """The file that holds each tensor, by the tensor's name: this one, or else the first of the lenders."""
+        found: dict[str, SnapshotFile] = {}
+        for file in (self, *self.lenders):
+            found = dict.fromkeys(file.tensors, file) | found
+        return found
+
+    def all_tensors(self) -> dict[str, TensorEntry]:
+        """Every tensor as its file's header describes it."""
+        return {name: file.tensors[name] for name, file in self.holders().items()}
 
 
 def read_snapshot_file(path: Path) -> SnapshotFile:
@@ -91,16 +107,17 @@ def read_snapshot_file(path: Path) -> SnapshotFile:
 
 
 def stored_sha256(file: SnapshotFile) -> str:
-    """What ``weights_sha256`` gives for the file's tensors, read piece by piece; JsonError for one that is not finite.
+    """What ``weights_sha256`` gives for the tensors, lent ones included; JsonError for one that is not finite.
 
-    So that a file that was altered is refused without its weights being loaded.
+    Read piece by piece, so that a file that was altered is refused without its weights being loaded.
     """
     digest = hashlib.sha256()
-    with open_file(file.path) as content:
-        for name in sorted(file.tensors):
-            entry = file.tensors[name]
+    with ExitStack() as stack:
+        contents = {each.path: stack.enter_context(open_file(each.path)) for each in (file, *file.lenders)}
+        for name, holder in sorted(file.holders().items()):
+            entry, content = holder.tensors[name], contents[holder.path]
             digest.update(f"{name}|{DTYPES[entry.dtype][1]}|{tuple(entry.shape)}|".encode())
-            content.seek(file.start + entry.data_offsets[0])
+            content.seek(holder.start + entry.data_offsets[0])
             left = entry.num_bytes
             while left:
                 chunk = content.read(min(left, _CHUNK))

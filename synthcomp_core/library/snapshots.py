@@ -24,6 +24,7 @@ from synthcomp_core import limits
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library.codec_shapes import PRIOR_LONGEST, PRIOR_PREFIX, codec_shapes, prior_channels
 from synthcomp_core.library.json_records import JsonError, parse_json
+from synthcomp_core.library.lenders import Lender, with_lenders
 from synthcomp_core.library.snapshot_file import SnapshotFile, read_snapshot_file, stored_sha256
 from synthcomp_core.storage import artifacts_dir, atomic_path
 
@@ -81,7 +82,8 @@ class SnapshotCard:
     kind: "codec" or "upscaler". sha256: hex digest of the weights as stored (names, dtypes, shapes, bytes), so
     that renaming or re-describing a snapshot leaves it the same model. N, M: latent channels of a codec. lmbda,
     distortion ("mse" | "ms-ssim"), quality: the point it was trained for. scale: of an upscaler.
-    validation_bpp (bits per pixel) and validation_psnr (dB RGB) on the training's validation split.
+    validation_bpp (bits per pixel) and validation_psnr (dB RGB) on the training's validation split. lenders: snapshots
+    beside it that hold the tensors which its file leaves out.
     """
 
     id: _Line
@@ -102,6 +104,7 @@ class SnapshotCard:
     source: _Text | None = None
     licence: _Text | None = None
     notes: _Text | None = None
+    lenders: Annotated[tuple[Lender, ...], Meta(max_length=8)] | None = None
 
     @property
     def fingerprint(self) -> bytes:
@@ -157,6 +160,8 @@ def _carded(path: Path) -> tuple[SnapshotCard, SnapshotFile]:
         card = parse_json(text, SnapshotCard)
         if not card.sha256:
             raise JsonError("its card has no sha256")
+        if card.lenders:
+            file = with_lenders(file, card.lenders)
         if card.kind == "codec":
             _check_codec(card, file)
     except FileNotFoundError:
@@ -177,19 +182,20 @@ def _check_codec(card: SnapshotCard, file: SnapshotFile) -> None:
     if shapes is None:
         raise JsonError(f"it is of the unknown architecture {card.architecture!r}")
     channels = prior_channels(card.architecture, card.N, card.M)
-    counts = file.tensors.get(f"{PRIOR_PREFIX}counts")
+    tensors = file.all_tensors()
+    counts = tensors.get(f"{PRIOR_PREFIX}counts")
     longest = counts.shape[1] if counts is not None and len(counts.shape) == 2 else 0
     expected: dict[str, tuple[tuple[str, ...], tuple[int, ...]]]
     expected = {name: (("F16", "F32"), shape) for name, shape in shapes.items()}
     for part in ("medians", "offsets", "lengths"):
         expected[f"{PRIOR_PREFIX}{part}"] = (("I32",), (channels,))
     expected[f"{PRIOR_PREFIX}counts"] = (("I32",), (channels, min(max(2, longest), PRIOR_LONGEST)))
-    for name in (*expected, *file.tensors):
+    for name in (*expected, *tensors):
         if name not in expected:
             raise JsonError(f"it holds {name[:80]!r}, which {card.architecture} does not have")
-        if name not in file.tensors:
+        if name not in tensors:
             raise JsonError(f"it lacks {name}")
-        found, (dtypes, shape) = file.tensors[name], expected[name]
+        found, (dtypes, shape) = tensors[name], expected[name]
         if tuple(found.shape) != shape or found.dtype not in dtypes:
             raise JsonError(
                 f"{name} is {found.dtype} {tuple(found.shape)}, but {card.architecture} with N = {card.N}, "
@@ -257,33 +263,49 @@ def load_snapshot(snapshot_id: str) -> tuple[SnapshotCard, dict[str, torch.Tenso
     their values are checked to be finite, and their hash to be the card's.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     card = find_snapshot(snapshot_id)
     _, file = _carded(snapshot_path(snapshot_id))
     try:
         if stored_sha256(file) != card.sha256:
             raise SnapshotError(f"The weights of snapshot {snapshot_id} do not match its card; import it again.")
-        return card, load_file(file.path)
+        return card, _load(file)
     except (SafetensorError, OSError, ValueError) as error:
         if isinstance(error, SnapshotError):
             raise
         raise SnapshotError(f"Snapshot {snapshot_id} cannot be read ({error}); import it again.") from error
 
 
+def _load(file: SnapshotFile) -> dict[str, torch.Tensor]:
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    tensors = load_file(file.path)
+    holders = file.holders()
+    for lender in file.lenders:
+        with safe_open(lender.path, framework="pt") as content:
+            tensors |= {name: content.get_tensor(name) for name in lender.tensors if holders[name] is lender}
+    return tensors
+
+
 def save_snapshot(card: SnapshotCard, tensors: dict[str, torch.Tensor], *, path: Path | None = None) -> SnapshotCard:
     """Write tensors and card, whole or not at all, to ``path`` or the snapshots folder; the card with its sha256.
 
-    Tensors are stored as given (cast to float16 beforehand to halve the file).
+    Tensors are stored as given (cast to float16 beforehand to halve the file), all of them in this file.
     """
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    card = dataclasses.replace(card, sha256=weights_sha256(contiguous), lenders=None)
+    write_snapshot(card, contiguous, path or snapshot_path(card.id))
+    return card
+
+
+def write_snapshot(card: SnapshotCard, tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Write a card as it is and the tensors that its lenders do not hold, whole or not at all."""
     from safetensors.torch import save_file
 
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    card = dataclasses.replace(card, sha256=weights_sha256(contiguous))
     text = json.dumps({key: value for key, value in dataclasses.asdict(card).items() if value is not None})
-    with atomic_path(path or snapshot_path(card.id)) as temporary:
-        save_file(contiguous, temporary, metadata={"card": text})
-    return card
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"card": text})
 
 
 def weights_sha256(tensors: dict[str, torch.Tensor]) -> str:

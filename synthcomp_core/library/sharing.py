@@ -1,0 +1,67 @@
+"""Share identical tensors between snapshot files, and make a file whole again; the models stay the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from synthcomp_core.errors import SnapshotError
+from synthcomp_core.library.lenders import Lender
+from synthcomp_core.library.snapshots import (
+    SnapshotCard,
+    find_snapshot,
+    list_snapshots,
+    load_snapshot,
+    snapshot_path,
+    weights_sha256,
+    write_snapshot,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+
+def share_weights(snapshot_id: str, lender_ids: Sequence[str] = ()) -> SnapshotCard:
+    """Rewrite a snapshot's file without the tensors that the lenders' files hold; whole, without lenders.
+
+    Only tensors of the same name, type, shape and bytes are left out, and the card names the lenders that hold some.
+    Reading goes one step: a lender does not lend what it borrows. SnapshotError for an unknown snapshot, and when one
+    that lends to others is to borrow.
+    """
+    card, tensors = load_snapshot(snapshot_id)
+    borrowers = [other.id for other in list_snapshots() if _lends(card, other)]
+    if borrowers and lender_ids:
+        raise SnapshotError(
+            f"{snapshot_id} lends weights to {', '.join(borrowers)}, so its file must hold them: share those with "
+            "another snapshot, or make them whole, first."
+        )
+    names, lenders = set(tensors), []
+    for lender_id in lender_ids:
+        held = _held(lender_id)
+        identical = {name for name, tensor in tensors.items() if name in held and _same(tensor, held[name])}
+        # A lender of another architecture would lend what this model does not have.
+        if identical and names.issuperset(held):
+            tensors = {name: tensor for name, tensor in tensors.items() if name not in identical}
+            lenders.append(Lender(lender_id, find_snapshot(lender_id).sha256))
+    card = dataclasses.replace(card, lenders=tuple(lenders) or None)
+    write_snapshot(card, tensors, snapshot_path(snapshot_id))
+    # Read back the way everyone reads it: its hash must still be the card's.
+    return load_snapshot(snapshot_id)[0]
+
+
+def _lends(card: SnapshotCard, other: SnapshotCard) -> bool:
+    return any((lender.id, lender.sha256) == (card.id, card.sha256) for lender in other.lenders or ())
+
+
+def _held(snapshot_id: str) -> dict[str, torch.Tensor]:
+    """The tensors that a snapshot's own file holds."""
+    from safetensors.torch import load_file
+
+    find_snapshot(snapshot_id)
+    return load_file(snapshot_path(snapshot_id))
+
+
+def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether type, shape and bytes agree (0.0 and -0.0 do not)."""
+    return weights_sha256({"": first}) == weights_sha256({"": second})
