@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from dask_jobqueue.slurm import SLURMCluster
     from distributed import Client, LocalCluster
 
+# Printed in one line where nobody has set logging up, above a progress bar too.
+_log = logging.getLogger(__name__)
 _CONNECT_S = 15
 _ATTEMPTS = 3
 _WORKER_BYTES = 3 * 2**30  # A learned codec of official size on a 1080p image, with room to spare.
@@ -123,13 +126,34 @@ def _started(start: Callable[[], Any]) -> Any:
     _start_quiet_resource_tracker()
     for attempt in range(_ATTEMPTS):
         try:
-            return start()
+            with _interrupts_held():
+                return start()
         except (RuntimeError, TimeoutError) as error:  # "Nanny failed to start."
             last = error
-            time.sleep(attempt)
+            if attempt + 1 < _ATTEMPTS:
+                _log.warning("The workers did not start (%s); trying again.", _reason(error))
+                time.sleep(attempt)
     raise PlanError(
-        f"The workers did not start in {_ATTEMPTS} attempts ({last}); run the plan again with fewer --workers."
+        f"The workers did not start in {_ATTEMPTS} attempts ({_reason(last)}); run the plan again with fewer --workers."
     ) from last
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold SIGINT back in this thread, and in all threads and processes that it starts, which inherit the mask.
+
+    Those are Dask's threads and the workers that they spawn, also later ones in place of the dead: a Ctrl-C that meets
+    one before it has applied its settings would end in a traceback on the screen.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _reason(error: BaseException | None) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def _start_quiet_resource_tracker() -> None:

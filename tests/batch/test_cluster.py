@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from synthcomp_core.batch import runner
+from synthcomp_core.batch import cluster, runner
 from synthcomp_core.batch.cluster import Workers, local_share, slurm_cluster
 from synthcomp_core.batch.journal import read_journal
 from synthcomp_core.batch.plan import SlurmSettings, read_run_plan
@@ -108,6 +108,7 @@ def test_workers_and_runner_may_be_killed_and_every_row_comes_once(
     os.killpg(run.pid, signal.SIGINT)
     output, _ = run.communicate(timeout=DEADLINE_S)
     assert run.returncode == 130, output
+    assert "Traceback" not in output and "KeyError" not in output, "a killed worker costs nothing on the screen"
     state = read_state(folder)
     assert state is not None and (state.state, state.failed) == (Stage.INTERRUPTED, 0)
     first = done()
@@ -221,6 +222,56 @@ def test_workers_that_do_not_say_goodbye_in_time_leave_a_finished_run_finished(
     assert (outcome.carried_out, outcome.failed, outcome.interrupted) == (1, 0, False)
 
 
+def test_workers_that_do_not_start_at_first_are_started_again_with_a_sentence(
+    tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import distributed
+
+    started: list[object] = []
+
+    class Flaky(distributed.LocalCluster):
+        def __init__(self, *values: object, **options: object) -> None:
+            started.append(self)
+            if len(started) == 1:
+                raise RuntimeError("Nanny failed to start.")
+            super().__init__(*values, **options)
+
+    monkeypatch.setattr(distributed, "LocalCluster", Flaky)
+    write_frames(tmp_path / "frames", 1)
+    path = tmp_path / "flaky.toml"
+    path.write_text('variants = ["jpeg-q30"]\nmetrics = ["psnr_rgb"]\n[[datasets]]\nfolder = "frames"\n')
+    outcome = carry_out_plan(read_run_plan(path), Workers(count=1))
+    assert len(started) == 2
+    assert (outcome.carried_out, outcome.failed, outcome.interrupted) == (1, 0, False)
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("synthcomp_core")]
+    assert said == ["The workers did not start (Nanny failed to start); trying again."]
+
+
+def test_workers_that_never_start_end_the_run_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[float] = []
+
+    def start() -> None:
+        raise RuntimeError("Cluster failed to start:\n Nanny failed to start.")
+
+    monkeypatch.setattr(cluster.time, "sleep", tried.append)
+    with pytest.raises(PlanError, match=r"did not start in 3 attempts \(Cluster .* start\); run the plan") as caught:
+        cluster._started(start)
+    assert tried == [0, 1] and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("is_quiet", [True, False])
+def test_the_resource_tracker_prints_no_traceback_of_what_a_killed_worker_left(is_quiet: bool) -> None:
+    lines = ["from multiprocessing import resource_tracker", "from synthcomp_core.batch import cluster"]
+    lines += ["cluster._start_quiet_resource_tracker()"] * is_quiet
+    # As when the tracker hears of a semaphore's end from a worker and once more from the runner.
+    lines += ["resource_tracker.unregister('/unknown', 'semaphore')", "import sys; print('ours', file=sys.stderr)"]
+    ended = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=DEADLINE_S
+    )
+    assert ended.returncode == 0 and "ours" in ended.stderr
+    assert ("KeyError" in ended.stderr) is not is_quiet
+
+
 @pytest.mark.parametrize(
     ("workers", "processes", "threads"),
     [
@@ -243,8 +294,8 @@ def test_the_slurm_job_script_asks_for_what_the_plan_says(artifacts: Path) -> No
         cores=16, memory="64GB", time="08:00:00", jobs=4, processes=4, queue="skylake_0096", account="p71234",
         directives=("--qos=normal",), job_directives_skip=("--mem", "-n 1"), prologue=("module load python",),
     )  # fmt: skip
-    with slurm_cluster(settings) as cluster:
-        script = cluster.job_script()
+    with slurm_cluster(settings) as jobs:
+        script = jobs.job_script()
     for line in (
         "#SBATCH -p skylake_0096",
         "#SBATCH -A p71234",
