@@ -43,6 +43,11 @@ JOURNAL_BYTES = 1024 * MIB
 JOURNAL_LINE_BYTES = MIB
 BOOTSTRAP = 10_000  # resamplings
 
+# Uploads to the app. The server has one limit for all (.streamlit/config.toml); a million rows of results are 300 MB,
+# the thesis's FSR samples a zip of 180 MB.
+UPLOAD_BYTES = 400 * MIB
+IMAGE_UPLOAD_BYTES = 64 * MIB
+
 # Zip files. An image hardly compresses; a member that grows more than a hundredfold, or an archive more than
 # twentyfold, is a bomb.
 ZIP_MEMBERS = 200_000

@@ -12,8 +12,10 @@ import pytest
 import torch
 from pytorch_msssim import ms_ssim
 
+from synthcomp_core import limits
+from synthcomp_core.cli.bench.machine import peak_memory_bytes, reset_peak_memory
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import Image, read_image, resize, write_png
+from synthcomp_core.images import Image, png_bytes, read_image, resize, write_png
 from synthcomp_core.metrics import Metrics
 from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown
 from synthcomp_core.upscalers import parse_upscaler
@@ -229,3 +231,21 @@ def test_the_sharpness_curve_names_the_best_point() -> None:
     assert curve.best("flip").metrics.flip == min(flips)
     alone = upscaled(frame(4), "fsr1_off", 2.0)[0]
     assert psnrs[0] == pytest.approx(notebook_psnr(frame(4), alone), abs=1e-9)
+
+
+@pytest.mark.slow
+def test_a_zip_of_the_thesis_s_size_opens_in_bounded_memory(tmp_path: Path) -> None:
+    content = png_bytes(np.random.default_rng(1).integers(0, 256, (866, 866, 3), np.uint8))
+    path = tmp_path / "fsr-samples.zip"
+    kinds = ["native", "native_x2_SR", *(f"q{quality}{end}" for quality in (2, 3, 4, 5) for end in ("", "-sharpened"))]
+    with zipfile.ZipFile(path, "w") as archive:
+        for image in range(1, 9):
+            for kind in kinds:
+                archive.writestr(f"fsr-samples/{image}-{kind}.png", content)
+    assert 175e6 < path.stat().st_size <= limits.UPLOAD_BYTES
+    reset_peak_memory()
+    before = peak_memory_bytes() or 0
+    table = evaluate_samples(path, metrics=("psnr_rgb",))
+    assert (peak_memory_bytes() or 0) - before < 150 * limits.MIB, "an image at a time, never the whole zip"
+    assert (len(table.rows), table.num_images, table.errors) == (72, 8, ())
+    assert all(row.metrics.psnr_rgb == float("inf") for row in table.rows)

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.curves import without_rate
@@ -26,7 +27,6 @@ ANCHORS = {"VTM": "compressai-kodak/vtm.json", "BPG": "compressai-kodak/bpg_444_
 ANCHOR_DATASET = "kodak"
 _MAX_KEPT = 16
 _NAME_CHARACTERS = 60
-_UPLOAD_MB = 400  # A table of a million rows is some 300 MB.
 
 
 def result_files() -> dict[str, Path]:
@@ -72,7 +72,7 @@ def add_results(metric: str, dataset: str, notices: DeltaGenerator) -> list[Load
     with st.expander("Add results", icon=":material/add:"):
         uploads = st.file_uploader(
             "Files", type=["csv", "json", "txt"], accept_multiple_files=True, key="rd_uploads",
-            max_upload_size=_UPLOAD_MB,
+            max_upload_size=limits.UPLOAD_BYTES // limits.MIB,
             help="A results CSV, the thesis CSV, others' JSON, or a table with a rate (bpp) and a metric (psnr).",
         )  # fmt: skip
         st.download_button(

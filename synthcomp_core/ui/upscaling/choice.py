@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from synthcomp_core import limits
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.ui import query
 from synthcomp_core.upscalers import FSR_MODES, list_upscalers
@@ -120,7 +121,9 @@ def pick_samples() -> tuple[Path | bytes | None, bool]:
             "Adopted samples", list(adopted), index=None, key="fsr_adopted", bind="query-params", placeholder="None"
         )
     folder = st.text_input("Folder on this machine", key="fsr_folder", bind="query-params")
-    archive = st.file_uploader("or a zip of one", type=["zip"], key="fsr_zip")
+    archive = st.file_uploader(
+        "or a zip of one", type=["zip"], key="fsr_zip", max_upload_size=limits.UPLOAD_BYTES // limits.MIB
+    )
     pressed = st.button("Evaluate the samples", type="primary", icon=":material/play_arrow:")
     if archive is not None:
         return archive.getvalue(), pressed

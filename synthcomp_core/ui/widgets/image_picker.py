@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import (
     Image,
@@ -162,8 +163,9 @@ def _pick_upload() -> PickedImage | None:
     query.write_own("image", "")
     show_drop_target("drop", _take_dropped)
     uploaded = st.file_uploader(
-        "Upload an image", type=UPLOAD_TYPES, key="uploaded", help="Stays on this machine; links cannot include it."
-    )
+        "Upload an image", type=UPLOAD_TYPES, key="uploaded", help="Stays on this machine; links cannot include it.",
+        max_upload_size=limits.IMAGE_UPLOAD_BYTES // limits.MIB,
+    )  # fmt: skip
     state = load_state(ImagePickerState)
     name, content = (uploaded.name, uploaded.getvalue()) if uploaded is not None else (state.name, state.content)
     if not name:
