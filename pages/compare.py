@@ -7,7 +7,9 @@ from synthcomp_core.ui.compare.blind import pick_blind, show_blind
 from synthcomp_core.ui.compare.choice import pick_comparison
 from synthcomp_core.ui.compare.export import show_copy_anything
 from synthcomp_core.ui.compare.juxtapose import show_preview
+from synthcomp_core.ui.compare.matrix_map import show_matrix_map
 from synthcomp_core.ui.compare.run import Comparison, comparison_so_far, forget_failures, opens_by_itself, start_missing
+from synthcomp_core.ui.compare.saved import show_saved
 from synthcomp_core.ui.compare.view import (
     FIGURE_KEY,
     find_worst,
@@ -38,6 +40,7 @@ with st.sidebar:
     picked = pick_image()
     choice = pick_comparison()
     is_blind = pick_blind()
+    show_saved(picked)
 if picked is None:
     st.stop()
 comparison = comparison_so_far(picked, choice)
@@ -66,6 +69,7 @@ if comparison.failures:
     st.button("Try again", key="again", icon=":material/refresh:", on_click=forget_failures)
 pick_shown(comparison)
 shown = shown_results(comparison)
+show_matrix_map(picked, choice, comparison, shown)
 if comparison.results:
     others = [compared for compared in comparison.results if compared not in shown]
     show_worst_tiles(picked, shown)

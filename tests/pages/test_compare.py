@@ -13,6 +13,7 @@ from synthcomp_core.batch.journal import Writer, finished_entry
 from synthcomp_core.batch.tasks import RENDER, Task
 from synthcomp_core.codecs import parse_codec
 from synthcomp_core.images import write_png
+from synthcomp_core.library.comparisons import list_comparisons
 from synthcomp_core.metrics import flip_error, measure
 from synthcomp_core.metrics.tiles import worst_tiles
 from synthcomp_core.results.rows import ResultRow
@@ -331,3 +332,53 @@ def test_a_blind_test_of_one_variant_says_what_it_needs(page: AppTest) -> None:
     page.toggle(key="blind").set_value(True).run()
     assert not page.exception
     assert any("at least two computed variants" in info.value for info in page.info)
+
+
+def test_the_ranking_stands_beside_a_chart(page: AppTest) -> None:
+    compare(page, "jpeg-q30", "webp-q60")
+    assert page.get("plotly_chart")
+
+
+def test_a_comparison_is_saved_under_a_name_and_its_link_opens_it(page: AppTest) -> None:
+    compare(page, "jpeg-q30", "none@x2-bicubic", image="forest.png")
+    page.text_input(key="comparison_name").set_value("half")
+    page.button(key="save_comparison").click().run()
+    assert not page.exception and not page.error
+    (saved,) = list_comparisons()
+    assert ("variant", "jpeg-q30") in saved.pairs and ("image", "forest.png") in saved.pairs
+    assert ("computed", "1") in saved.pairs
+    opened = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    opened.switch_page("pages/compare.py")
+    for key, _ in saved.pairs:
+        opened.query_params[key] = [other for name, other in saved.pairs if name == key]
+    settled(opened)
+    assert list(strip(opened)) == names("jpeg-q30", "none@x2-bicubic")
+    opened.button(key="delete_half").click().run()
+    assert not opened.exception and list_comparisons() == []
+
+
+def test_a_comparison_of_a_wrong_name_is_refused_in_one_sentence(page: AppTest) -> None:
+    compare(page, "jpeg-q30")
+    page.text_input(key="comparison_name").set_value("../out")
+    page.button(key="save_comparison").click().run()
+    assert "not usable as a name" in page.error[0].value
+    assert list_comparisons() == []
+
+
+def test_a_cell_of_the_matrix_is_computed_by_a_click_and_says_so(page: AppTest, artifacts: Path) -> None:
+    make_codecs(("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games"))
+    page.query_params["scaling"] = ["full"]
+    page.run()
+    cells = ["cell_4_mse_games_full", "cell_4_msssim_games_full"]
+    assert [page.button(key=key).icon for key in cells] == [":material/radio_button_unchecked:"] * 2
+    page.button(key=cells[1]).click()
+    settled(page)
+    assert not page.exception
+    assert [page.button(key=key).icon for key in cells] == [
+        ":material/radio_button_unchecked:", ":material/check_circle:",
+    ]  # fmt: skip
+    jumps = page.session_state[state_key(CompareState)].jumps
+    page.button(key=cells[1]).click().run()
+    state: CompareState = page.session_state[state_key(CompareState)]
+    assert state.jumps == jumps + 1
+    assert state.view is not None and state.view.right == "p1"

@@ -124,6 +124,15 @@ def start_missing(picked: PickedImage, choice: ComparisonChoice) -> None:
         _start_locks(picked, choice.lock)
 
 
+def start_one(picked: PickedImage, variant: Variant) -> None:
+    """Put one variant into the queue, also one that has failed before; nothing for one that is there or under way."""
+    state, key = load_state(CompareState), rendered_key(picked.sha256, variant)
+    failures = {other: why for other, why in state.failures.items() if other != key}
+    store_state(replace(state, opened=True, failures=failures))
+    if key not in state.jobs and _available(state, key, picked) is None:
+        _submit(key, _rendering(picked, variant))
+
+
 def _start_locks(picked: PickedImage, lock: IsoLock) -> None:
     """Put the matching of classical codecs into the queue, once the anchor has been measured."""
     state = load_state(CompareState)

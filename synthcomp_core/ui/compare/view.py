@@ -9,6 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from synthcomp_core.figures.paper.drawing import Crop
+from synthcomp_core.figures.ranking_chart import ranking_chart
+from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.metrics.tiles import TILE_SIDE, WorstTile, worst_of_means
 from synthcomp_core.results.columns import measured_columns
@@ -211,13 +213,16 @@ def show_numbers(shown: Sequence[Compared], others: Sequence[Compared]) -> None:
             st.caption(f"{plain(str(compared.variant))} was taken from the run {run}.")
     if len(everything) > 1:
         st.subheader("Ranking", anchor=False)
-        ranked = ranking([compared.row for compared in everything])
-        st.table(
+        rows = [compared.row for compared in everything]
+        ranked = ranking(rows)
+        at_table, at_chart = st.columns([3, 2], gap="medium")
+        at_table.table(
             pd.DataFrame(
                 {plain(heading): [plain(text) for text in texts] for heading, texts in ranked},
                 index=[str(place) for place in range(1, len(everything) + 1)],
             )
         )
+        at_chart.plotly_chart(ranking_chart(rows, image=rows[0].image), key="ranking_chart", config=mode_bar("ranking"))
 
 
 def ranking(rows: Sequence[ResultRow]) -> list[tuple[str, list[str]]]:

@@ -1,0 +1,90 @@
+"""The matrix of the Compare page as a small map: a cell per variant, done, computing or missing, to click."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum
+
+import streamlit as st
+
+from synthcomp_core.ui.compare.choice import ComparisonChoice
+from synthcomp_core.ui.compare.run import Compared, Comparison, start_one
+from synthcomp_core.ui.compare.state import CompareState
+from synthcomp_core.ui.compare.view import slot
+from synthcomp_core.ui.widgets.image_picker import PickedImage
+from synthcomp_core.ui.widgets.state import load_state, store_state
+from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.variants import Variant
+from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, FULL, MatrixCell, matrix_cells
+
+
+class CellState(Enum):
+    """How far a cell is: its icon, and what a click does."""
+
+    DONE = (":material/check_circle:", "done; a click shows it in the viewer")
+    COMPUTING = (":material/hourglass_top:", "being computed")
+    FAILED = (":material/error:", "failed; a click tries it again")
+    MISSING = (":material/radio_button_unchecked:", "not computed yet; a click computes it")
+    ABSENT = (":material/block:", "no snapshot of it is installed")
+
+    @property
+    def icon(self) -> str:
+        """The icon's Material name."""
+        return self.value[0]
+
+    @property
+    def words(self) -> str:
+        """The state for people, with what a click does."""
+        return self.value[1]
+
+
+def cell_state(cell: MatrixCell, comparison: Comparison) -> CellState:
+    """How far the variant of a cell is."""
+    if cell.variant is None:
+        return CellState.ABSENT
+    name = str(cell.variant)
+    if any(name == under_way for under_way, _ in comparison.under_way):
+        return CellState.COMPUTING
+    if any(compared.variant == cell.variant for compared in comparison.results):
+        return CellState.DONE
+    is_failed = any(failure.startswith(f"{name}: ") for failure in comparison.failures)
+    return CellState.FAILED if is_failed else CellState.MISSING
+
+
+def show_matrix_map(
+    picked: PickedImage, choice: ComparisonChoice, comparison: Comparison, shown: Sequence[Compared]
+) -> None:
+    """Draw the map, a row per resolution; nothing for a matrix of fewer than two cells."""
+    cells = [] if choice.axes is None else matrix_cells(choice.axes)
+    if len(cells) < 2:
+        return
+    st.subheader("Matrix", anchor=False)
+    for scaling in dict.fromkeys(cell.scaling for cell in cells):
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.markdown("**full resolution**" if scaling == FULL else f"**{plain(scaling)}**", width="content")
+            for cell in [cell for cell in cells if cell.scaling == scaling]:
+                _show_cell(cell, cell_state(cell, comparison), picked, shown)
+
+
+def _show_cell(cell: MatrixCell, state: CellState, picked: PickedImage, shown: Sequence[Compared]) -> None:
+    label = f"q{cell.quality} {DISTORTION_LABELS[cell.distortion]} {cell.trained_on}"
+    key = f"cell_{cell.quality}_{cell.distortion}_{cell.trained_on}_{cell.scaling}"
+    st.button(
+        plain(label), key=key, icon=state.icon, help=plain(f"{cell.variant or label}: {state.words}"),
+        disabled=state in (CellState.ABSENT, CellState.COMPUTING), on_click=_click,
+        args=(cell.variant, state, picked, tuple(compared.variant for compared in shown)),
+    )  # fmt: skip
+
+
+def _click(variant: Variant, state: CellState, picked: PickedImage, shown: Sequence[Variant]) -> None:
+    if state is not CellState.DONE:
+        start_one(picked, variant)
+        return
+    if variant not in shown:  # The viewer holds only so many.
+        chosen = [str(one) for one in shown]
+        st.session_state["shown"] = [*chosen[:-1], str(variant)]
+        return
+    held = load_state(CompareState)
+    view = replace(held.rested, right=slot(shown.index(variant) + 1))
+    store_state(replace(held, view=view, jumps=held.jumps + 1))
