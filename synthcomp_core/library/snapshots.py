@@ -134,13 +134,15 @@ def snapshot_path(snapshot_id: str) -> Path:
 def read_card(path: Path) -> SnapshotCard:
     """The card of a snapshot file, from its header alone; SnapshotError when it has none, or not a sound one.
 
-    A file that has not changed since is not read again: a page asks for its cards many times a second.
+    A file is not read again before it or its folder, where its lenders lie, has changed: a page asks for its cards many
+    times a second.
     """
     try:
-        about = path.stat()
+        about, folder = path.stat(), path.parent.stat()
     except OSError:
         return _carded(path)[0]
-    return _known_card(path, (about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
+    version = (about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns, folder.st_mtime_ns)
+    return _known_card(path, version)
 
 
 @functools.lru_cache(maxsize=1024)
