@@ -120,6 +120,22 @@ def open_file(path: Path, *, max_bytes: int | None = None) -> Iterator[io.Buffer
         yield file
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; no for a name that no system can hold, where Path.is_dir raises OSError."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no for a name that no system can hold, where Path.is_file raises OSError."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def read_file(path: Path, *, max_bytes: int) -> bytes:
     """The bytes of a file; OSError as :func:`open_file`, before they are read if there are more than ``max_bytes``."""
     with open_file(path, max_bytes=max_bytes) as file:

@@ -29,6 +29,7 @@ from synthcomp_core.storage import (
     artifacts_dir,
     check_name,
     file_sha256,
+    is_file,
     read_file,
     safe_name,
     write_bytes,
@@ -256,9 +257,10 @@ def split_files(name: str, part: str) -> list[Path]:
         if "\0" in line or ".." in PurePosixPath(line).parts or PurePosixPath(line).is_absolute():
             raise SynthcompError(f"{path} names {line[:80]!r}, which is outside the data set; make it again.")
     files = [images / line for line in lines if line]
-    missing = [file for file in files if not file.is_file()]
+    missing = [file for file in files if not is_file(file)]
     if missing:
-        raise SynthcompError(f"{missing[0]} is missing ({len(missing)} in all); fetch the data set {name} again.")
+        first = str(missing[0])[:300]
+        raise SynthcompError(f"{first} is missing ({len(missing)} in all); fetch the data set {name} again.")
     return files
 
 

@@ -8,13 +8,14 @@ from typing import Annotated
 from synthcomp_core.errors import PlanError
 from synthcomp_core.library.dataset_sources import SOURCES
 from synthcomp_core.library.datasets import has_data_set
+from synthcomp_core.storage import is_folder
 from synthcomp_core.toml_records import Name, Via
 
 
 def existing_folder(folder: Path) -> Path:
     """``folder`` itself; PlanError, as the end of a sentence, when there is none."""
-    if not folder.is_dir():
-        raise PlanError(f'is "{folder}", and there is no such folder; expected one, relative to the plan.')
+    if not is_folder(folder):
+        raise PlanError(f'is "{str(folder)[:300]}", and there is no such folder; expected one, relative to the plan.')
     return folder
 
 

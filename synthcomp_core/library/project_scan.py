@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import EXTENSIONS
 from synthcomp_core.library.thesis_names import thesis_point
+from synthcomp_core.storage import is_folder
 
 CHECKPOINT_SUFFIXES = (".pth.tar", ".pth", ".pt", ".ckpt", ".safetensors")
 _SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
@@ -49,8 +50,8 @@ def scan_project(folder: Path) -> list[Finding]:
 
     Results are files that may be tables: reading them says whether they are. SynthcompError when there is no folder.
     """
-    if not folder.is_dir():
-        raise SynthcompError(f"There is no folder {folder}.")
+    if not is_folder(folder):
+        raise SynthcompError(f"There is no folder {str(folder)[:300]}.")
     found: list[Finding] = []
     for here, folders, files in _walked(folder):
         finding = _of_folder(here, folders, files)
@@ -93,6 +94,8 @@ def _of_folder(here: Path, folders: list[str], files: list[str]) -> Finding | No
 
 def _of_file(path: Path) -> Finding | None:
     name = path.name.lower()
+    if not path.is_file():
+        return None  # A link to nowhere, or a pipe or device, on which reading would wait for ever.
     if name.endswith(CHECKPOINT_SUFFIXES):
         size = path.stat().st_size
         detail = f"{size / 1e6:.1f} MB"

@@ -18,6 +18,7 @@ from synthcomp_core.images import Image, downscale, read_image
 from synthcomp_core.images.archives import extract_images
 from synthcomp_core.metrics import METRICS, Metrics, measure
 from synthcomp_core.progress import OnProgress, silent, span
+from synthcomp_core.storage import is_folder
 from synthcomp_core.upscalers import FSR_MODES, Upscaler, list_upscalers, parse_upscaler
 from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, THESIS_QUALITIES, FsrRow, FsrTable, Treatment
 
@@ -68,8 +69,8 @@ def find_samples(folder: Path) -> list[SampleFile]:
     any image has one, ``{i}-native_x2_SR.png``. Other files are ignored. If ``folder`` itself has none of these, the
     one subfolder that does is used. SynthcompError if there is nothing in that layout.
     """
-    if not folder.is_dir():
-        raise SynthcompError(f"There is no folder {folder}.")
+    if not is_folder(folder):
+        raise SynthcompError(f"There is no folder {str(folder)[:300]}.")
     folder = _sample_folder(folder)
     found = [match for path in folder.iterdir() if (match := _SAMPLE.fullmatch(path.name))]
     images = sorted({match["image"] for match in found}, key=_by_number)

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthcomp_core import limits
 from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.checkpoint_names import point_in_name
 from synthcomp_core.library.datasets import count_text, data_dir, fetch, has_data_set, link_data_set
+from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.project_scan import CHECKPOINT_SUFFIXES, Finding, Kind, scan_project
 from synthcomp_core.library.renderings import link_renderings
 from synthcomp_core.library.snapshots import Distortion, SnapshotCard, snapshot_path
@@ -23,6 +25,7 @@ from synthcomp_core.storage import artifacts_dir, write_text
 
 TABLES, SAMPLES = "adopted", "fsr-samples"  # below artifacts/
 _REGISTRY = "adopted.json"
+_MADE = re.compile(rf"(data|snapshots|renderings|{TABLES}|{SAMPLES})/(?!\.)[^/\0\n]{{1,{limits.PATH_BYTES}}}")
 
 
 @dataclass(frozen=True)
@@ -216,14 +219,16 @@ _REGISTER: dict[Kind, Callable[[Finding], Adopted]] = {
 
 def _registry() -> dict[str, list[str]]:
     """By adopted folder, what was created below the artifacts folder."""
+    path = artifacts_dir() / _REGISTRY
     try:
-        content = json.loads((artifacts_dir() / _REGISTRY).read_text(encoding="utf-8"))
+        content = read_json(path, dict[str, list[str]], max_bytes=limits.JSON_BYTES)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise SynthcompError(f"{artifacts_dir() / _REGISTRY} cannot be read ({error}); remove it.") from None
-    inside = re.compile(r"(?!/)(?!.*\.\.)[^\0]+")  # Nothing that leads out of the artifacts folder is ever removed.
-    return {str(key): [name for name in names if inside.fullmatch(str(name))] for key, names in content.items()}
+    except (OSError, JsonError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SynthcompError(f"{path} does not say what was adopted ({reason}); remove it.") from None
+    # Nothing but what an adoption makes is ever removed: no folder of ours as a whole, and nothing elsewhere.
+    return {key: [name for name in names if _MADE.fullmatch(name)] for key, names in content.items()}
 
 
 def _write_registry(registry: dict[str, list[str]]) -> None:

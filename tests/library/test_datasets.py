@@ -227,3 +227,15 @@ def test_a_name_that_cannot_be_a_folder_is_refused_as_a_data_set_s(name: str, tm
         datasets.fetch(str(folder), name=name)
     assert "snapshot" not in str(caught.value)
     assert not list(artifacts.rglob("*.png"))
+
+
+def test_a_split_that_names_what_no_system_can_hold_is_a_sentence(tmp_path: Path, artifacts: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "a.png").write_bytes(png_bytes(picture(1)))
+    datasets.fetch(str(tmp_path / "frames"), name="mine")
+    listed = artifacts / "data" / "mine" / "splits" / "train.txt"
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    listed.write_text("a" * 5000 + "\n")
+    with pytest.raises(SynthcompError, match="is missing") as caught:
+        datasets.split_files("mine", "train")
+    assert len(str(caught.value)) < 1000

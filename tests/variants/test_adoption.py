@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -30,6 +31,7 @@ from synthcomp_core.results.formats import reference_files
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import read_results, rows_table
 from synthcomp_core.training.plan import read_training_plan
+from synthcomp_core.upscalers.fsr_benchmark import find_samples
 from synthcomp_core.variants import Variant, evaluate
 from synthcomp_core.variants.adoption import adopt_project, forget_project, sample_sets
 from synthcomp_core.variants.snapshot_matrix import all_axes, matrix_cells
@@ -227,6 +229,47 @@ def test_a_registry_that_was_edited_removes_nothing_outside(project: Path, artif
     registry.write_text(json.dumps(content))
     forget_project(project)
     assert keep.read_text() == "mine"
+
+
+def test_a_registry_that_was_edited_removes_no_folder_as_a_whole(project: Path, artifacts: Path) -> None:
+    adopt_project(project)
+    registry = artifacts / "adopted.json"
+    names = [".", "./", "data", "data/", "data/.", "snapshots", "data/gta-plus/..", "", "a" * 5000, "data/" + "a" * 300]
+    registry.write_text(json.dumps({str(project.resolve()): names}))
+    assert forget_project(project) == 0
+    assert datasets.has_data_set("gta-plus") and find_snapshot("mbt2018-q4-mse-own")
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "5", "null", '{"/x": 5}', '{"/x": [5]}', '{"/x": {"a": 1}}', "{", "[" * 100_000, "\xff", ""]
+)
+def test_a_registry_of_other_types_is_a_sentence(text: str, artifacts: Path) -> None:
+    artifacts.mkdir(parents=True)
+    (artifacts / "adopted.json").write_text(text, encoding="latin-1")
+    with pytest.raises(SynthcompError, match=r"adopted\.json does not say what was adopted \(.+\); remove it"):
+        forget_project(Path("/x"))
+
+
+def test_links_to_nowhere_pipes_and_devices_in_a_project_are_passed_over(project: Path) -> None:
+    before = [finding.path for finding in scan_project(project)]
+    for suffix in (".pt", ".zip", ".csv", ".toml"):
+        (project / f"nowhere{suffix}").symlink_to("absent")
+        (project / f"loop{suffix}").symlink_to(f"loop{suffix}")
+        (project / f"device{suffix}").symlink_to("/dev/zero")
+        os.mkfifo(project / f"pipe{suffix}")
+    assert [finding.path for finding in scan_project(project)] == before
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a/" * 5000])
+def test_a_folder_whose_name_no_system_can_hold_is_a_sentence(name: str, tmp_path: Path) -> None:
+    for look in (scan_project, adopt_project, find_samples):
+        with pytest.raises(SynthcompError, match=r"There is no folder a[a/]a"):
+            look(Path(name))
+    path = tmp_path / "plan.toml"
+    path.write_text(f'variants = ["jpeg-q50"]\n[[datasets]]\nfolder = "{name}"\n')
+    with pytest.raises(SynthcompError, match="no such folder") as caught:
+        read_run_plan(path)
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_zip_inside_an_archive_is_unpacked(project: Path, artifacts: Path, tmp_path: Path) -> None:
