@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from synthcomp_core import limits
 from synthcomp_core.errors import ResultsError
-from synthcomp_core.storage import runs_dir, write_text
+from synthcomp_core.storage import read_file, runs_dir, write_text
 
 if TYPE_CHECKING:
     from synthcomp_core.training.plan import ModelPlan, TrainingPlan
@@ -65,14 +66,18 @@ def _step(text: str) -> float:
 def read_log(folder: Path) -> list[LogPoint]:
     """The points of a training's log, its learning rate as points named "lr"; a torn last line is ignored."""
     try:
-        text = (folder / LOG).read_text(encoding="utf-8", errors="replace")
+        content = read_file(folder / LOG, max_bytes=limits.RESULTS_BYTES)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise ResultsError(f"The log of {folder.name} cannot be read: {error.strerror or error}.") from error
+    try:
+        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8", "replace").rpartition("\n")[0])))
+    except csv.Error as error:  # A cell of more than 128 KiB.
+        raise ResultsError(f"The log of {folder.name} cannot be read: {error}.") from error
     points: list[LogPoint] = []
     lr_steps: set[int] = set()
-    for row in csv.DictReader(io.StringIO(text.rpartition("\n")[0])):
+    for row in rows:
         try:
             step, lr = int(row["step"]), row.get("lr")
             points.append(LogPoint(step, row["phase"], row["name"], float(row["value"])))

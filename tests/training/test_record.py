@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from synthcomp_core.batch.status import list_runs, run_command, run_environment, run_plan
-from synthcomp_core.errors import Cancelled, PlanError, SynthcompError
+from synthcomp_core.errors import Cancelled, PlanError, ResultsError, SynthcompError
 from synthcomp_core.library.run_record import RunKind, RunState, Stage, locked, read_state
 from synthcomp_core.training import loop
 from synthcomp_core.training.folder import append_log, cut_log, model_folder, read_log
@@ -124,3 +125,18 @@ def test_a_log_is_cut_to_a_step_whatever_stands_in_it(tmp_path: Path) -> None:
     assert (tmp_path / LOG).read_text().splitlines() == ["step,phase,name,value,lr", "50,train,loss,1,0.1"]
     cut_log(tmp_path, -1)
     assert (tmp_path / LOG).read_text().splitlines() == ["step,phase,name,value,lr"]
+
+
+def test_a_log_that_is_no_file_or_has_an_endless_cell_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.symlink_to("/dev/zero")
+    with pytest.raises(ResultsError, match="cannot be read: it is a pipe or a device"):
+        read_log(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ResultsError, match="cannot be read: it is a pipe or a device"):
+        read_log(tmp_path)
+    path.unlink()
+    path.write_text("step,phase,name,value,lr\n" + "a" * 200_000 + ",b\n")
+    with pytest.raises(ResultsError, match="cannot be read: field larger"):
+        read_log(tmp_path)
