@@ -128,6 +128,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def exists(path: Path) -> bool:
+    """Whether there is anything of this name; no for a name that no system can hold."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def is_file(path: Path) -> bool:
     """Whether there is such a file; no for a name that no system can hold, where Path.is_file raises OSError."""
     try:

@@ -12,7 +12,7 @@ from synthcomp_core.errors import PlanError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, images_below
 from synthcomp_core.library.datasets import has_data_set
 from synthcomp_core.runtime import Precision
-from synthcomp_core.storage import NAME_PATTERN, runs_dir, safe_name
+from synthcomp_core.storage import NAME_PATTERN, exists, is_folder, runs_dir, safe_name
 
 PLAN_FILE = "plan.toml"
 _HASH_DIGITS = 6
@@ -37,8 +37,8 @@ def folder_plan(
     continues the run, whatever its variants. PlanError for a folder without images or a variant that cannot be used.
     """
     named = _of_data_set(folder)
-    if named is None and not folder.is_dir():
-        raise PlanError(f"{folder} is neither a folder nor a data set; give one that holds images.")
+    if named is None and not is_folder(folder):
+        raise PlanError(f"{str(folder)[:300]} is neither a folder nor a data set; give one that holds images.")
     if named is None and not images_below(folder):
         raise PlanError(f"The folder {folder} holds no image.")
     if not variants:
@@ -64,7 +64,7 @@ def folder_plan(
 def _of_data_set(source: Path) -> list[str] | None:
     """The lines of a plan for ``NAME`` or ``NAME/SPLIT`` of a data set in the library; None for anything else."""
     name, *rest = source.as_posix().split("/")
-    if source.exists() or not NAME_PATTERN.fullmatch(name) or not has_data_set(name) or len(rest) > 1:
+    if exists(source) or not NAME_PATTERN.fullmatch(name) or not has_data_set(name) or len(rest) > 1:
         return None
     return [f"dataset = {_toml(name)}", *(f"split = {_toml(split)}" for split in rest)]
 

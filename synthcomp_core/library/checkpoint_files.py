@@ -12,7 +12,7 @@ from synthcomp_core import limits
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library.snapshot_file import read_snapshot_file
 from synthcomp_core.library.snapshots import WEIGHTS_ERRORS
-from synthcomp_core.storage import open_file
+from synthcomp_core.storage import exists, open_file
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +50,7 @@ def read_checkpoint(path: Path, *, key: str | None = None) -> dict[str, torch.Te
     is dropped. Nothing is unpickled but tensors, plain values and numpy's scalars. SnapshotError, in one line, for
     anything else, and for a choice that ``key`` must make.
     """
-    if not path.exists():
+    if not exists(path):
         raise SnapshotError(f"There is no checkpoint file {path}.")
     content = _loaded(path)
     found = dict(_state_dicts(content, ""))

@@ -8,7 +8,7 @@ from pathlib import Path
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import image_count, iter_images, list_images, num_subfolders
 from synthcomp_core.library.datasets import data_dir, image_paths, list_datasets, split_files
-from synthcomp_core.storage import artifacts_dir
+from synthcomp_core.storage import artifacts_dir, is_folder
 
 SAMPLES = "samples"
 
@@ -44,8 +44,8 @@ def source_images(source: str) -> dict[str, Path]:
         paths = split_files(name, split) if split else [root / path for path in image_paths(name)]
         return _named(root, sorted(paths))
     folder = data_dir() / source
-    if ".." in Path(source).parts or Path(source).is_absolute() or not folder.is_dir():
-        raise SynthcompError(f"There is no source of images {source!r}; there are {', '.join(image_sources())}.")
+    if ".." in Path(source).parts or Path(source).is_absolute() or not is_folder(folder):
+        raise SynthcompError(f"There is no source of images {source[:300]!r}; there are {', '.join(image_sources())}.")
     return _named(folder, sorted(iter_images(folder)))
 
 

@@ -9,16 +9,16 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import iter_images
 from synthcomp_core.images.archives import extract_images
 from synthcomp_core.progress import OnProgress
-from synthcomp_core.storage import is_inside
+from synthcomp_core.storage import is_file, is_folder, is_inside
 
 
 def take_in(path: Path, folder: Path, *, known: str, on_progress: OnProgress) -> str:
     """Copy a folder's images, or extract a zip's; a note on links that lead out of the folder, which are left out."""
-    if path.is_file():
+    if is_file(path):
         extract_images(path, folder / "images", on_progress=on_progress)
         return ""
-    if not path.is_dir():
-        raise SynthcompError(f"{path} is neither a folder nor a zip file, nor one of {known}.")
+    if not is_folder(path):
+        raise SynthcompError(f"{str(path)[:300]} is neither a folder nor a zip file, nor one of {known}.")
     found = sorted(iter_images(path, recursive=True))
     files = [file for file in found if is_inside(file, path)]
     for number, file in enumerate(files):

@@ -18,7 +18,7 @@ from synthcomp_core.images import Image, downscale, read_image
 from synthcomp_core.images.archives import extract_images
 from synthcomp_core.metrics import METRICS, Metrics, measure
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.storage import is_folder
+from synthcomp_core.storage import is_file, is_folder
 from synthcomp_core.upscalers import FSR_MODES, Upscaler, list_upscalers, parse_upscaler
 from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, THESIS_QUALITIES, FsrRow, FsrTable, Treatment
 
@@ -86,7 +86,7 @@ def evaluate_samples(
     A file that is missing, cannot be read or differs in size from its native image is a row with an error; so is
     every file of an image whose native one is faulty. SynthcompError if there is nothing in that layout.
     """
-    if source.is_file():
+    if is_file(source):
         with tempfile.TemporaryDirectory(prefix="synthcomp-") as folder:
             extract_images(source, Path(folder))
             return _evaluate_folder(Path(folder), source.name, metrics, on_progress)
@@ -212,7 +212,7 @@ def _read_or_error(path: Path) -> Image | SynthcompError:
 def _sample_folder(folder: Path) -> Path:
     holding = [
         candidate
-        for candidate in (folder, *sorted(path for path in folder.rglob("*") if path.is_dir()))
+        for candidate in (folder, *sorted(path for path in folder.rglob("*") if is_folder(path)))
         if not any(part.startswith((".", "__MACOSX")) for part in candidate.relative_to(folder).parts)
         and any(_SAMPLE.fullmatch(path.name) for path in candidate.iterdir())
     ]

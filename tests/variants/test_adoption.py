@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from synthcomp_core.batch.cluster import Workers
+from synthcomp_core.batch.folder_plan import folder_plan
 from synthcomp_core.batch.plan import read_run_plan
 from synthcomp_core.batch.runner import carry_out_plan
 from synthcomp_core.batch.tasks import plan_tasks
@@ -21,6 +22,7 @@ from synthcomp_core.cli import app
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes, read_image
 from synthcomp_core.library import datasets
+from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.project_scan import Kind, scan_project
 from synthcomp_core.library.renderings import list_renderings
 from synthcomp_core.library.snapshots import find_snapshot
@@ -31,7 +33,7 @@ from synthcomp_core.results.formats import reference_files
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import read_results, rows_table
 from synthcomp_core.training.plan import read_training_plan
-from synthcomp_core.upscalers.fsr_benchmark import find_samples
+from synthcomp_core.upscalers.fsr_benchmark import evaluate_samples, find_samples
 from synthcomp_core.variants import Variant, evaluate
 from synthcomp_core.variants.adoption import adopt_project, forget_project, sample_sets
 from synthcomp_core.variants.snapshot_matrix import all_axes, matrix_cells
@@ -265,6 +267,16 @@ def test_a_folder_whose_name_no_system_can_hold_is_a_sentence(name: str, tmp_pat
     for look in (scan_project, adopt_project, find_samples):
         with pytest.raises(SynthcompError, match=r"There is no folder a[a/]a"):
             look(Path(name))
+    others = (
+        lambda: source_images(name),
+        lambda: evaluate_samples(Path(name)),
+        lambda: datasets.fetch(name, name="mine"),
+        lambda: read_checkpoint(Path(name)),
+        lambda: folder_plan(Path(name), ["jpeg-q50"], purpose="x", metrics=[], keep="none"),
+    )
+    for other in others:
+        with pytest.raises(SynthcompError):
+            other()
     path = tmp_path / "plan.toml"
     path.write_text(f'variants = ["jpeg-q50"]\n[[datasets]]\nfolder = "{name}"\n')
     with pytest.raises(SynthcompError, match="no such folder") as caught:
