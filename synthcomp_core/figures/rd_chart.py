@@ -29,6 +29,7 @@ MAX_IMAGES = 200  # More lines than this show nothing, and a browser draws them 
 MAX_MARKERS = 20_000
 MAX_LINE_POINTS = 40_000  # In all lines together: the hover text of every point goes to the browser.
 _NORMAL_95 = 1.96
+_FIRST_RANK = 1000  # plotly's default.
 _BAND_OPACITY = 0.18
 _NAMED = 6  # Variants named in a sentence on the chart.
 _TITLE_CHARACTERS, _NOTE_CHARACTERS = 42, 54  # In a line above the chart: what fits on a phone.
@@ -61,17 +62,21 @@ def rd_chart(
     figure = go.Figure()
     shown = [*curves, *references]
     styles = curve_styles(curves, references)
-    for curve in [curve for curve in shown if curve.points]:
+    drawn = [curve for curve in shown if curve.points]
+    groups = _legend_groups(drawn)
+    for curve in drawn:
         label, style = curve_label(curve, shown), styles[curve_key(curve)]
         is_reference = any(curve is reference for reference in references)
         if bands and not curve.published and len(curve.images) > 1:
-            figure.add_trace(_band(curve, style.colour, "/".join(curve_key(curve))))
+            figure.add_trace(_band(curve, style.colour, curve.codec))
         figure.add_trace(
             go.Scatter(
                 x=curve.mean_rates,
                 y=curve.mean_values,
                 name=f"{label} (reference)" if is_reference else label,
-                legendgroup="/".join(curve_key(curve)),
+                legendgroup=curve.codec,
+                legendgrouptitle={"text": groups[curve.codec]},
+                legendrank=_FIRST_RANK + list(groups).index(curve.codec),
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={"symbol": style.symbol, "size": 8},
@@ -89,6 +94,12 @@ def rd_chart(
         _zoom(figure, shown, rates, log_rate)
     _name_identical(figure, shown)
     return figure
+
+
+def _legend_groups(curves: Sequence[RDCurve]) -> dict[str, str]:
+    """The heading of each codec's curves in the legend, in order of appearance; none over a single curve."""
+    codecs = [curve.codec for curve in curves]
+    return {codec: html.escape(codec) if codecs.count(codec) > 1 else "" for codec in codecs}
 
 
 def points_beyond(curves: Iterable[RDCurve], rates: tuple[float, float]) -> list[RDPoint]:
@@ -289,7 +300,10 @@ def _lay_out(figure: go.Figure, curves: Sequence[RDCurve], log_rate: bool, note:
             "bgcolor": "rgba(0,0,0,0)",
             "itemclick": "toggleothers",
             "itemdoubleclick": "toggle",
-            "traceorder": "normal",
+            # The curves of a codec stand together, and a click leaves that codec alone.
+            "groupclick": "togglegroup",
+            "traceorder": "grouped",
+            "tracegroupgap": 2,
         },
         margin={"l": 10, "r": 10, "t": 30 + 22 * len(heading) + 16 * len(subtitle)},
         template="plotly_white",

@@ -281,3 +281,20 @@ def test_lines_of_many_points_are_drawn_for_fewer_images(monkeypatch: pytest.Mon
     figure = charts.image_curves_chart(shown)
     assert sum(int(np.isfinite(trace.y).sum()) for trace in figure.data) == 5 * per_image
     assert figure.layout.title.subtitle.text == "one line per image (5 of 10 shown)"
+
+
+def test_a_click_in_the_legend_leaves_one_codec_whose_curves_stand_together() -> None:
+    shown = curves()
+    figure = charts.rd_chart([shown[1], shown[0], *shown[2:]], bands=True)
+    assert figure.layout.legend.groupclick == "togglegroup"
+    assert figure.layout.legend.itemclick == "toggleothers"
+    assert figure.layout.legend.traceorder == "grouped"
+    by_codec: dict[str, list] = {}
+    for trace in figure.data:
+        by_codec.setdefault(trace.legendgroup, []).append(trace)
+    assert set(by_codec) == {"mbt2018", "jpeg"}
+    lines = {codec: [trace for trace in traces if trace.showlegend is not False] for codec, traces in by_codec.items()}
+    assert {codec: len(traces) for codec, traces in lines.items()} == {"mbt2018": 2, "jpeg": 1}
+    assert {trace.legendgrouptitle.text for trace in lines["mbt2018"]} == {"mbt2018"}
+    assert not lines["jpeg"][0].legendgrouptitle.text  # One curve says its codec itself.
+    assert all(trace.showlegend is False or trace.name for trace in figure.data)
