@@ -6,6 +6,7 @@ import streamlit as st
 
 from synthcomp_core.ui.live.side import show_side
 from synthcomp_core.ui.live.sides import Side, match_failure, update_sides
+from synthcomp_core.ui.live.time_this import show_time_this
 from synthcomp_core.ui.live.trail import show_trail
 from synthcomp_core.ui.live.view import show_match_button, show_share, show_sides
 from synthcomp_core.ui.widgets.adopt_panel import show_adopt_panel
@@ -45,6 +46,7 @@ if picked is not None:
     show_sides(picked, sides)
     if (failure := match_failure()) is not None:
         st.error(plain(failure))
+    show_time_this(picked, sides)
     show_trail(picked, sides)
     show_share(picked, sides)
     show_exports(picked, sides)

@@ -26,6 +26,15 @@ class KeptRendering:
     bitstream: Path | None
 
 
+@dataclass(frozen=True)
+class KeptImages:
+    """What a run kept of one image: the names of its variants."""
+
+    dataset: str
+    image: str
+    variants: tuple[str, ...]
+
+
 def journal_paths() -> list[Path]:
     """The journals of all runs, most recently written first."""
     found = [path for path in runs_dir().glob(f"*/{JOURNAL}") if path.is_file()]
@@ -39,6 +48,17 @@ def read_entries(journal: Path) -> list[Entry]:
     except (SynthcompError, OSError):
         return []
     return [entry for entry in entries if entry.kept_rendering is not None and entry.row.error is None]
+
+
+def kept_images(journal: Path) -> KeptImages | None:
+    """The image of a run of which most variants were kept, the first of several; None where none was."""
+    variants: dict[tuple[str, str], list[str]] = {}
+    for entry in read_entries(journal):
+        variants.setdefault((entry.row.dataset, entry.row.image), []).append(entry.row.variant)
+    if not variants:
+        return None
+    dataset, image = max(variants, key=lambda place: len(variants[place]))
+    return KeptImages(dataset, image, tuple(variants[dataset, image]))
 
 
 def find_kept(entries: Iterable[tuple[str, Entry]], file_sha256: str, variant: Variant) -> KeptRendering | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from synthcomp_core.batch.journal import RESULTS
+from synthcomp_core.batch.journal import JOURNAL, RESULTS
+from synthcomp_core.batch.kept import KeptImages, kept_images
 from synthcomp_core.batch.status import (
     Failure,
     RunSummary,
@@ -33,6 +34,7 @@ from synthcomp_core.ui.widgets.text import plain
 
 LIST_EVERY_S, DETAIL_EVERY_S = 5.0, 2.0
 _FAILURES_SHOWN, _UNRECORDED_SHOWN = 1000, 5
+_COMPARED = 6  # Variants that the link to Compare carries.
 _BADGES = {
     Stage.RUNNING: ":blue-badge[:material/play_arrow: running]",
     Stage.FINISHED: ":green-badge[:material/check: finished]",
@@ -192,6 +194,7 @@ def _show_settings(run: RunSummary) -> None:
             icon=":material/show_chart:",
             query_params={"results": f"runs/{run.name}"},
         )
+    _show_compare_link(run)
     command, plan, environment = run_command(run.folder), run_plan(run.folder), run_environment(run.folder)
     st.subheader("Copy as command", anchor=False)
     if command:
@@ -212,6 +215,25 @@ def _show_settings(run: RunSummary) -> None:
             st.dataframe(frame, hide_index=True, key="environment")
         else:
             st.caption("This run recorded no environment.")
+
+
+def _show_compare_link(run: RunSummary) -> None:
+    journal = run.folder / JOURNAL
+    if not journal.is_file():
+        return
+    pictures = _pictures(str(journal), journal.stat().st_mtime_ns)
+    if pictures is None:
+        return
+    link = [("source", pictures.dataset), ("image", pictures.image), ("computed", "1")]
+    link += [("variant", variant) for variant in pictures.variants[:_COMPARED]]
+    st.page_link(
+        "pages/compare.py", label="Images of this run in Compare", icon=":material/grid_view:", query_params=link
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _pictures(journal: str, modified_ns: int) -> KeptImages | None:
+    return kept_images(Path(journal))
 
 
 def _time_left(run: RunSummary) -> str:

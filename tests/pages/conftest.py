@@ -13,6 +13,7 @@ from synthcomp_core.images import write_png
 from synthcomp_core.ui.advise import AdviseState
 from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.live.sides import LiveState
+from synthcomp_core.ui.live.time_this import TimeThisState
 from synthcomp_core.ui.live.trail import TrailState
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.ui.work_queue import Job
@@ -52,6 +53,8 @@ def jobs_of(app: AppTest) -> list[Job[Any]]:
     if state_key(CompareState) in app.session_state:
         compared: CompareState = app.session_state[state_key(CompareState)]
         jobs += compared.jobs.values()
+    if state_key(TimeThisState) in app.session_state:
+        jobs.append(app.session_state[state_key(TimeThisState)].job)
     if state_key(AdviseState) in app.session_state:
         jobs.append(app.session_state[state_key(AdviseState)].job)
     return [job for job in jobs if job is not None]

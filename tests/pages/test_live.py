@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,13 +14,16 @@ from synthcomp_core.codecs.zoo import PublishedModel
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import read_image, write_png
 from synthcomp_core.metrics import METRICS, measure
+from synthcomp_core.ui.live import time_this
 from synthcomp_core.ui.live.expected import Timings
 from synthcomp_core.ui.live.sides import LiveState
+from synthcomp_core.ui.live.time_this import TimeThisState
 from synthcomp_core.ui.live.trail import CURVE_VARIANTS, TrailState
 from synthcomp_core.ui.widgets import published_models as panel
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.names import variant_name
+from synthcomp_core.variants.timing import Timing
 from tests.pages.conftest import frame, settled
 from tests.upscalers.random_rcan import save_random_rcan
 
@@ -440,3 +444,39 @@ def test_the_panel_of_published_models_lists_them_and_says_why_a_download_failed
     assert job.wait(lambda status: status.is_over, 60).error is not None
     app.run()
     assert any("cannot be reached" in error.value.replace("\\", "") for error in app.error)
+
+
+def timings(app: AppTest) -> list[Any]:
+    return [table.value for table in app.table if "fastest to slowest" in table.value]
+
+
+def test_time_this_shows_medians_of_repeated_runs_of_both_sides(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[str] = []
+
+    def counted(image, variant, *, repeats, on_progress):  # type: ignore[no-untyped-def]
+        timed.append(str(variant))
+        return Timing(repeats, 1.25, 0.5, None, 1.0, 2.0)
+
+    monkeypatch.setattr(time_this, "time_variant", counted)
+    show(app, a="jpeg-q40", b="webp-q80")
+    assert not timings(app)
+    app.button(key="time_this").click()
+    settled(app)
+    assert not app.exception
+    assert timed == ["jpeg-q40", "webp-q80"]
+    (table,) = timings(app)
+    assert list(table["encode [s]"]) == ["1.250", "1.250"]
+    assert list(table["fastest to slowest"]) == ["1.000 to 2.000"] * 2
+    assert list(table["upscale [s]"]) == ["–", "–"]
+    assert any("Medians of 5 runs" in caption.value for caption in app.caption)
+
+
+def test_what_was_timed_of_other_variants_is_not_shown(app: AppTest) -> None:
+    show(app, a="jpeg-q40", b="webp-q80")
+    app.button(key="time_this").click()
+    settled(app)
+    assert len(timings(app)) == 1
+    key = state_key(TimeThisState)
+    app.session_state[key] = TimeThisState(("another",), app.session_state[key].job)
+    app.run()
+    assert not app.exception and not timings(app)

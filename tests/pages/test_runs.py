@@ -6,17 +6,23 @@ import json
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.batch import launch
+from synthcomp_core.batch.journal import Writer, finished_entry
+from synthcomp_core.batch.tasks import RENDER, Task
 from synthcomp_core.figures.training_chart import MAX_POINTS, training_chart
 from synthcomp_core.images import write_png
 from synthcomp_core.library.run_record import RunKind, RunState, write_state
 from synthcomp_core.results.rows import ResultRow, write_rows
+from synthcomp_core.runtime import Precision
+from synthcomp_core.storage import file_sha256
 from synthcomp_core.training.folder import LogPoint, append_log
 from synthcomp_core.ui import run_control
+from synthcomp_core.variants import Variant
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import frame
 
@@ -271,3 +277,29 @@ def test_nothing_can_be_started_from_elsewhere(
 )
 def test_who_is_local(headers: dict[str, str], address: str | None, local: bool) -> None:
     assert run_control.is_local(headers, address) == local
+
+
+def test_the_images_that_a_run_kept_are_a_click_away_in_compare(app: AppTest, artifacts: Path) -> None:
+    folder = write_batch(artifacts, state="finished", done=48)
+    reference = artifacts / "samples" / "castle.png"
+    writer = Writer(folder, [])
+    for variant in (Variant("jpeg-q30"), Variant("webp-q33")):
+        kept = folder / "renderings" / str(variant) / "castle.png"
+        write_png(frame(1), kept)
+        task = Task(RENDER, "samples", reference, file_sha256(reference), variant, (), (), Precision.AUTO, 10**7, kept)
+        row = ResultRow("samples", "castle.png", variant=str(variant), num_bytes=1000)
+        writer.add(finished_entry(task, row, 1.0))
+    writer.close()
+    page = app.switch_page("pages/runs.py").run()
+    assert not page.exception
+    (link,) = [one.proto for one in page.get("page_link") if "Compare" in one.proto.label]
+    asked = parse_qs(link.query_string)
+    assert asked["variant"] == ["jpeg-q30", "webp-q33"]
+    assert (asked["source"], asked["image"], asked["computed"]) == (["samples"], ["castle.png"], ["1"])
+
+
+def test_a_run_that_kept_no_images_has_no_link_to_compare(app: AppTest, artifacts: Path) -> None:
+    write_batch(artifacts, state="finished", done=48)
+    page = app.switch_page("pages/runs.py").run()
+    assert not page.exception
+    assert not [one for one in page.get("page_link") if "Compare" in one.proto.label]
