@@ -116,14 +116,19 @@ def usable_threads() -> int:
     return int(asked) if asked.isdecimal() and int(asked) else usable_cores()
 
 
-def load_libraries() -> None:
-    """Import numba and torch, in one thread at a time; for programs that compute in several.
+def load_numba() -> None:
+    """Import numba, in one thread at a time; for programs that compute in several.
 
-    Both import parts of themselves in circles: of two threads that meet there, one finds a half-made module or each
-    waits for the other.
+    It imports parts of itself in circles: of two threads that meet there, one finds a half-made module or each waits
+    for the other. The same holds for torch.
     """
     with _LOADING:
         import numba  # noqa: F401
+
+
+def load_torch() -> None:
+    """Import torch, in one thread at a time; see :func:`load_numba`."""
+    with _LOADING:
         import torch  # noqa: F401
 
 

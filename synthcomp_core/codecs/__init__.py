@@ -13,6 +13,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image
 from synthcomp_core.library.snapshots import SnapshotCard, installed_ids, list_snapshots
 from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.runtime import load_torch
 
 SCB_MAGIC = b"SCB"  # All versions of the container begin with these bytes; bitstream.py defines the rest.
 
@@ -58,6 +59,7 @@ def parse_codec(codec_id: str, *, precision: str = "auto", device: str | None = 
             f"Unknown codec {codec_id!r}: use one of {families} (with a quality, as in jpeg-q75) "
             f"or a snapshot ({installed_ids('codec')})."
         )
+    load_torch()
     from synthcomp_core.codecs.learned import load_codec
 
     codec = load_codec(parsed.family, precision=precision, device=device)
@@ -95,6 +97,7 @@ def decode(
     """
     if not bitstream.startswith(SCB_MAGIC):
         return classical.decode_any(bitstream, max_pixels=max_pixels)
+    load_torch()
     from synthcomp_core.codecs.learned import decode_scb
 
     return decode_scb(bitstream, precision=precision, device=device, max_pixels=max_pixels, on_progress=on_progress)

@@ -20,7 +20,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from synthcomp_core.errors import Cancelled, SynthcompError
 from synthcomp_core.progress import OnProgress
-from synthcomp_core.runtime import load_libraries, usable_cores
+from synthcomp_core.runtime import load_numba, usable_cores
 
 _ALIVE_CHECK_S = 1.0  # Between two looks at whether a session's browser is still there.
 _FORGIVEN_S = 8.0  # A browser on a busy line comes back within this time.
@@ -243,8 +243,8 @@ class WorkQueue:
 
 @st.cache_resource
 def server_queue() -> WorkQueue:
-    """The one queue of this server; what its work needs is loaded once, so that no two jobs do so at the same time."""
-    return WorkQueue(usable_cores(), is_alive=_has_browser, prepare=load_libraries)
+    """The one queue of this server; what all work needs is loaded once, so that no two jobs do so at the same time."""
+    return WorkQueue(usable_cores(), is_alive=_has_browser, prepare=load_numba)
 
 
 def session_id() -> str:

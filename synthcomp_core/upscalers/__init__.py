@@ -11,7 +11,7 @@ from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.images import Image
 from synthcomp_core.library.snapshots import SnapshotCard, list_snapshots
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.runtime import Arithmetic
+from synthcomp_core.runtime import Arithmetic, load_torch
 from synthcomp_core.upscalers.fsr1 import FSR_MODES, Fsr1, mode_size, range_note
 from synthcomp_core.upscalers.gsr1 import Gsr1
 from synthcomp_core.upscalers.interpolation import METHODS, Interpolation
@@ -99,6 +99,7 @@ def parse_upscaler(
     snapshot_id = rcan_snapshot_id(scale) if upscaler_id == RCAN else upscaler_id
     if snapshot_id not in {card.id for card in list_snapshots("upscaler")}:
         raise _missing(upscaler_id, snapshot_id)
+    load_torch()
     from synthcomp_core.upscalers.neural import load_upscaler
 
     return load_upscaler(snapshot_id, precision=precision, device=device)
