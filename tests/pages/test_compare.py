@@ -334,7 +334,7 @@ def test_a_blind_test_of_one_variant_says_what_it_needs(page: AppTest) -> None:
     assert any("at least two computed variants" in info.value for info in page.info)
 
 
-def test_the_ranking_stands_beside_a_chart(page: AppTest) -> None:
+def test_the_ranking_has_a_chart(page: AppTest) -> None:
     compare(page, "jpeg-q30", "webp-q60")
     assert page.get("plotly_chart")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-_START_S, _LIMIT_S = 60.0, 300.0
+_START_S, _LIMIT_S = 180.0, 300.0
 _WINDOW = {"width": 1440, "height": 900}
 # The viewer lies in the shadow root of its component. Text of the footer, and which images are drawn.
 _VIEWER = """() => {

@@ -215,14 +215,14 @@ def show_numbers(shown: Sequence[Compared], others: Sequence[Compared]) -> None:
         st.subheader("Ranking", anchor=False)
         rows = [compared.row for compared in everything]
         ranked = ranking(rows)
-        at_table, at_chart = st.columns([3, 2], gap="medium")
-        at_table.table(
+        # One below the other: in half of the width the table would have to be scrolled.
+        st.table(
             pd.DataFrame(
                 {plain(heading): [plain(text) for text in texts] for heading, texts in ranked},
                 index=[str(place) for place in range(1, len(everything) + 1)],
             )
         )
-        at_chart.plotly_chart(ranking_chart(rows, image=rows[0].image), key="ranking_chart", config=mode_bar("ranking"))
+        st.plotly_chart(ranking_chart(rows, image=rows[0].image), key="ranking_chart", config=mode_bar("ranking"))
 
 
 def ranking(rows: Sequence[ResultRow]) -> list[tuple[str, list[str]]]:
