@@ -24,10 +24,6 @@ from synthcomp_core.variants.snapshots_of import weights_of
 RenderedKey = tuple[str, ...]
 
 
-def unseen(rendered: object) -> None:
-    """The ``on_ready`` of a caller that waits for the end."""
-
-
 _MAX_CACHED_BYTES = 512 * 2**20
 
 
@@ -117,16 +113,17 @@ def render_for_page(
     dataset: str,
     image_name: str,
     on_progress: OnProgress,
-    on_ready: Callable[[Rendered], None] = unseen,
+    on_ready: Callable[[Rendered], None] | None = None,
 ) -> Rendered:
     """Render and measure a variant, or take it from the cache; SynthcompError for a variant that is not available.
 
-    on_ready: called with what is there so far, first when there is an image.
+    on_ready: called with what is there so far, first when there is an image; None = the caller waits for the end.
     """
+    publish = on_ready or (lambda rendered: None)
     cached = cached_rendering(image, variant, dataset=dataset, image_name=image_name)
     if cached is not None:
         on_progress(1.0, "from the cache")
-        on_ready(cached)
+        publish(cached)
         return cached
     so_far: Rendered | None = None
 
@@ -136,7 +133,7 @@ def render_for_page(
             so_far = _with_map(dataclasses.replace(so_far, rendering=evaluation.rendering), evaluation)
         else:
             so_far = _with_image(evaluation)
-        on_ready(so_far)
+        publish(so_far)
 
     evaluation = evaluate(
         image,
@@ -144,15 +141,15 @@ def render_for_page(
         dataset=dataset,
         image_name=image_name,
         want=(ERROR_MAP,),
-        on_stage=extend,
+        on_stage=None if on_ready is None else extend,
         on_progress=on_progress,
     )
-    if so_far is None or evaluation.error_map is None:
+    if evaluation.error_map is None:
         raise ValueError(f"the error map of {variant} was asked for and not made")
-    rendered = dataclasses.replace(_with_map(so_far, evaluation), is_complete=True)
+    rendered = dataclasses.replace(_with_map(so_far or _with_image(evaluation), evaluation), is_complete=True)
     if not is_files(variant.codec):  # Their files may change, which no key would tell.
         rendered_cache().put(rendered_key(image_sha256(image), variant), rendered)
-    on_ready(rendered)
+    publish(rendered)
     on_progress(1.0, "done")
     return rendered
 

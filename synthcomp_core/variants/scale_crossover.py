@@ -17,6 +17,7 @@ from synthcomp_core.codecs import CodecId
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.crossover import meetings, quality_through
 from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.variants.names import resolution_name, upscaler_name
 from synthcomp_core.variants.snapshots_of import codec_cards
 from synthcomp_core.variants.targets import levels_of
 from synthcomp_core.variants.variant import Variant
@@ -70,7 +71,7 @@ def scale_crossover(
     curves = [_points(variant, rows, metric, len(images)) for variant in (lower, full)]
     if any(len(points) < 2 for points in curves):
         return None
-    scaling = f"{'Half' if lower.scale == 2 else f'1/{lower.scale:g}'} resolution with {lower.upscaler}"
+    scaling = f"{resolution_name(lower.scale).capitalize()} with {upscaler_name(lower)}"
     label = METRICS[metric].label
     low, high = (max(points[0][0] for points in curves), min(points[-1][0] for points in curves))
     if low >= high:

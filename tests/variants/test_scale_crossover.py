@@ -47,7 +47,7 @@ def test_lines_over_log_size_cross_where_they_are_equal() -> None:
     assert begin == 10_000
     assert end == pytest.approx(32_000)
     assert found.sentence == (
-        "Half resolution with rcan pays below 32 kB for AVIF (SSIMULACRA2, measured from 10 to 78 kB per image)."
+        "Half resolution with RCAN pays below 32 kB for AVIF (SSIMULACRA2, measured from 10 to 78 kB per image)."
     )
 
 

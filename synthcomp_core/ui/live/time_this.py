@@ -17,6 +17,7 @@ from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.work_queue import Job, JobState, server_queue, session_id
 from synthcomp_core.variants import Variant
+from synthcomp_core.variants.names import variant_name
 from synthcomp_core.variants.timing import Timing, time_variant
 
 REPEATS = 5
@@ -85,7 +86,7 @@ def _draw_until_done(job: Job[Timed], variants: Mapping[str, Variant]) -> None:
 def _show(timed: Timed, variants: Mapping[str, Variant]) -> None:
     timings = [timing for _, timing in timed]
     columns = {
-        "variant": [plain(f"{name}: {variants[name]}") for name, _ in timed],
+        "variant": [plain(f"{name}: {variant_name(variants[name])}") for name, _ in timed],
         "encode [s]": [f"{timing.encode_s:.3f}" for timing in timings],
         "fastest to slowest": [f"{timing.fastest_encode_s:.3f} to {timing.slowest_encode_s:.3f}" for timing in timings],
         "decode [s]": [f"{timing.decode_s:.3f}" for timing in timings],
