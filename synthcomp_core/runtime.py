@@ -24,6 +24,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h of gli
 _LARGEST, _PAD = (1 << 31) - 1, 1 << 28  # bytes
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _LOADING = threading.Lock()  # Held while a large library is imported.
+_is_warm: list[bool] = []  # Filled once numba has compiled something.
 _libraries: list[Any] = []  # A torch.library.Library takes its definitions back when it is collected.
 
 
@@ -117,13 +118,18 @@ def usable_threads() -> int:
 
 
 def load_numba() -> None:
-    """Import numba, in one thread at a time; for programs that compute in several.
+    """Import numba with all that it imports at the first compilation; for programs that compute in several threads.
 
     It imports parts of itself in circles: of two threads that meet there, one finds a half-made module or each waits
-    for the other. The same holds for torch.
+    for the other. So one thread does it, while the others wait. The same holds for torch.
     """
     with _LOADING:
-        import numba  # noqa: F401
+        import numba
+
+        if not _is_warm:
+            kernel: Any = numba.njit(lambda: None)
+            kernel()  # Its registries, and SciPy's linear algebra, are imported only now.
+            _is_warm.append(True)
 
 
 def load_torch() -> None:

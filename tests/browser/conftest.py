@@ -1,7 +1,7 @@
 """A real browser and a real Streamlit server for the tests in this folder."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.running import CHROMIUM_FLAGS, CHROMIUM_NAMES, chromium_path, running_app
+from tests.browser.running import CHROMIUM_FLAGS, CHROMIUM_NAMES, chromium_path, running_app, states_of_servers
 from tests.browser.viewing import Viewer
 from tests.browser.waiting import LIMIT_MS
 
@@ -20,6 +20,17 @@ class StartApp(Protocol):
     """Starts `streamlit run script` with extra environment variables and returns its address."""
 
     def __call__(self, script: Path, env: dict[str, str] | None = None) -> str: ...
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say with a failure what the servers were doing: a page that stands still tells nothing."""
+    report = yield
+    if report.when == "call" and report.failed:
+        report.sections.append(("Streamlit servers", states_of_servers()))
+    return report
 
 
 @pytest.fixture(scope="session")

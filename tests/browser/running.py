@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -10,11 +11,21 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import psutil
 
 from synthcomp_core.storage import PROJECT_ROOT
 from tests.browser.waiting import LIMIT_S
+
+# `streamlit`, which on a signal writes into its log what every thread of it is doing.
+_STREAMLIT = """
+import faulthandler, signal, streamlit.web.cli
+faulthandler.register(signal.SIGUSR1, all_threads=True)
+streamlit.web.cli.main(prog_name="streamlit")
+"""
+_LOG_TAIL = 12_000  # characters
+_running: dict[str, tuple["subprocess.Popen[bytes]", IO[bytes]]] = {}  # by address
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = [
@@ -62,7 +73,7 @@ def running_app(script: Path, env: Mapping[str, str] | None = None) -> Iterator[
         "browser.gatherUsageStats": "false",
     }
     arguments = [argument for name, value in options.items() for argument in (f"--{name}", value)]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *arguments]
+    command = [sys.executable, "-c", _STREAMLIT, "run", str(script), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), **(env or {})}
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdout=log, stderr=log)
@@ -71,14 +82,30 @@ def running_app(script: Path, env: Mapping[str, str] | None = None) -> Iterator[
             if not _wait_until_healthy(address, server):
                 log.seek(0)
                 raise RuntimeError(f"Streamlit did not start:\n{log.read().decode(errors='replace')}")
+            _running[address] = (server, log)
             yield address
         finally:
+            _running.pop(address, None)
             server.terminate()
             try:
                 server.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
+
+
+def states_of_servers() -> str:
+    """The ends of the logs of all servers that run, with what their threads are doing now."""
+    texts = []
+    for address, (server, log) in _running.items():
+        server.send_signal(signal.SIGUSR1)
+        with suppress(subprocess.TimeoutExpired):  # The time to write.
+            server.wait(timeout=1)
+        os.lseek(log.fileno(), 0, os.SEEK_SET)
+        text = log.read().decode(errors="replace")
+        os.lseek(log.fileno(), 0, os.SEEK_END)  # The server writes at this place, too.
+        texts.append(f"{address}\n{text[-_LOG_TAIL:]}")
+    return "\n\n".join(texts)
 
 
 def server_process(address: str) -> psutil.Process:

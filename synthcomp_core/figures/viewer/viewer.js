@@ -102,6 +102,7 @@ export class Viewer {
       this.changed();
       return;
     }
+    if (this.waiting?.shows(scene)) return this.waiting.rename(scene); // numbers must not keep images from coming
     this.waiting = scene;
     void scene.load().then(() => this.take(scene));
   }
