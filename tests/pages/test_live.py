@@ -406,6 +406,16 @@ def test_each_image_has_a_trail_of_its_own_and_the_curves_can_be_left_out(app: A
     assert not trail(app).curves
 
 
+def test_a_link_to_a_metric_of_the_trail_is_taken_without_a_word(app: AppTest) -> None:
+    app.query_params["trail_curves"] = "false"
+    app.query_params["trail_metric"] = METRICS["psnr_rgb"].heading  # As Streamlit writes it when somebody picks it.
+    show(app, a="jpeg-q40", b="webp-q60")
+    assert not app.warning
+    assert app.selectbox("trail_metric").value == "psnr_rgb"
+    app.query_params["trail_metric"] = "vmaf"
+    assert ["vmaf" in warning.value for warning in settled(app).warning] == [True]
+
+
 def test_renderings_made_elsewhere_are_a_side_like_any_other(app: AppTest, small_artifacts: Path) -> None:
     other = parse_codec("jpeg-q20")
     rendered = other.decode(other.encode(frame(1)))

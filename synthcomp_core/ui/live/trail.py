@@ -64,7 +64,8 @@ def show_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
     if not load_state(TrailState).rows.get(picked.sha256):
         return
     at_metric, at_click, at_curves = st.columns([3, 3, 4], gap="medium", vertical_alignment="bottom")
-    query.check_choice("trail_metric", _METRICS, what="the metric of the trail")
+    headings = [METRICS[name].heading for name in _METRICS]  # Streamlit writes what a widget shows into the address.
+    query.check_choice("trail_metric", headings, what="the metric of the trail")
     metric = str(
         at_metric.selectbox(
             "Trail: rate against",
