@@ -22,6 +22,11 @@ _STYLE = """<style>
   background-color: #00659C !important;
   color: #FFFFFF !important;
 }
+/* The first visit to a server loads libraries and files before there is anything to show. */
+[data-testid="stMainBlockContainer"]:not(:has([data-testid="stElementContainer"]))::after {
+  content: "Opening the page…";
+  padding-top: 1rem;
+}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 3.25rem 0.25rem 2rem; }
 }

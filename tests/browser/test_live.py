@@ -140,6 +140,19 @@ def test_a_moved_slider_shows_the_new_image_without_a_click(browser_page: Page, 
     assert footer(page).inner_text() != before
 
 
+def test_the_main_area_says_that_the_page_opens_for_as_long_as_it_is_empty(browser_page: Page, pieces: str) -> None:
+    page = browser_page
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40")
+    finished(page)
+    said = """() => getComputedStyle(document.querySelector("[data-testid=stMainBlockContainer]"), "::after").content"""
+    assert page.evaluate(said) == "none"
+    block = page.locator("[data-testid=stMainBlockContainer] > [data-testid=stVerticalBlock]")
+    block.evaluate("block => block.replaceChildren(block.querySelector('[data-testid=stElementContainer]'))")
+    assert page.evaluate(said) == "none"  # A page may have no more than one message to show.
+    block.evaluate("block => block.replaceChildren()")
+    assert page.evaluate(said) == '"Opening the page…"'
+
+
 def test_the_viewer_fills_the_window_at_three_sizes(new_page: Callable[..., Page], pieces: str) -> None:
     for width, height in ((1440, 900), (1024, 768), (390, 844)):
         page = new_page(viewport={"width": width, "height": height})

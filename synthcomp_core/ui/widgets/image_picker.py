@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from synthcomp_core.images import (
     thumbnail_png,
 )
 from synthcomp_core.library.sources import SAMPLES, image_sources, source_images, subfolders_walked
+from synthcomp_core.runtime import usable_cores
 from synthcomp_core.storage import last_part
 from synthcomp_core.ui import query
 from synthcomp_core.ui.gallery import GalleryItem, show_drop_target, show_gallery
@@ -147,7 +150,7 @@ def _show_thumbnails(paths: Mapping[str, Path], name: str) -> None:
             st.caption(f"{_MAX_GALLERY} of {len(names)} images around the one picked.")
             names = names[first : first + _MAX_GALLERY]
     show_gallery(
-        [GalleryItem(item, _readable(item), _thumbnail_of(paths[item])) for item in names],
+        [GalleryItem(item, _readable(item), png) for item, png in zip(names, _thumbnails(names, paths), strict=True)],
         selected=name,
         key="gallery",
         # The select box is already drawn when the gallery reports; it takes the new value in the next run.
@@ -189,6 +192,12 @@ def _readable(name: str) -> str:
     return Path(name).stem.replace("_", " ")
 
 
+def _thumbnails(names: Sequence[str], paths: Mapping[str, Path]) -> list[bytes]:
+    """The thumbnails of files: decoding them takes all cores, and at the first visit a second or more."""
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        return list(pool.map(_thumbnail_of, (paths[name] for name in names)))
+
+
 def _thumbnail_of(path: Path) -> bytes:
     """The thumbnail of a file; a grey one of a file that cannot be read, so that the others are shown."""
     try:
@@ -197,7 +206,7 @@ def _thumbnail_of(path: Path) -> bytes:
         return thumbnail_png(np.full((9, 16, 3), 128, np.uint8), _THUMBNAIL_SIDE)
 
 
-@st.cache_data(show_spinner=False)
+@lru_cache(maxsize=512)  # Of functools, not of Streamlit: it is called from threads.
 def _thumbnail(path: str, modified: float) -> bytes:
     return thumbnail_png(read_image(Path(path)).image, _THUMBNAIL_SIDE)
 
