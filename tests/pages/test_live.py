@@ -24,7 +24,8 @@ from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.names import variant_name
 from synthcomp_core.variants.timing import Timing
-from tests.pages.conftest import frame, settled
+from tests.conftest import PROJECT_ROOT
+from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame, settled
 from tests.upscalers.random_rcan import save_random_rcan
 
 
@@ -404,6 +405,21 @@ def test_each_image_has_a_trail_of_its_own_and_the_curves_can_be_left_out(app: A
     settled(choose(app, image_choice="forest.png"))
     assert [set(rows) for rows in trail(app).rows.values()] == [{"jpeg-q40", "webp-q60"}] * 2
     assert not trail(app).curves
+
+
+def test_a_page_opened_on_finished_renderings_sends_the_images_before_the_chart(
+    app: AppTest, small_artifacts: Path
+) -> None:
+    def open_page() -> AppTest:
+        later = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+        later.query_params.update({"image": "castle.png", "a": "jpeg-q40", "b": "webp-q60", "trail_curves": "false"})
+        return later
+
+    show(app, a="jpeg-q40", b="webp-q60")
+    opened = open_page()
+    assert not opened.run().get("plotly_chart")
+    assert len(strip(opened)) == 2  # The renderings were there.
+    assert opened.run().get("plotly_chart")
 
 
 def test_a_link_to_a_metric_of_the_trail_is_taken_without_a_word(app: AppTest) -> None:

@@ -33,17 +33,22 @@ CURVE_VARIANTS = tuple(
 )
 _METRICS = ("ssimulacra2", "psnr_rgb", "flip", "msssim_rgb", "ssim_rgb", "psnr_y")
 _POLL_S = 2.0
+_LATER_S = 1.5  # So long the chart of a page that has just been opened lets the images go first.
 _MAX_IMAGES = 50
 
 
 @dataclass(frozen=True)
 class TrailState:
-    """What the session has rendered. rows: by image and variant. curves: by image. job: that fills in the curves."""
+    """What the session has rendered. rows: by image and variant. curves: by image. job: that fills in the curves.
+
+    was_open: whether the page has been drawn before.
+    """
 
     rows: Mapping[str, Mapping[str, ResultRow]] = field(default_factory=dict)
     curves: Mapping[str, Rows] = field(default_factory=dict)
     job: Job[Rows] | None = None
     clicked: str = ""
+    was_open: bool = False
 
 
 def note_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
@@ -61,7 +66,12 @@ def note_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
 def show_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
     """Draw the chart, its controls and its export; nothing before the first rendering is measured."""
     note_trail(picked, sides)
-    if not load_state(TrailState).rows.get(picked.sha256):
+    state = load_state(TrailState)
+    store_state(replace(state, was_open=True))
+    if not state.rows.get(picked.sha256):
+        return
+    if not state.was_open:
+        _draw_later()
         return
     at_metric, at_click, at_curves = st.columns([3, 3, 4], gap="medium", vertical_alignment="bottom")
     headings = [METRICS[name].heading for name in _METRICS]  # Streamlit writes what a widget shows into the address.
@@ -88,6 +98,18 @@ def show_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
     )
     filling = _fill_curves(picked) if with_curves and all(side.is_settled for side in sides.values()) else False
     st.fragment(_draw, run_every=_POLL_S if filling else None)(picked, sides, metric, target, with_curves, filling)
+
+
+def _draw_later() -> None:
+    """Draw the page once more in a moment: a browser that loads plotly does nothing else for a second or more."""
+    calls: list[None] = []
+
+    def draw() -> None:
+        if calls:
+            st.rerun(scope="app")
+        calls.append(None)
+
+    st.fragment(draw, run_every=_LATER_S)()
 
 
 def _draw(
