@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
 from synthcomp_core.storage import last_part
+from synthcomp_core.ui.layout import FIRST_STYLE
 from tests.browser.running import running_app
 from tests.conftest import PROJECT_ROOT
 
@@ -81,3 +84,29 @@ def test_the_server_offers_no_files_and_counts_that_name_nobody(address: str) ->
 def test_no_upload_names_a_path(text: str, expected: str) -> None:
     assert last_part(text) == expected
     assert Path(last_part(text)).name == last_part(text)
+
+
+def fetched(address: str, path: str = "/", method: str = "GET", **headers: str) -> tuple[bytes, Message]:
+    """Body and headers of an answer."""
+    request = urllib.request.Request(f"{address}{path}", headers=headers, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.read(), answer.headers
+
+
+def test_every_page_carries_the_style_and_nothing_else_is_changed(address: str) -> None:
+    for path in ("/", "/compare", "/no/such/page"):
+        page, headers = fetched(address, path, Accept="text/html,*/*", **{"Accept-Encoding": "gzip, br"})
+        assert page.count(FIRST_STYLE.encode()) == 1, path
+        assert page.index(FIRST_STYLE.encode()) < page.index(b"</head>")
+        assert int(headers["Content-Length"]) == len(page)
+        assert (
+            headers["ETag"] is None and headers["Last-Modified"] is None
+        )  # They would stand for Streamlit's own page.
+    plain, _ = fetched(address)
+    assert plain == page.replace(FIRST_STYLE.encode(), b"")
+    assert fetched(address, method="HEAD", Accept="text/html")[0] == b""
+    script = re.search(rb'src="\.?(/static/js/[^"]+\.js)"', page)
+    assert script is not None
+    path = script[1].decode()
+    assert fetched(address, path, Accept="text/html")[0] == fetched(address, path)[0]
+    assert fetched(address, "/_stcore/health", Accept="text/html")[0] == b"ok"

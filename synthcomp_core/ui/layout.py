@@ -7,7 +7,7 @@ import streamlit as st
 SIDEBAR_WIDTH = 340  # CSS pixels; Streamlit collapses it on a phone by itself.
 
 # The selectors are Streamlit's own test ids, which its documentation recommends for styling.
-_STYLE = """<style>
+_RULES = """
 [data-testid="stMainBlockContainer"] { padding: 3.25rem 1rem 3rem; }
 [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 0.75rem; }
 [data-testid="stHeader"] { height: 3rem; min-height: 3rem; }
@@ -30,9 +30,26 @@ _STYLE = """<style>
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 3.25rem 0.25rem 2rem; }
 }
+"""
+
+# Nested, so that the rules win over Streamlit's own, which come later where these are in the page from the beginning.
+STYLE = f"<style>:root {{{_RULES}}}</style>"
+# Places are kept: the sidebar's, which Streamlit opens after the first paint, and those of viewer and gallery, whose
+# scripts are on their way, with the heights that they take at the top of the page and of the sidebar.
+FIRST_STYLE = (
+    STYLE
+    + f"""<style>
+@media (min-width: 769px) {{
+  [data-testid="stAppViewContainer"]:not(:has([data-testid="stSidebar"])) {{ padding-left: {SIDEBAR_WIDTH}px; }}
+}}
+[data-testid="stMainBlockContainer"] > * > :first-child [class*="_viewer"]:first-child {{
+  min-height: max(320px, calc(100dvh - 64px));
+}}
+.st-key-gallery {{ min-height: 200px; }}
 </style>"""
+)
 
 
 def lay_out() -> None:
     """Style the page; called once a run, before anything is drawn."""
-    st.html(_STYLE)
+    st.html(STYLE)

@@ -18,5 +18,5 @@ def enter_through_app() -> None:
     app.py runs the same page again, and this run of it stops. (A rerun instead would lose a click on a button.)
     """
     if PagesManager.uses_pages_directory:
-        runpy.run_path(str(PROJECT_ROOT / "app.py"))
+        runpy.run_path(str(PROJECT_ROOT / "app.py"), run_name="__main__")
         st.stop()
