@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import re
@@ -9,13 +10,16 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from email.message import Message
+from email.message import Message as Headers
 from pathlib import Path
+from typing import cast
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from synthcomp_core.storage import last_part
 from synthcomp_core.ui.layout import FIRST_STYLE
+from synthcomp_core.ui.served_page import StyledPage
 from tests.browser.running import running_app
 from tests.conftest import PROJECT_ROOT
 
@@ -86,7 +90,7 @@ def test_no_upload_names_a_path(text: str, expected: str) -> None:
     assert Path(last_part(text)).name == last_part(text)
 
 
-def fetched(address: str, path: str = "/", method: str = "GET", **headers: str) -> tuple[bytes, Message]:
+def fetched(address: str, path: str = "/", method: str = "GET", **headers: str) -> tuple[bytes, Headers]:
     """Body and headers of an answer."""
     request = urllib.request.Request(f"{address}{path}", headers=headers, method=method)
     with urllib.request.urlopen(request, timeout=60) as answer:
@@ -110,3 +114,25 @@ def test_every_page_carries_the_style_and_nothing_else_is_changed(address: str) 
     path = script[1].decode()
     assert fetched(address, path, Accept="text/html")[0] == fetched(address, path)[0]
     assert fetched(address, "/_stcore/health", Accept="text/html")[0] == b"ok"
+
+
+def test_a_page_that_is_saved_as_a_file_stays_as_it_is() -> None:
+    content = b"<html><head></head></html>"
+
+    async def streamlit(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"text/html"), (b"etag", b"7")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    def body_of(path: str) -> bytes:
+        sent: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "path": path, "headers": [(b"accept", b"text/html")]}
+        asyncio.run(StyledPage(streamlit)(scope, cast(Receive, None), keep))
+        return b"".join(message.get("body", b"") for message in sent)
+
+    assert body_of("/media/shared.html") == body_of("/base/media/shared.html") == content
+    assert FIRST_STYLE.encode() in body_of("/compare")

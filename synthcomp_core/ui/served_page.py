@@ -11,23 +11,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from synthcomp_core.ui.layout import FIRST_STYLE
 
 _HEAD_END = b"</head>"
+_FILES = ("/media/", "/static/", "/_stcore/")
 _OF_THE_FILE = (b"content-length", b"etag", b"last-modified")  # Headers that do not hold for the changed page.
 
 
 class StyledPage:
-    """ASGI middleware that puts the style into the head of every HTML page; other answers pass as they are."""
+    """ASGI middleware that puts the style into the head of every page of the app; other answers pass as they are."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        # The page is small, and served without being packed: only so can it be changed on its way.
-        names = [name for name, _ in scope["headers"]]
-        if b"accept" in names and b"text/html" in dict(scope["headers"])[b"accept"]:
+        if scope["type"] == "http" and _asks_for_a_page(scope):
+            # The page is small, and served without being packed: only so can it be changed on its way.
             headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
             await self._app({**scope, "headers": headers}, receive, _Styling(send))
         else:
@@ -58,6 +55,12 @@ class _Styling:
         length = [(b"content-length", str(len(body)).encode())] if body else []
         await self._send({**start, "headers": [*kept, *length]})
         await self._send({"type": "http.response.body", "body": body})
+
+
+def _asks_for_a_page(scope: Scope) -> bool:
+    """Whether a browser opens a page; a file that it saves, as a shared page, is to stay as it is."""
+    is_file = any(folder in f"{scope['path']}/" for folder in _FILES)
+    return not is_file and b"text/html" in dict(scope["headers"]).get(b"accept", b"")
 
 
 def _is_page(start: Message) -> bool:
