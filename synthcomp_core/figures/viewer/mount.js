@@ -32,18 +32,37 @@ import { Viewer } from "./viewer.js";
  * @property {(name: string, value: string | boolean) => void} setTriggerValue
  */
 
-/** @type {WeakMap<ParentNode, Viewer>} by mounting element */
-const viewers = new WeakMap();
+const CALLS_KEPT = 8; // more than ever wait for the script at the same time
 
-/** @param {Component} component */
+/**
+ * @typedef {object} Mounted
+ * @property {Viewer} viewer
+ * @property {Component[]} calls that hold, latest last
+ */
+
+/** @type {WeakMap<ParentNode, Mounted>} by mounting element */
+const mounted = new WeakMap();
+
+/**
+ * What a call returns is called when its element is gone - or while it is there, when the call was outdated before it
+ * was made: of reruns that come while the script is loading, Streamlit makes every call, the older ones perhaps last.
+ * @param {Component} component
+ */
 export default function (component) {
   const { parentElement, data } = component;
   const root = /** @type {HTMLElement} */ (parentElement.querySelector(".viewer"));
-  const viewer = viewers.get(parentElement) ?? new Viewer(root, data);
-  viewers.set(parentElement, viewer);
-  viewer.update(component);
+  const here = mounted.get(parentElement) ?? { viewer: new Viewer(root, data), calls: [] };
+  mounted.set(parentElement, here);
+  here.calls = [...here.calls, component].slice(-CALLS_KEPT);
+  here.viewer.update(component);
   return () => {
-    viewer.close();
-    viewers.delete(parentElement);
+    if (root.isConnected) {
+      here.calls = here.calls.filter((call) => call !== component);
+      const holding = here.calls.at(-1);
+      if (holding) here.viewer.update(holding);
+      return;
+    }
+    here.viewer.close();
+    mounted.delete(parentElement);
   };
 }
