@@ -5,13 +5,12 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from synthcomp_core.ui.layout import SIDEBAR_WIDTH, lay_out
+from synthcomp_core.ui.layout import SIDEBAR_WIDTH
 from synthcomp_core.ui.served_page import StyledPage
 
 
 def run() -> None:
     """Draw the app for one visitor; Streamlit runs this file as a script whenever something changes."""
-    lay_out()  # First, so that nothing is seen in another place before.
     # An icon from the project: Streamlit fetches its material icons and emoji for the tab from the internet.
     st.set_page_config(
         page_title="Synthcomp",

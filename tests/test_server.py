@@ -18,7 +18,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from synthcomp_core.storage import last_part
-from synthcomp_core.ui.layout import FIRST_STYLE
+from synthcomp_core.ui.layout import STYLE
 from synthcomp_core.ui.served_page import StyledPage
 from tests.browser.running import running_app
 from tests.conftest import PROJECT_ROOT
@@ -100,14 +100,14 @@ def fetched(address: str, path: str = "/", method: str = "GET", **headers: str) 
 def test_every_page_carries_the_style_and_nothing_else_is_changed(address: str) -> None:
     for path in ("/", "/compare", "/no/such/page"):
         page, headers = fetched(address, path, Accept="text/html,*/*", **{"Accept-Encoding": "gzip, br"})
-        assert page.count(FIRST_STYLE.encode()) == 1, path
-        assert page.index(FIRST_STYLE.encode()) < page.index(b"</head>")
+        assert page.count(STYLE.encode()) == 1, path
+        assert page.index(STYLE.encode()) < page.index(b"</head>")
         assert int(headers["Content-Length"]) == len(page)
         assert (
             headers["ETag"] is None and headers["Last-Modified"] is None
         )  # They would stand for Streamlit's own page.
     plain, _ = fetched(address)
-    assert plain == page.replace(FIRST_STYLE.encode(), b"")
+    assert plain == page.replace(STYLE.encode(), b"")
     assert fetched(address, method="HEAD", Accept="text/html")[0] == b""
     script = re.search(rb'src="\.?(/static/js/[^"]+\.js)"', page)
     assert script is not None
@@ -135,4 +135,4 @@ def test_a_page_that_is_saved_as_a_file_stays_as_it_is() -> None:
         return b"".join(message.get("body", b"") for message in sent)
 
     assert body_of("/media/shared.html") == body_of("/base/media/shared.html") == content
-    assert FIRST_STYLE.encode() in body_of("/compare")
+    assert STYLE.encode() in body_of("/compare")

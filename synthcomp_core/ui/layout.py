@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 SIDEBAR_WIDTH = 340  # CSS pixels; Streamlit collapses it on a phone by itself.
 
 # The selectors are Streamlit's own test ids, which its documentation recommends for styling.
@@ -32,13 +30,10 @@ _RULES = """
 }
 """
 
-# Nested, so that the rules win over Streamlit's own, which come later where these are in the page from the beginning.
-STYLE = f"<style>:root {{{_RULES}}}</style>"
-# Places are kept: the sidebar's, which Streamlit opens after the first paint, and those of viewer and gallery, whose
-# scripts are on their way, with the heights that they take at the top of the page and of the sidebar.
-FIRST_STYLE = (
-    STYLE
-    + f"""<style>
+# Nested, so that the rules win over Streamlit's own, which come later in the page. Places are kept: the sidebar's,
+# which Streamlit opens after the first paint, and those of viewer and gallery, whose scripts are on their way, with the
+# heights that they take at the top of the page and of the sidebar.
+STYLE = f"""<style>:root {{{_RULES}}}
 @media (min-width: 769px) {{
   [data-testid="stAppViewContainer"]:not(:has([data-testid="stSidebar"])) {{ padding-left: {SIDEBAR_WIDTH}px; }}
 }}
@@ -47,9 +42,3 @@ FIRST_STYLE = (
 }}
 .st-key-gallery {{ min-height: 200px; }}
 </style>"""
-)
-
-
-def lay_out() -> None:
-    """Style the page; called once a run, before anything is drawn."""
-    st.html(STYLE)

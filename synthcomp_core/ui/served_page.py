@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from synthcomp_core.ui.layout import FIRST_STYLE
+from synthcomp_core.ui.layout import STYLE
 
 _HEAD_END = b"</head>"
 _FILES = ("/media/", "/static/", "/_stcore/")
@@ -50,7 +50,7 @@ class _Styling:
                 await self._finish(self._start)
 
     async def _finish(self, start: Message) -> None:
-        body = self._body.replace(_HEAD_END, FIRST_STYLE.encode() + _HEAD_END, 1) if self._body else b""
+        body = self._body.replace(_HEAD_END, STYLE.encode() + _HEAD_END, 1) if self._body else b""
         kept = [(name, value) for name, value in start["headers"] if name.lower() not in _OF_THE_FILE]
         length = [(b"content-length", str(len(body)).encode())] if body else []
         await self._send({**start, "headers": [*kept, *length]})
