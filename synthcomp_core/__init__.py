@@ -8,7 +8,3 @@ __version__ = "0.1.0"
 # then spins away the time slice that the other one needs: encoding 1080p took 54 s instead of 4 s beside four busy
 # processes on two cores. GNU's OpenMP reads this when it is loaded, so it must be set before torch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-# numpy's products of vectors are far too small here to gain from threads, and a server calls them from several threads
-# at once. OpenBLAS reads this when it is loaded.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
