@@ -56,7 +56,9 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        ignored = shutil.ignore_patterns("__pycache__")
+        ignored = shutil.ignore_patterns(
+            "*.pyc"
+        )  # What stays is machine code of the kernels, which holds here as well.
         for name in ("synthcomp_core", "pages"):
             shutil.copytree(PROJECT_ROOT / name, folder / name, ignore=ignored)
         for name in ("app.py", "pyproject.toml"):
