@@ -13,6 +13,7 @@ from synthcomp_core.ui.widgets.adopt_panel import show_adopt_panel
 from synthcomp_core.ui.widgets.entry import enter_through_app
 from synthcomp_core.ui.widgets.figure_panel import show_figure_panel
 from synthcomp_core.ui.widgets.image_picker import PickedImage, pick_image
+from synthcomp_core.ui.widgets.open_result import show_open_result
 from synthcomp_core.ui.widgets.published_models import show_published_models
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.widgets.variant_picker import pick_variant
@@ -39,6 +40,7 @@ with st.sidebar:
             variants[name] = pick_variant(name.lower(), default=default)
             if picked is not None:
                 show_match_button(picked, name, variants[name])
+                show_open_result(name, picked, variants[name])
     show_published_models()
     show_adopt_panel()
 if picked is not None:

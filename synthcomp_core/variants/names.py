@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from synthcomp_core.codecs import FAMILIES, CodecId
 from synthcomp_core.codecs.options import CodecOption
+from synthcomp_core.library.renderings import PREFIX, is_files
 from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, LearnedPoint, learned_points
 from synthcomp_core.variants.variant import Variant
@@ -29,7 +30,11 @@ def codec_name(codec: str) -> str:
 
     >>> codec_name("jpeg-q75+444"), codec_name("png"), codec_name("webp-psnr35"), codec_name("a-snapshot-of-mine")
     ('JPEG, quality 75, 4:4:4', 'PNG', 'WebP, PSNR 35.00 dB', 'a-snapshot-of-mine')
+    >>> codec_name("files:dlss")
+    'dlss (file)'
     """
+    if is_files(codec):
+        return f"{codec.removeprefix(PREFIX)} (file)"
     parsed = CodecId.parse(codec)
     quality = "" if parsed.quality is None else f", quality {parsed.quality:g}"
     aim = "" if parsed.target is None else f", {parsed.target.shown}"

@@ -246,6 +246,34 @@ def test_eight_sessions_at_once_each_get_their_own_images(new_page: Callable[...
         np.testing.assert_array_equal(shown, codec.decode(bitstream))
 
 
+def test_a_result_of_another_encoder_is_opened_as_a_side_with_its_own_bytes(
+    browser_page: Page, pieces: str, tmp_path: Path
+) -> None:
+    page = browser_page
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40&trail_curves=false")
+    finished(page)
+    piece = read_image(SAMPLES / "redeclipse_castle_0007.webp").image[300:684, 600:1240]
+    codec = parse_codec("avif-q30")
+    bitstream = codec.encode(np.ascontiguousarray(piece))
+    (tmp_path / "theirs.avif").write_bytes(bitstream)
+    write_png(piece[::2, ::2].copy(), tmp_path / "half.png")
+    page.get_by_text("Open a result as B").click()
+    chooser = page.get_by_test_id("stFileUploader").locator('input[type="file"]').last
+    chooser.set_input_files(tmp_path / "half.png")
+    expect(page.get_by_role("alert")).to_contain_text("half.png is 320x192, but the image is 640x384")
+    chooser.set_input_files(tmp_path / "theirs.avif")
+    expect(footer(page)).to_contain_text(f"B · theirs (file){len(bitstream):,} bytes")
+    expect(footer(page)).to_contain_text(re.compile("SSIMULACRA2.*SSIMULACRA2"))
+    assert in_address(page, "b") == "files:theirs"
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="PNG B").click()
+    shown = read_image(waiting.value.path().read_bytes(), name="shown.png").image
+    np.testing.assert_array_equal(shown, codec.decode(bitstream))
+    page.get_by_role("button", name="Remove files:theirs").click()
+    expect(page.get_by_role("button", name="Remove files:theirs")).to_be_hidden()
+    expect(footer(page)).not_to_contain_text("theirs")
+
+
 def test_bad_uploads_each_give_one_clear_sentence(browser_page: Page, start_app: StartApp, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("this is text, not a picture")
     (tmp_path / "tiny.jpg").write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF")

@@ -1,0 +1,74 @@
+"""Open a result as a side of the Live page: a file that another encoder or upscaler made of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from synthcomp_core import limits
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.progress import OnProgress
+from synthcomp_core.ui.widgets.image_picker import UPLOAD_TYPES, PickedImage
+from synthcomp_core.ui.widgets.state import load_state, store_state
+from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.ui.widgets.variant_picker import want_variant
+from synthcomp_core.ui.work_queue import server_queue, session_id
+from synthcomp_core.variants import Variant
+from synthcomp_core.variants.opened_results import forget_result, is_opened, open_result
+
+_LIMIT_S = 600.0
+
+
+@dataclass(frozen=True)
+class OpenedState:
+    """What one side remembers. file_id: the upload dealt with last. error: why it could not be opened."""
+
+    file_id: str = ""
+    error: str = ""
+
+
+def show_open_result(name: str, picked: PickedImage, variant: Variant) -> None:
+    """Draw the field for a file of side ``name`` ("A" or "B"), folded; ``variant``: what the side shows now."""
+    with st.expander(f"Open a result as {name}", key=f"open_{name}", icon=":material/file_open:"):
+        st.caption(
+            f"What another encoder or upscaler made of {plain(picked.name)}: any image format or a .scb, of the same "
+            "size. It becomes a variant with its own bytes, on every page."
+        )
+        uploaded = st.file_uploader(
+            f"Result {name}", type=[*UPLOAD_TYPES, "scb"], key=f"result_{name}", label_visibility="collapsed",
+            max_upload_size=limits.IMAGE_UPLOAD_BYTES // limits.MIB,
+        )  # fmt: skip
+        state = load_state(OpenedState, name)
+        if uploaded is not None and uploaded.file_id != state.file_id:
+            state = OpenedState(uploaded.file_id, _opened(name, picked, uploaded.getvalue(), uploaded.name))
+            store_state(state, name)
+            if not state.error:
+                st.rerun()
+        if uploaded is not None and state.error:
+            st.error(plain(state.error))
+        if is_opened(variant.codec):
+            st.button(f"Remove {plain(variant.codec)}", key=f"forget_{name}", on_click=_forget, args=(variant.codec,))
+
+
+def _opened(name: str, picked: PickedImage, content: bytes, file_name: str) -> str:
+    """Bring a file to a side; "" or the sentence that says why it cannot be."""
+
+    def work(on_progress: OnProgress, publish: Callable[[Variant], None]) -> None:
+        publish(open_result(picked.image, picked.name, content, file_name, on_progress=on_progress))
+
+    job = server_queue().submit(session_id(), f"open-{name}", (picked.sha256, file_name, len(content)), work)
+    with st.spinner("Opening the result"):
+        status = job.wait(lambda status: status.is_over, _LIMIT_S)
+    if status.latest is None:
+        return status.error or "The result was not opened; drop the file again."
+    want_variant(name.lower(), status.latest)
+    return ""
+
+
+def _forget(codec: str) -> None:
+    try:
+        forget_result(codec)
+    except (SynthcompError, OSError) as error:
+        st.error(plain(str(error)))
