@@ -15,7 +15,7 @@ toggle, checkbox               ``check_switch(key)``
 
 A value without a widget is read by ``text``, ``number`` or ``is_set`` and written by ``write``. A choice that the page
 always writes, also where it is the default, so that the address describes what is on screen, is read by ``arrived`` and
-written by ``write_own``. Whatever stands in the
+written by ``write_own`` (several at once by ``arrived_choices`` and ``write_own_choices``). Whatever stands in the
 address, none of these raises: a value of 400 digits, NaN, a repeated value or markup is ignored with one sentence.
 
 Bind whole numbers to a slider, or to a number_input of floats: Streamlit 1.67 fails on ``inf`` in one of integers.
@@ -24,7 +24,7 @@ Bind whole numbers to a slider, or to a number_input of floats: Streamlit 1.67 f
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -37,6 +37,7 @@ from synthcomp_core.ui.widgets.text import plain
 _MAX_SHOWN = 80  # Characters of a value that a sentence repeats.
 _MAX_NUMBER_LENGTH = 40  # No number of interest is longer; what is, need not be parsed.
 _SWITCHES = ("true", "false")
+_SEPARATOR = "\n"  # Between several values of one key, as they are remembered.
 _MAX_WRITTEN = 64  # More values than a slider passes while one run is under way.
 
 
@@ -135,6 +136,27 @@ def write_own(key: str, value: str) -> None:
     if not written or written[-1] != value:
         store_state(_Written((*written, value)[-_MAX_WRITTEN:]), key)
     write(key, value)
+
+
+def arrived_choices(key: str) -> list[str] | None:
+    """As :func:`arrived`, for a parameter that may be repeated: its values, none where a link clears the choice.
+
+    None if the address does not have it, or holds what this session wrote there itself.
+    """
+    values = st.query_params.get_all(key)
+    if not values or _SEPARATOR.join(values) in load_state(_Written, key).values:
+        return None
+    return [value for value in values if value]
+
+
+def write_own_choices(key: str, values: Sequence[str]) -> None:
+    """As :func:`write_own`, for several values; none are written as an empty one, which clears the choice."""
+    present = list(values) or [""]
+    written, joined = load_state(_Written, key).values, _SEPARATOR.join(present)
+    if not written or written[-1] != joined:
+        store_state(_Written((*written, joined)[-_MAX_WRITTEN:]), key)
+    if st.query_params.get_all(key) != present:
+        st.query_params[key] = present
 
 
 def address(**replaced: str) -> str:

@@ -179,6 +179,26 @@ def test_the_matrix_shows_every_point_at_hand_and_counts_the_others(page: AppTes
     assert sorted(renders) == sorted(points)
 
 
+def test_choices_have_names_and_the_link_their_ids(page: AppTest) -> None:
+    make_codecs(("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games"))
+    page.query_params["scaling"] = ["full", "x2-bicubic"]
+    page.run()
+    scaling = page.multiselect(key="scaling")
+    assert scaling.options[0] == "Full resolution" and "Half resolution + bicubic" in scaling.options
+    assert page.query_params["distortion"] == ["mse", "msssim"]
+    assert page.selectbox(key="equal_to").options[0] == "mbt2018, quality 4, MSE, games"
+    assert page.query_params["equal_to"] == "mbt2018-q4-mse-games"
+    scaling.set_value(["x2-bicubic"]).run()
+    assert page.query_params["scaling"] == "x2-bicubic"
+    scaling.set_value([]).run()
+    assert page.query_params["scaling"] == ""  # Opened elsewhere, it is as empty there.
+    elsewhere = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    elsewhere.switch_page("pages/compare.py")
+    elsewhere.query_params["scaling"] = ""
+    elsewhere.run()
+    assert elsewhere.multiselect(key="scaling").value == []
+
+
 def test_unknown_values_in_the_link_are_one_sentence_each(page: AppTest) -> None:
     make_codecs(("mbt2018-q4-mse-games",))
     for key, value in (

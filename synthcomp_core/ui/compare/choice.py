@@ -6,17 +6,21 @@ Every choice lives in the URL; a value there that is not available gets one sent
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
 from synthcomp_core.codecs import list_families
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.ui import query
+from synthcomp_core.ui.widgets.named_choice import pick_many, pick_one
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant, has_codec
 from synthcomp_core.variants.matching import ISO_QUANTITIES
+from synthcomp_core.variants.names import resolution_name, upscaler_name, variant_name
 from synthcomp_core.variants.snapshot_matrix import (
+    DISTORTION_LABELS,
     FULL,
     MatrixAxes,
     all_axes,
@@ -84,7 +88,14 @@ def _pick_axes() -> MatrixAxes | None:
         qualities = _pills("quality", "Quality (λ)", [str(quality) for quality in found.qualities], 1)
     with at_training:
         trained_on = _pills("trained_on", "Trained on", list(found.trained_on), 1)
-    distortions = _pills("distortion", "Trained for", list(found.distortions), len(found.distortions))
+    distortions = pick_many(
+        "Trained for",
+        list(found.distortions),
+        key="distortion",
+        default=found.distortions,
+        name_of=lambda name: DISTORTION_LABELS.get(name, name),
+        widget=partial(st.pills, selection_mode="multi"),
+    )
     scalings = _pick_scalings()
     return MatrixAxes(
         found.model,
@@ -118,18 +129,28 @@ def scaling_options() -> list[str]:
 
 def _pick_scalings() -> list[str]:
     options = scaling_options()
-    query.check_choices("scaling", options)
-    query.keep_among("scaling", options)
-    default = [FULL, "x2-rcan" if "x2-rcan" in options else "x2-bicubic"]
-    picked = st.multiselect(
+    return pick_many(
         "Resolution and upscaler",
         options,
-        default=default,
         key="scaling",
-        bind="query-params",
-        help="full = no super-resolution. x2-rcan = coded at half the width and height, upscaled by RCAN.",
+        default=[FULL, "x2-rcan" if "x2-rcan" in options else "x2-bicubic"],
+        name_of=_scaling_name,
+        widget=partial(
+            st.multiselect,
+            help="Half resolution + RCAN: coded at half the width and height, and upscaled by RCAN.",
+        ),
     )
-    return [str(value) for value in picked]
+
+
+def _scaling_name(scaling: str) -> str:
+    """What people call a column of the matrix; renderings made elsewhere may have one of another form."""
+    try:
+        variant = Variant.parse("none" if scaling == FULL else f"none@{scaling}")
+    except SynthcompError:
+        return scaling
+    name = resolution_name(variant.scale)
+    name = name[:1].upper() + name[1:]
+    return name if variant.scale is None else f"{name} + {upscaler_name(variant)}"
 
 
 def _pick_extra() -> tuple[Variant, ...]:
@@ -161,22 +182,30 @@ def _pick_extra() -> tuple[Variant, ...]:
 
 
 def _pick_lock(variants: tuple[Variant, ...]) -> IsoLock | None:
-    families = [family.name for family in list_families() if family.qualities is not None]
-    wanted = _pills("classical", "Classical codecs, matched", families, 0)
-    at_quantity, at_anchor = st.columns(2, gap="small")
-    quantities = list(ISO_QUANTITIES)
-    query.check_choice("hold", quantities, what="the quantity to hold")
-    quantity = at_quantity.selectbox(
-        "Hold",
-        quantities,
-        key="hold",
-        bind="query-params",
-        help="What the classical codecs share with the anchor: each gets the quality that comes closest.",
+    families = {family.name: family.label for family in list_families() if family.qualities is not None}
+    wanted = pick_many(
+        "Classical codecs, matched",
+        list(families),
+        key="classical",
+        default=(),
+        name_of=lambda name: families[name].partition(" (")[0],
+        widget=partial(st.pills, selection_mode="multi"),
     )
+    at_quantity, at_anchor = st.columns(2, gap="small")
+    with at_quantity:
+        quantity = pick_one(
+            "Hold",
+            list(ISO_QUANTITIES),
+            key="hold",
+            name_of=lambda name: ISO_QUANTITIES[name].label[:1].upper() + ISO_QUANTITIES[name].label[1:],
+            what="the quantity to hold",
+            help="What the classical codecs share with the anchor: each gets the quality that comes closest.",
+        )
     anchors = [str(variant) for variant in variants]
     if not anchors:
         return None
-    query.check_choice("equal_to", anchors)
-    query.keep_among("equal_to", anchors)
-    anchor = at_anchor.selectbox("Equal to", anchors, key="equal_to", bind="query-params")
-    return IsoLock(tuple(wanted), str(quantity), Variant.parse(str(anchor))) if wanted else None
+    with at_anchor:
+        anchor = pick_one(
+            "Equal to", anchors, key="equal_to", name_of=lambda anchor: variant_name(Variant.parse(anchor))
+        )
+    return IsoLock(tuple(wanted), quantity, Variant.parse(anchor)) if wanted else None

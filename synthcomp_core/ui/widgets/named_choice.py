@@ -1,0 +1,68 @@
+"""Choices that people see by name and the address holds by id.
+
+Of a widget that is bound to the address Streamlit writes what it shows, so these are not bound: ids are read from the
+address when they arrive, and written there in every run. A value that is not available gets one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+import streamlit as st
+
+from synthcomp_core.ui import query
+
+
+class ManyWidget(Protocol):
+    """``st.multiselect`` or ``st.pills`` of several options, with all that is not the same for each already set."""
+
+    def __call__(
+        self, label: str, options: Sequence[str], *, format_func: Callable[[str], str], key: str
+    ) -> object: ...
+
+
+def pick_many(
+    label: str,
+    options: Sequence[str],
+    *,
+    key: str,
+    default: Collection[str],
+    name_of: Callable[[str], str],
+    widget: ManyWidget,
+) -> list[str]:
+    """Draw a widget of several options and return the ids picked, in the widget's order.
+
+    default: the ids that are picked at first. name_of: what people call an id.
+    """
+    query.check_choices(key, options)
+    linked = query.arrived_choices(key)
+    if linked is not None and (not linked or any(value in options for value in linked)):
+        st.session_state[key] = [value for value in linked if value in options]
+    query.keep_among(key, options)
+    if key not in st.session_state:
+        st.session_state[key] = [value for value in options if value in default]
+    picked = widget(label, options, format_func=name_of, key=key)
+    values = [str(value) for value in picked] if isinstance(picked, list) else []
+    query.write_own_choices(key, values)
+    return values
+
+
+def pick_one(
+    label: str,
+    options: Sequence[str],
+    *,
+    key: str,
+    name_of: Callable[[str], str],
+    what: str = "",
+    help: str | None = None,
+) -> str:
+    """Draw a select box and return the id picked, at first that of the first option. what: its name in sentences."""
+    query.check_choice(key, options, what=what)
+    linked = query.arrived(key)
+    if linked in options:
+        st.session_state[key] = linked
+    query.keep_among(key, options)
+    value = str(st.selectbox(label, options, format_func=name_of, key=key, help=help))
+    query.write_own(key, value)
+    return value
