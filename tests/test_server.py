@@ -10,6 +10,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.message import Message as Headers
 from pathlib import Path
 from typing import cast
@@ -18,7 +19,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from synthcomp_core.storage import last_part
-from synthcomp_core.ui.layout import STYLE
+from synthcomp_core.ui.layout import FOLDING, STYLE
 from synthcomp_core.ui.served_page import StyledPage
 from tests.browser.running import running_app
 from tests.conftest import PROJECT_ROOT
@@ -107,7 +108,7 @@ def test_every_page_carries_the_style_and_nothing_else_is_changed(address: str) 
             headers["ETag"] is None and headers["Last-Modified"] is None
         )  # They would stand for Streamlit's own page.
     plain, _ = fetched(address)
-    assert plain == page.replace(STYLE.encode(), b"")
+    assert plain == page.replace((STYLE + FOLDING).encode(), b"")
     assert fetched(address, method="HEAD", Accept="text/html")[0] == b""
     script = re.search(rb'src="\.?(/static/js/[^"]+\.js)"', page)
     assert script is not None
@@ -131,7 +132,8 @@ def test_a_page_that_is_saved_as_a_file_stays_as_it_is() -> None:
             sent.append(message)
 
         scope = {"type": "http", "path": path, "headers": [(b"accept", b"text/html")]}
-        asyncio.run(StyledPage(streamlit)(scope, cast(Receive, None), keep))
+        with ThreadPoolExecutor(1) as another_thread:  # In this one a browser's loop may be running, of other tests.
+            another_thread.submit(asyncio.run, StyledPage(streamlit)(scope, cast(Receive, None), keep)).result()
         return b"".join(message.get("body", b"") for message in sent)
 
     assert body_of("/media/shared.html") == body_of("/base/media/shared.html") == content

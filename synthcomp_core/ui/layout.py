@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-SIDEBAR_WIDTH = 340  # CSS pixels; Streamlit collapses it on a phone by itself.
+SIDEBAR_WIDTH = 340  # CSS pixels
+_STREAMLIT_FOLDS, _NARROW = (
+    768,
+    999,
+)  # Widths of the window up to which Streamlit folds the sidebar, and up to which we do.
 
 # The selectors are Streamlit's own test ids, which its documentation recommends for styling.
 _RULES = """
@@ -34,7 +38,7 @@ _RULES = """
 # which Streamlit opens after the first paint, and those of viewer and gallery, whose scripts are on their way, with the
 # heights that they take at the top of the page and of the sidebar.
 STYLE = f"""<style>:root {{{_RULES}}}
-@media (min-width: 769px) {{
+@media (min-width: {_NARROW + 1}px) {{
   [data-testid="stAppViewContainer"]:not(:has([data-testid="stSidebar"])) {{ padding-left: {SIDEBAR_WIDTH}px; }}
 }}
 [data-testid="stMainBlockContainer"] > * > :first-child [class*="_viewer"]:first-child {{
@@ -42,3 +46,18 @@ STYLE = f"""<style>:root {{{_RULES}}}
 }}
 .st-key-gallery {{ min-height: 200px; }}
 </style>"""
+
+# Folds the sidebar once, as soon as it is there, where it would leave the picture less than two thirds of the window.
+FOLDING = f"""<script>
+if (innerWidth > {_STREAMLIT_FOLDS} && innerWidth <= {_NARROW}) {{
+  const button = '[data-testid="stSidebar"] button[aria-expanded="true"][aria-controls="stSidebar"]';
+  const watch = new MutationObserver(() => {{
+    const fold = document.querySelector(button);
+    if (fold) {{
+      watch.disconnect();
+      fold.click();
+    }}
+  }});
+  watch.observe(document, {{ attributes: true, childList: true, subtree: true }});
+}}
+</script>"""

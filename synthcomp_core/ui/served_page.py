@@ -1,4 +1,4 @@
-"""What the server adds to Streamlit's page: the style, in the page itself, so that nothing is painted in another place.
+"""What the server adds to Streamlit's page itself, so that nothing is painted in another place first: style, folding.
 
 A style that comes with the first run of the script arrives after the browser has painted an empty page: everything
 painted before moves.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from synthcomp_core.ui.layout import STYLE
+from synthcomp_core.ui.layout import FOLDING, STYLE
 
 _HEAD_END = b"</head>"
 _FILES = ("/media/", "/static/", "/_stcore/")
@@ -50,7 +50,7 @@ class _Styling:
                 await self._finish(self._start)
 
     async def _finish(self, start: Message) -> None:
-        body = self._body.replace(_HEAD_END, STYLE.encode() + _HEAD_END, 1) if self._body else b""
+        body = self._body.replace(_HEAD_END, (STYLE + FOLDING).encode() + _HEAD_END, 1) if self._body else b""
         kept = [(name, value) for name, value in start["headers"] if name.lower() not in _OF_THE_FILE]
         length = [(b"content-length", str(len(body)).encode())] if body else []
         await self._send({**start, "headers": [*kept, *length]})

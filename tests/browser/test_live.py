@@ -274,6 +274,21 @@ def test_a_result_of_another_encoder_is_opened_as_a_side_with_its_own_bytes(
     expect(footer(page)).not_to_contain_text("theirs")
 
 
+@pytest.mark.parametrize(("width", "is_folded"), [(900, True), (1000, False)])
+def test_below_1000_pixels_the_controls_are_folded_and_can_be_unfolded(
+    new_page: Callable[..., Page], pieces: str, width: int, is_folded: bool
+) -> None:
+    page = new_page(viewport={"width": width, "height": 700})
+    page.goto(f"{pieces}/?a=png&b=webp-q40&trail_curves=false")
+    sidebar, unfold = page.get_by_test_id("stSidebar"), page.locator('button[aria-controls="stSidebar"]')
+    expect(sidebar).to_have_attribute("data-collapsed", str(is_folded).lower())
+    finished(page)
+    expect(sidebar).to_have_attribute("data-collapsed", str(is_folded).lower())
+    if is_folded:
+        unfold.last.click()
+        expect(sidebar).to_have_attribute("data-collapsed", "false")
+
+
 def test_bad_uploads_each_give_one_clear_sentence(browser_page: Page, start_app: StartApp, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("this is text, not a picture")
     (tmp_path / "tiny.jpg").write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF")
