@@ -3,8 +3,10 @@
 import streamlit as st
 
 from synthcomp_core.ui.upscaling.benchmark import last_result, run_image, run_samples, show_charts, show_table
-from synthcomp_core.ui.upscaling.choice import ANY_IMAGE, pick_choice, pick_samples, pick_source
+from synthcomp_core.ui.upscaling.choice import ANY_IMAGE, pick_choice, pick_source
 from synthcomp_core.ui.upscaling.pictures import compute_picture, show_figure_of, show_pictures
+from synthcomp_core.ui.upscaling.sample_choice import opened_samples, pick_sample, pick_samples
+from synthcomp_core.ui.upscaling.sample_pictures import read_sample, show_sample
 from synthcomp_core.ui.widgets.entry import enter_through_app
 from synthcomp_core.ui.widgets.image_picker import PickedImage, pick_image
 from synthcomp_core.ui.widgets.text import plain
@@ -36,18 +38,29 @@ def compare_image() -> None:
 
 
 def compare_samples() -> None:
-    """Measure screenshots that were taken in a game."""
+    """Show screenshots that were taken in a game, native against FSR's modes, and measure them all on request."""
     with st.sidebar:
-        source, pressed = pick_samples()
-    failure = run_samples(source, st.container()) if pressed else None
+        source = pick_samples()
+    if source is None:
+        st.info("Name a folder of samples in the sidebar, or add a zip of one.")
+        return
+    samples = opened_samples(source)
+    if samples is None:
+        return
+    with st.sidebar:
+        choice = pick_sample(samples)
+    missing = show_sample(samples, choice)
+    pressed = st.button("Evaluate the samples", type="primary", icon=":material/play_arrow:", key="fsr_evaluate")
+    failure = run_samples(samples, st.container()) if pressed else None
     if failure is not None:
         st.error(plain(failure))
-    result = last_result(None)
+    result = last_result(samples)
     if result is not None:
         show_table(result.table)
         show_charts(result)
-    elif failure is None:
-        st.info("Name a folder of samples in the sidebar, or add a zip of one, and evaluate it.")
+    if missing is not None:
+        read_sample(samples, missing)
+        st.rerun()
 
 
 enter_through_app()

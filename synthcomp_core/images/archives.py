@@ -6,6 +6,8 @@ import lzma
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from synthcomp_core import limits
@@ -43,36 +45,49 @@ def extract_images(archive: Path, folder: Path, *, on_progress: OnProgress = sil
     for members that grow beyond what images can (zip bomb), judged by the bytes that come out, not by what the zip
     says.
     """
-    try:
+    with zip_errors(archive.name):
         budget = _Budget(archive.name, archive.stat().st_size)
         return _unpacked(archive, folder, budget, on_progress, nested=True)
+
+
+@contextmanager
+def zip_errors(archive: str) -> Iterator[None]:
+    """What goes wrong with a zip in the block, as a SynthcompError that names it."""
+    try:
+        yield
     except SynthcompError:
         raise
     except OSError as error:
-        raise SynthcompError(f"{archive.name} cannot be unpacked: {error.strerror or error}.") from error
+        raise SynthcompError(f"{archive} cannot be unpacked: {error.strerror or error}.") from error
     except _ZIP_ERRORS as error:  # Encryption is a RuntimeError, an unknown method NotImplementedError.
         reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
         raise SynthcompError(
-            f"{archive.name} is not a whole zip file that can be unpacked here ({reason}); download it again, or pack "
+            f"{archive} is not a whole zip file that can be unpacked here ({reason}); download it again, or pack "
             "the images without encryption."
         ) from None
 
 
+def checked_members(opened: zipfile.ZipFile, archive: str) -> list[zipfile.ZipInfo]:
+    """The members of a zip; SynthcompError for one outside of its folder, a link, or more than any data set has."""
+    infos = opened.infolist()
+    if len(infos) > limits.ZIP_MEMBERS:
+        raise SynthcompError(f"{archive} has {len(infos):,} members; no data set here is so large.")
+    for info in infos:
+        _target(info, Path(), archive)
+    return infos
+
+
 def _unpacked(archive: Path, folder: Path, budget: _Budget, on_progress: OnProgress, *, nested: bool) -> list[Path]:
     with open_file(archive) as file, zipfile.ZipFile(file) as opened:
-        infos = opened.infolist()
-        if len(infos) > limits.ZIP_MEMBERS:
-            raise SynthcompError(f"{archive.name} has {len(infos):,} members; no data set here is so large.")
-        for info in infos:
-            _target(info, folder, archive.name)
-        members = [info for info in infos if _is_image(info)]
+        infos = checked_members(opened, archive.name)
+        members = [info for info in infos if is_image_member(info)]
         targets = [_target(info, folder, archive.name) for info in members]
         for number, (info, target) in enumerate(zip(members, targets, strict=True)):
             on_progress(number / max(1, len(members)), f"extracting {target.name}")
             if not (target.is_file() and target.stat().st_size == info.file_size):
                 _extract(opened, info, target, budget, limits.ZIP_MEMBER_BYTES)
         for info in infos if nested else ():
-            if _is_visible(info, (".zip",)):
+            if is_zip_member(info):
                 targets += _unpacked_inner(opened, info, _target(info, folder, archive.name), budget)
     return targets
 
@@ -87,8 +102,14 @@ def _unpacked_inner(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path
         inner.unlink(missing_ok=True)
 
 
-def _is_image(info: zipfile.ZipInfo) -> bool:
+def is_image_member(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is an image, by its extension, and not hidden."""
     return _is_visible(info, EXTENSIONS)
+
+
+def is_zip_member(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is itself a zip, by its extension, and not hidden."""
+    return _is_visible(info, (".zip",))
 
 
 def _is_visible(info: zipfile.ZipInfo, suffixes: tuple[str, ...]) -> bool:

@@ -17,7 +17,7 @@ from synthcomp_core.storage import is_folder
 
 CHECKPOINT_SUFFIXES = (".pth.tar", ".pth", ".pt", ".ckpt", ".safetensors")
 _SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
-_NATIVE = re.compile(r".+-native\.png")
+_NATIVE = re.compile(r"[^.].*-native\.png|[^.]-native\.png")
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 _MAX_DEPTH = 6
 _MAX_FOLDERS = 20_000

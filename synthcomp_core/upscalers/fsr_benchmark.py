@@ -6,36 +6,20 @@ downscaled here and brought back. The result is the table of :mod:`.fsr_table`.
 
 from __future__ import annotations
 
-import re
-import tempfile
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcomp_core.errors import ImageError, SynthcompError
-from synthcomp_core.images import Image, downscale, read_image
-from synthcomp_core.images.archives import extract_images
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import Image, downscale
 from synthcomp_core.metrics import METRICS, Metrics, measure
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.storage import is_file, is_folder
 from synthcomp_core.upscalers import FSR_MODES, Upscaler, list_upscalers, parse_upscaler
-from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, THESIS_QUALITIES, FsrRow, FsrTable, Treatment
+from synthcomp_core.upscalers.fsr_samples import SampleFile, SampleSet, open_samples
+from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, FsrRow, FsrTable, Treatment
 
 DEFAULT_STOPS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
-_SAMPLE = re.compile(r"(?P<image>.+?)-(?P<kind>native|native_x2_SR|q[2-5](?:-sharpened)?)\.png")
-_NATIVE, _SUPER_RESOLVED = "native", "native_x2_SR"
-# In the order in which the thesis's notebook evaluates them.
-_KINDS = ("q2", "q3", "q4", "q5", "q2-sharpened", "q3-sharpened", "q4-sharpened", "q5-sharpened")
-
-
-@dataclass(frozen=True)
-class SampleFile:
-    """One file expected in a folder of samples, whether it exists or not."""
-
-    image: str
-    path: Path
-    treatment: Treatment
 
 
 @dataclass(frozen=True)
@@ -62,35 +46,26 @@ class SharpnessCurve:
         return max(measured, key=lambda point: sign * getattr(point.metrics, metric))
 
 
-def find_samples(folder: Path) -> list[SampleFile]:
-    """The enlarged images that a folder in the thesis's layout has or should have, by image and kind.
-
-    ``{i}-native.png`` beside ``{i}-q2.png`` .. ``{i}-q5.png``, the same with ``-sharpened``, and, expected only if
-    any image has one, ``{i}-native_x2_SR.png``. Other files are ignored. If ``folder`` itself has none of these, the
-    one subfolder that does is used. SynthcompError if there is nothing in that layout.
-    """
-    if not is_folder(folder):
-        raise SynthcompError(f"There is no folder {str(folder)[:300]}.")
-    folder = _sample_folder(folder)
-    found = [match for path in folder.iterdir() if (match := _SAMPLE.fullmatch(path.name))]
-    images = sorted({match["image"] for match in found}, key=_by_number)
-    kinds = [*_KINDS, *([_SUPER_RESOLVED] if any(match["kind"] == _SUPER_RESOLVED for match in found) else [])]
-    return [SampleFile(image, folder / f"{image}-{kind}.png", _treatment(kind)) for image in images for kind in kinds]
-
-
 def evaluate_samples(
-    source: Path, *, metrics: Collection[str] = DEFAULT_METRICS, on_progress: OnProgress = silent
+    source: Path | SampleSet, *, metrics: Collection[str] = DEFAULT_METRICS, on_progress: OnProgress = silent
 ) -> FsrTable:
     """Measure a folder (or a zip of one) in the thesis's layout: one row per image, quality and sharpening.
 
     A file that is missing, cannot be read or differs in size from its native image is a row with an error; so is
     every file of an image whose native one is faulty. SynthcompError if there is nothing in that layout.
     """
-    if is_file(source):
-        with tempfile.TemporaryDirectory(prefix="synthcomp-") as folder:
-            extract_images(source, Path(folder))
-            return _evaluate_folder(Path(folder), source.name, metrics, on_progress)
-    return _evaluate_folder(source, source.name, metrics, on_progress)
+    samples = open_samples(source) if isinstance(source, Path) else source
+    rows: list[FsrRow] = []
+    native: Image | SynthcompError = SynthcompError("not read yet")
+    native_of = None
+    for number, file in enumerate(samples.files):
+        part = span(on_progress, number / len(samples.files), (number + 1) / len(samples.files))
+        part(0.0, file.name)
+        if file.image != native_of:
+            native, native_of = _read_or_error(samples, samples.native_name(file.image)), file.image
+        rows.append(_sample_row(samples, file, native, metrics, part))
+    on_progress(1.0, "measured")
+    return FsrTable(samples.name, tuple(rows), _ordered(metrics))
 
 
 def evaluate_image(
@@ -165,73 +140,31 @@ def benchmark_upscalers() -> list[str]:
     return ["fsr1_off", "fsr1", "nis", "gsr1", *(["rcan"] if has_rcan else []), "bicubic", "lanczos"]
 
 
-def _evaluate_folder(folder: Path, name: str, metrics: Collection[str], on_progress: OnProgress) -> FsrTable:
-    samples = find_samples(folder)
-    rows: list[FsrRow] = []
-    native: Image | SynthcompError = SynthcompError("not read yet")
-    native_of = None
-    for number, sample in enumerate(samples):
-        part = span(on_progress, number / len(samples), (number + 1) / len(samples))
-        part(0.0, sample.path.name)
-        if sample.image != native_of:
-            native, native_of = _read_or_error(sample.path.with_name(f"{sample.image}-{_NATIVE}.png")), sample.image
-        rows.append(_sample_row(sample, native, metrics, part))
-    on_progress(1.0, "measured")
-    return FsrTable(name, tuple(rows), _ordered(metrics))
-
-
 def _sample_row(
-    sample: SampleFile, native: Image | SynthcompError, metrics: Collection[str], on_progress: OnProgress
+    samples: SampleSet,
+    file: SampleFile,
+    native: Image | SynthcompError,
+    metrics: Collection[str],
+    on_progress: OnProgress,
 ) -> FsrRow:
-    file = sample.path.name
-
     def failed(reason: str) -> FsrRow:
-        return FsrRow(sample.image, sample.treatment, Metrics(), file=file, error=reason)
+        return FsrRow(file.image, file.treatment, Metrics(), file=file.name, error=reason)
 
     if isinstance(native, SynthcompError):
-        return failed(f"{file} cannot be compared: {native}")
-    enlarged = _read_or_error(sample.path)
-    if isinstance(enlarged, SynthcompError):
-        return failed(str(enlarged))
-    if enlarged.shape != native.shape:
-        sizes = [f"{width} x {height}" for height, width, _ in (enlarged.shape, native.shape)]
-        return failed(f"{file} is {sizes[0]} pixels, but its native image {sizes[1]}: both must have the same size.")
-    values = measure(native, enlarged, metrics=metrics, on_progress=on_progress)
-    return FsrRow(sample.image, sample.treatment, values, file=file)
-
-
-def _read_or_error(path: Path) -> Image | SynthcompError:
-    if not path.is_file():
-        return ImageError(f"{path.name} is missing.")
+        return failed(f"{file.name} cannot be compared: {native}")
     try:
-        return read_image(path).image
+        enlarged = samples.read_like(file, native)
+    except SynthcompError as error:
+        return failed(str(error))
+    values = measure(native, enlarged, metrics=metrics, on_progress=on_progress)
+    return FsrRow(file.image, file.treatment, values, file=file.name)
+
+
+def _read_or_error(samples: SampleSet, name: str) -> Image | SynthcompError:
+    try:
+        return samples.read(name)
     except SynthcompError as error:
         return error
-
-
-def _sample_folder(folder: Path) -> Path:
-    holding = [
-        candidate
-        for candidate in (folder, *sorted(path for path in folder.rglob("*") if is_folder(path)))
-        if not any(part.startswith((".", "__MACOSX")) for part in candidate.relative_to(folder).parts)
-        and any(_SAMPLE.fullmatch(path.name) for path in candidate.iterdir())
-    ]
-    if folder in holding:
-        return folder
-    if len(holding) != 1:
-        found = "several of its subfolders have" if holding else "neither it nor a subfolder has"
-        raise SynthcompError(
-            f"{folder.name} is not a folder of FSR samples: {found} files named like 1-native.png, 1-q2.png, "
-            "1-q2-sharpened.png."
-        )
-    return holding[0]
-
-
-def _treatment(kind: str) -> Treatment:
-    if kind == _SUPER_RESOLVED:
-        return Treatment("rcan", 2.0)
-    quality, _, sharpened = kind.partition("-")
-    return Treatment("fsr1", THESIS_QUALITIES[quality], sharpened=bool(sharpened))
 
 
 def method_label(upscaler_id: str, scale: float) -> str:
@@ -252,7 +185,3 @@ def _upscaler_treatment(upscaler_id: str, scale: float) -> Treatment:
 
 def _ordered(metrics: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in METRICS if name in metrics)
-
-
-def _by_number(name: str) -> tuple[bool, int, str]:
-    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)

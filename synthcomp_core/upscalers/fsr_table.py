@@ -68,6 +68,11 @@ class Treatment:
             return "FSR 1, not sharpened"
         return "FSR 1, sharpened" if self.stops is None else f"FSR 1, sharpened by {self.stops:g} stops"
 
+    @property
+    def label_at_scale(self) -> str:
+        """The method, its sharpening and the scale, for people."""
+        return f"{self.label}, x{self.scale:g}"
+
 
 @dataclass(frozen=True)
 class FsrRow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from synthcomp_core.cli import app
 from synthcomp_core.images import read_image, write_png
 from synthcomp_core.metrics import psnr
 from tests.browser.conftest import StartApp
+from tests.browser.viewing import Viewer
 from tests.browser.waiting import rest
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import frame
@@ -47,7 +49,8 @@ def test_a_thesis_shaped_folder_adopted_by_one_command_comes_out_on_every_page(
     pick_test_image_on_live(page, address)
     compare_renderings(page, address)
     export_figure(page, tmp_path / "figure.pdf")
-    evaluate_samples(page, address)
+    show_samples(page, address)
+    evaluate_samples(page)
     show_table(page, address)
 
 
@@ -93,10 +96,26 @@ def export_figure(page: Page, path: Path) -> None:
     assert drawn.shape[1] > 3 * WIDTH and len(np.unique(drawn.reshape(-1, 3), axis=0)) > 1000
 
 
-def evaluate_samples(page: Page, address: str) -> None:
-    page.goto(f"{address}/upscaling?fsr_source=FSR+samples&fsr_adopted=fsr-samples")
+def show_samples(page: Page, address: str) -> None:
+    """The adopted samples are there without a further choice: native against any mode, one key each."""
+    page.goto(f"{address}/upscaling?fsr_source=FSR+samples")
     expect(page.get_by_role("combobox", name="Adopted samples")).to_be_visible()
+    samples, viewer = fsr_samples(WIDTH, HEIGHT), Viewer(page)
+    # All nine, of which each was one more.
+    expect(page.locator(".viewer")).to_have_attribute("data-ready", re.compile(r"^(\S+ ){8}\S+$"))
     rest(page)
+    for (name, image), url in zip(samples.items(), viewer.fact("ready").split(), strict=True):
+        shown = read_image(page.request.get(urljoin(address, url)).body(), name=name).image
+        np.testing.assert_array_equal(shown, image)
+    viewer.wait_for(left="native", right="q2")
+    expect(page.locator(".viewer")).to_contain_text(f"PSNR RGB {psnr(samples['native'], samples['q2']):.2f} dB")
+    for number, kind in enumerate(samples, start=1):
+        viewer.press(str(number))
+        viewer.wait_for(mode="single", left=kind)
+
+
+def evaluate_samples(page: Page) -> None:
+    """The table of all samples below the viewer."""
     page.get_by_role("button", name="Evaluate the samples").click()
     expect(page.get_by_role("table")).to_be_visible()
     rest(page)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.images import resize, write_png
+from synthcomp_core.images import png_bytes, read_image, resize, write_png
+from synthcomp_core.images.zipped import ZippedImages
 from synthcomp_core.metrics import METRICS, measure
 from synthcomp_core.upscalers.fsr_benchmark import upscaled
 from tests.pages.conftest import frame
@@ -25,6 +29,11 @@ def page(app: AppTest, small_artifacts: Path) -> AppTest:
 def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label == label).click()
     return app.run()
+
+
+def said(elements: Iterable[Any]) -> list[str]:
+    """The texts of elements, without the escapes of Markdown."""
+    return [element.value.replace("\\", "") for element in elements]
 
 
 def cells(app: AppTest) -> dict[tuple[str, str], dict[str, str]]:
@@ -121,7 +130,7 @@ def test_a_folder_of_samples_lists_what_is_missing_and_measures_the_rest(page: A
     write_png(enlarged, folder / "1-q2.png")
     page.run()
     page.segmented_control(key="fsr_source").set_value("FSR samples").run()
-    page.text_input(key="fsr_folder").set_value(str(folder))
+    page.text_input(key="fsr_folder").set_value(str(folder)).run()
     press(page, "Evaluate the samples")
     assert not page.exception
     assert len(page.error) == 7
@@ -138,7 +147,7 @@ def test_the_charts_offer_only_metrics_that_were_measured(page: AppTest, tmp_pat
     page.query_params["fsr_metric"] = "msssim_rgb"
     page.run()
     page.segmented_control(key="fsr_source").set_value("FSR samples").run()
-    page.text_input(key="fsr_folder").set_value(str(tmp_path))
+    page.text_input(key="fsr_folder").set_value(str(tmp_path)).run()
     press(page, "Evaluate the samples")
     assert not page.exception
     assert page.selectbox(key="fsr_metric").options == ["psnr_rgb", "ssim_rgb", "flip", "ssimulacra2"]
@@ -149,7 +158,116 @@ def test_the_charts_offer_only_metrics_that_were_measured(page: AppTest, tmp_pat
 def test_a_folder_that_is_none_gives_one_sentence(page: AppTest) -> None:
     page.run()
     page.segmented_control(key="fsr_source").set_value("FSR samples").run()
-    page.text_input(key="fsr_folder").set_value("/no/such/folder")
-    press(page, "Evaluate the samples")
+    page.text_input(key="fsr_folder").set_value("/no/such/folder").run()
     assert not page.exception
-    assert len(page.error) == 1
+    assert said(page.error) == ["There is no folder /no/such/folder, and no zip of that name."]
+    assert not any(button.label == "Evaluate the samples" for button in page.button)
+
+
+class Shown:
+    """What the viewer was given, run by run: the images by their keys, and the numbers in its footer."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from synthcomp_core.ui.upscaling import pictures
+
+        self.runs: list[dict[str, Any]] = []
+        self.metrics: dict[str, str] = {}
+        monkeypatch.setattr(pictures, "show_viewer", self.take)
+
+    def take(self, images: Any, *, footer: Any, **options: Any) -> None:
+        self.runs.append({image.key: image for image in images})
+        self.metrics = {side.key: side.metric for side in footer.sides}
+
+    def pixels(self, key: str) -> Any:
+        return read_image(self.runs[-1][key].png, name=key).image
+
+
+def opened_on_samples(page: AppTest, folder: Path, **query: str | list[str]) -> None:
+    page.query_params["fsr_source"] = "FSR samples"
+    page.query_params["fsr_folder"] = str(folder)
+    for key, value in query.items():
+        page.query_params[key] = value
+    page.run()
+    assert not page.exception
+
+
+def sample_files(*images: str, width: int = 96, height: int = 72) -> dict[str, Any]:
+    """Two flat modes and a native image that differ by as many levels as their names say."""
+    files = {}
+    for number, image in enumerate(images):
+        native = frame(number, width=width, height=height) // 2 + 20
+        files |= {f"{image}-native.png": native, f"{image}-q2.png": native + 2, f"{image}-q5-sharpened.png": native + 5}
+    return files
+
+
+def test_samples_are_shown_native_against_each_mode_before_anything_is_measured(
+    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sample_files("1", "2")
+    for name, image in files.items():
+        write_png(image, tmp_path / name)
+    (tmp_path / "2-q5-sharpened.png").unlink()
+    shown = Shown(monkeypatch)
+    opened_on_samples(page, tmp_path)
+    # One more with every run.
+    assert [list(run) for run in shown.runs][-3:] == [
+        ["native"], ["native", "q2"], ["native", "q2", "q5-sharpened"]
+    ]  # fmt: skip
+    for key in ("native", "q2", "q5-sharpened"):
+        assert (shown.pixels(key) == files[f"1-{key}.png"]).all()
+    for key, level in (("q2", 2), ("q5-sharpened", 5)):
+        assert shown.metrics[key] == f"PSNR RGB {20 * math.log10(255 / level):.2f} dB"
+    assert not page.table and not any("Not in" in text for text in said(page.caption))
+
+    page.selectbox(key="fsr_image").set_value("2").run()
+    assert list(shown.runs[-1]) == ["native", "q2"] and (shown.pixels("q2") == files["2-q2.png"]).all()
+    assert any("Not in" in text and "2-q5-sharpened.png" in text for text in said(page.caption))
+    runs = len(shown.runs)
+    page.selectbox(key="fsr_image").set_value("1").run()
+    assert [list(run) for run in shown.runs[runs:]] == [["native", "q2", "q5-sharpened"]], "read once and kept"
+    page.multiselect(key="fsr_kinds").set_value(["q5-sharpened"]).run()
+    assert list(shown.runs[-1]) == ["native", "q5-sharpened"]
+
+
+def test_a_zip_of_samples_is_read_image_by_image_as_it_is_shown(
+    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fsr-samples.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, image in sample_files("1", "2", "3").items():
+            archive.writestr(f"fsr-samples/{name}", png_bytes(image))
+    read: list[str] = []
+    whole = ZippedImages.read
+    monkeypatch.setattr(ZippedImages, "read", lambda self, path: read.append(path.name) or whole(self, path))
+    shown = Shown(monkeypatch)
+    opened_on_samples(page, path, fsr_image="3", fsr_kinds=["q2"])
+    assert list(shown.runs[-1]) == ["native", "q2"] and set(read) == {"3-native.png", "3-q2.png"}
+    assert shown.runs[-1]["native"].label == "Native · 3-native.png"
+
+
+def test_samples_that_cannot_be_shown_are_sentences_and_the_others_are_shown(
+    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, image in sample_files("1", "2").items():
+        write_png(image, tmp_path / name)
+    write_png(frame(1, width=40, height=30), tmp_path / "1-q2.png")
+    (tmp_path / "2-native.png").unlink()
+    shown = Shown(monkeypatch)
+    opened_on_samples(page, tmp_path)
+    assert list(shown.runs[-1]) == ["native", "q5-sharpened"]
+    assert ["40 x 30 pixels, but its native image 96 x 72" in text for text in said(page.error)] == [True]
+    runs = len(shown.runs)
+    page.selectbox(key="fsr_image").set_value("2").run()
+    assert not page.exception and len(shown.runs) == runs
+    assert said(page.error) == ["2-native.png is missing."]
+
+
+def test_a_table_of_samples_stays_with_its_samples(page: AppTest, tmp_path: Path) -> None:
+    for place in ("day", "night"):
+        for name, image in sample_files("1").items():
+            write_png(image, tmp_path / place / name)
+    opened_on_samples(page, tmp_path / "day")
+    press(page, "Evaluate the samples")
+    assert page.table and not page.exception
+    page.text_input(key="fsr_folder").set_value(str(tmp_path / "night")).run()
+    assert not page.table and not page.exception

@@ -33,7 +33,8 @@ from synthcomp_core.results.formats import reference_files
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import read_results, rows_table
 from synthcomp_core.training.plan import read_training_plan
-from synthcomp_core.upscalers.fsr_benchmark import evaluate_samples, find_samples
+from synthcomp_core.upscalers.fsr_benchmark import evaluate_samples
+from synthcomp_core.upscalers.fsr_samples import open_samples
 from synthcomp_core.variants import Variant, evaluate
 from synthcomp_core.variants.adoption import adopt_project, forget_project, sample_sets
 from synthcomp_core.variants.snapshot_matrix import all_axes, matrix_cells
@@ -264,7 +265,7 @@ def test_links_to_nowhere_pipes_and_devices_in_a_project_are_passed_over(project
 
 @pytest.mark.parametrize("name", ["a" * 5000, "a/" * 5000])
 def test_a_folder_whose_name_no_system_can_hold_is_a_sentence(name: str, tmp_path: Path) -> None:
-    for look in (scan_project, adopt_project, find_samples):
+    for look in (scan_project, adopt_project, open_samples):
         with pytest.raises(SynthcompError, match=r"There is no folder a[a/]a"):
             look(Path(name))
     others = (

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -25,6 +23,7 @@ from synthcomp_core.ui.widgets.stages import stages
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.upscalers.fsr_benchmark import SharpnessCurve, evaluate_image, evaluate_samples, sharpness_curve
+from synthcomp_core.upscalers.fsr_samples import SampleSet
 from synthcomp_core.upscalers.fsr_table import FsrMean, FsrRow, FsrTable
 
 _BEST = "◀"
@@ -33,11 +32,15 @@ _REDRAW_S = 0.5  # How often the growing table is drawn.
 
 @dataclass(frozen=True)
 class FsrResult:
-    """The table of a benchmark; of an image also the image, and its sharpness curve at the largest scale if wanted."""
+    """The table of a benchmark; of an image also the image, and its sharpness curve at the largest scale if wanted.
+
+    origin: of the samples that it is of, "" for an image.
+    """
 
     table: FsrTable
     picked: PickedImage | None = None
     curve: SharpnessCurve | None = None
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,14 @@ class UpscalingState:
     result: FsrResult | None = None
 
 
-def last_result(picked: PickedImage | None) -> FsrResult | None:
-    """The result to show for an image (None: for samples); None before the first."""
+def last_result(of: PickedImage | SampleSet) -> FsrResult | None:
+    """The result to show for an image or for samples; None before there is one of them."""
     result = load_state(UpscalingState).result
-    if result is None or (result.picked is None) != (picked is None):
+    if result is None:
         return None
-    if picked is not None and result.picked is not None and result.picked.png != picked.png:
-        return None
-    return result
+    if isinstance(of, SampleSet):
+        return result if result.origin == of.origin else None
+    return result if result.picked is not None and result.picked.png == of.png else None
 
 
 def run_image(picked: PickedImage, choice: UpscalingChoice, place: DeltaGenerator) -> str | None:
@@ -99,21 +102,14 @@ def run_image(picked: PickedImage, choice: UpscalingChoice, place: DeltaGenerato
     return None
 
 
-def run_samples(source: Path | bytes | None, place: DeltaGenerator) -> str | None:
+def run_samples(samples: SampleSet, place: DeltaGenerator) -> str | None:
     """Evaluate samples, the stages shown at ``place``; a sentence if that fails, else None."""
-    if source is None:
-        return "Enter a folder, or add a zip."
     try:
-        with place.container(), stages("Samples") as on_progress, tempfile.TemporaryDirectory() as scratch:
-            if isinstance(source, bytes):
-                path = Path(scratch) / "samples.zip"
-                path.write_bytes(source)
-            else:
-                path = source
-            table = evaluate_samples(path, on_progress=on_progress)
+        with place.container(), stages("Samples") as on_progress:
+            table = evaluate_samples(samples, on_progress=on_progress)
     except SynthcompError as failure:
         return str(failure)
-    store_state(UpscalingState(FsrResult(table)))
+    store_state(UpscalingState(FsrResult(table, origin=samples.origin)))
     return None
 
 

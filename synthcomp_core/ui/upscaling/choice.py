@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
-from synthcomp_core import limits
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.ui import query
 from synthcomp_core.upscalers import FSR_MODES, list_upscalers
 from synthcomp_core.upscalers.fsr_benchmark import benchmark_upscalers
-from synthcomp_core.variants.adoption import sample_sets
 
 ANY_IMAGE, SAMPLES_FOLDER = "any image", "FSR samples"
 SOURCES = [ANY_IMAGE, SAMPLES_FOLDER]
@@ -105,28 +102,3 @@ def _pick_view(upscalers: tuple[str, ...]) -> tuple[str, float, str]:
         query.keep_among("fsr_method", upscalers)
         method = str(st.selectbox("Method", upscalers, index=1, key="fsr_method", bind="query-params"))
     return view, scale, method
-
-
-def pick_samples() -> tuple[Path | bytes | None, bool]:
-    """Draw the fields for samples, a folder on this machine or a zip; what was given and whether to evaluate it."""
-    st.caption(
-        "A folder in the thesis's layout: 1-native.png, 1-q2.png to 1-q5.png, the same with -sharpened, and optionally "
-        "1-native_x2_SR.png."
-    )
-    adopted = sample_sets()
-    chosen = None
-    if adopted:
-        query.check_choice("fsr_adopted", list(adopted), what="the samples")
-        chosen = st.selectbox(
-            "Adopted samples", list(adopted), index=None, key="fsr_adopted", bind="query-params", placeholder="None"
-        )
-    folder = st.text_input("Folder on this machine", key="fsr_folder", bind="query-params")
-    archive = st.file_uploader(
-        "or a zip of one", type=["zip"], key="fsr_zip", max_upload_size=limits.UPLOAD_BYTES // limits.MIB
-    )
-    pressed = st.button("Evaluate the samples", type="primary", icon=":material/play_arrow:")
-    if archive is not None:
-        return archive.getvalue(), pressed
-    if folder:
-        return Path(folder).expanduser(), pressed
-    return (None if chosen is None else adopted[chosen]), pressed
