@@ -82,8 +82,9 @@ class SnapshotCard:
     kind: "codec" or "upscaler". sha256: hex digest of the weights as stored (names, dtypes, shapes, bytes), so
     that renaming or re-describing a snapshot leaves it the same model. N, M: latent channels of a codec. lmbda,
     distortion ("mse" | "ms-ssim"), quality: the point it was trained for. scale: of an upscaler.
-    validation_bpp (bits per pixel) and validation_psnr (dB RGB) on the training's validation split. lenders: snapshots
-    beside it that hold the tensors which its file leaves out.
+    validation_bpp (bits per pixel) and validation_psnr (dB RGB) on the training's validation split. training_s: seconds
+    that the training took, validation included; training_device: on what. Both are unknown of what was trained
+    elsewhere. lenders: snapshots beside it that hold the tensors which its file leaves out.
     """
 
     id: _Line
@@ -101,6 +102,8 @@ class SnapshotCard:
     parameters: _Amount | None = None
     validation_bpp: _Finite | None = None
     validation_psnr: _Finite | None = None
+    training_s: Annotated[float, Meta(ge=0, le=1e12)] | None = None
+    training_device: _Line | None = None
     source: _Text | None = None
     licence: _Text | None = None
     notes: _Text | None = None

@@ -42,11 +42,15 @@ class Validation:
 
 @dataclass(frozen=True)
 class Trained:
-    """The best averaged weights of a training, their validation, and the steps it took."""
+    """The best averaged weights of a training, their validation, and the steps and seconds it took.
+
+    seconds: of all calls together, validation included; None where a checkpoint of an older version did not say.
+    """
 
     state: dict[str, Tensor]
     validation: Validation
     steps: int
+    seconds: float | None
 
 
 class Training(Protocol):
@@ -122,6 +126,8 @@ class Trainer:
         self.auxiliary = torch.optim.Adam(slow, lr=plan.lr_quantiles) if slow else None
         self.step, self.best = 0, Validation(math.inf, 0.0)
         self.cuts, self.waited = 0, 0
+        self.earlier_s: float | None = 0.0  # of the calls before this one
+        self.started = time.monotonic()
         self.running = torch.zeros(len(training.columns), dtype=torch.float64)
         if checkpoint is not None:
             self._restore(checkpoint)
@@ -143,6 +149,7 @@ class Trainer:
         """
         plan = self.training.plan
         on_step(self.step)
+        self.started = time.monotonic()
         if self.step == 0:
             self.validate()  # A short fine-tune may end worse than it began; then the start is kept.
         started, first = time.monotonic(), self.step
@@ -168,7 +175,7 @@ class Trainer:
                 break
         best = self.folder / BEST
         state = load_checkpoint(best)["state"] if best.is_file() else self.training.state_dict(self.averaged)
-        return Trained(state, self.best, self.step)
+        return Trained(state, self.best, self.step, self._seconds())
 
     def advance(self, steps: int) -> None:
         """Take ``steps`` steps without logging, validation or checkpoints."""
@@ -243,6 +250,7 @@ class Trainer:
             "cuts": self.cuts,
             "waited": self.waited,
             "running": self.running.clone(),
+            "seconds": self._seconds(),
         }
         save_checkpoint(self.folder / LAST, content)
 
@@ -252,10 +260,14 @@ class Trainer:
         if self.auxiliary is not None:
             self.auxiliary.load_state_dict(checkpoint["auxiliary"])
         self.step, self.cuts, self.waited = checkpoint["step"], checkpoint["cuts"], checkpoint["waited"]
+        self.earlier_s = checkpoint.get("seconds")
         self.best = Validation(**checkpoint["best"])
         self.running = checkpoint["running"].clone()
         if self.fabric.global_rank == 0:
             cut_log(self.folder, self.step)
+
+    def _seconds(self) -> float | None:
+        return None if self.earlier_s is None else self.earlier_s + time.monotonic() - self.started
 
     def _log(self, phase: str, values: dict[str, float]) -> None:
         """Append to the training's log, and to the loggers that the plan asks for."""

@@ -23,6 +23,7 @@ from synthcomp_core.library.run_record import (
     write_state,
 )
 from synthcomp_core.library.snapshots import list_snapshots
+from synthcomp_core.runtime import processor_name
 from synthcomp_core.storage import project_relative
 from synthcomp_core.training.plan import ModelPlan, TrainingPlan
 
@@ -81,6 +82,19 @@ def training_record(plan: TrainingPlan, model: ModelPlan, fabric: Any) -> RunRec
             "model": dataclasses.asdict(model),
         },
     )
+
+
+def device_name(fabric: Any) -> str:
+    """What a training runs on, for people: the GPU or processor by its name, and how many share a batch."""
+    if fabric.device.type == "cuda":
+        import torch
+
+        name = torch.cuda.get_device_name(fabric.device)
+    elif fabric.device.type == "cpu":
+        name = processor_name()
+    else:
+        name = str(fabric.device)
+    return name if fabric.world_size == 1 else f"{fabric.world_size} x {name}"
 
 
 class _Clock:

@@ -23,7 +23,7 @@ from synthcomp_core.training.loader import open_cache
 from synthcomp_core.training.loggers import check_logger, model_loggers
 from synthcomp_core.training.loop import Trained, Trainer, Training
 from synthcomp_core.training.plan import KLT_START, DevicePlan, ModelPlan, TrainingPlan
-from synthcomp_core.training.record import recorded
+from synthcomp_core.training.record import device_name, recorded
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class _Facts:
     steps: int
     validation_psnr: float
     validation_bpp: float | None
+    training_s: float | None
+    training_device: str
     notes: str
 
 
@@ -95,7 +97,7 @@ def _train(
             for logger in loggers:
                 logger.finish()
         if fabric.global_rank == 0:
-            facts = _facts(plan, model, trained, trainer.origin)
+            facts = _facts(plan, model, trained, trainer.origin, device_name(fabric))
             card = export(model, trained, facts, folder)
         fabric.barrier()
     if fabric.global_rank == 0:
@@ -206,7 +208,7 @@ def export(model: ModelPlan, trained: Trained, facts: _Facts, folder: Path) -> S
     return import_upscaler(state, id=model.id, **known)
 
 
-def _facts(plan: TrainingPlan, model: ModelPlan, trained: Trained, origin: str) -> _Facts:
+def _facts(plan: TrainingPlan, model: ModelPlan, trained: Trained, origin: str, device: str) -> _Facts:
     images = plan.images(model)
     skipped = f", {images.skipped} smaller than the patch skipped" if images.skipped else ""
     augmented = f", augmented by {', '.join(model.augment)}" if model.augment else ""
@@ -222,5 +224,7 @@ def _facts(plan: TrainingPlan, model: ModelPlan, trained: Trained, origin: str) 
         steps=trained.steps,
         validation_psnr=round(validation.psnr, 4),
         validation_bpp=None if validation.bpp is None else round(validation.bpp, 5),
+        training_s=None if trained.seconds is None else round(trained.seconds, 1),
+        training_device=device,
         notes=notes,
     )

@@ -141,6 +141,8 @@ def import_upscaler(
     source: str | None = None,
     licence: str | None = None,
     notes: str | None = None,
+    training_s: float | None = None,
+    training_device: str | None = None,
 ) -> SnapshotCard:
     """Store an upscaler's weights as the snapshot ``id`` and return its card: architecture, scale, parameters.
 
@@ -166,6 +168,8 @@ def import_upscaler(
         source=source,
         licence=licence,
         notes=notes,
+        training_s=training_s,
+        training_device=training_device,
     )
     half = half and parameters >= _HALF_FROM_PARAMETERS
     tensors = {name: _stored(tensor, half) for name, tensor in state_dict.items()}

@@ -121,6 +121,16 @@ def test_weights_that_are_not_finite_or_not_those_of_the_card_are_refused(artifa
     assert "do not match its card" in refused()
 
 
+def test_cards_with_and_without_the_training_s_time_and_device_load(artifacts: Path) -> None:
+    change_card(save_random("with"), id="with", training_s=93.5, training_device="a processor")
+    save_random("without")
+    cards = {card.id: (card.training_s, card.training_device) for card in list_snapshots()}
+    assert cards == {"with": (93.5, "a processor"), "without": (None, None)}
+    assert load_snapshot("with")[0].sha256 == load_snapshot("without")[0].sha256
+    change_card(snapshot_path("with"), training_s=-1)
+    assert [card.id for card in list_snapshots()] == ["without"]
+
+
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card[:40])
 def test_one_bad_card_costs_one_sentence_and_leaves_the_others(artifacts: Path, card: str) -> None:
     save_random("good")

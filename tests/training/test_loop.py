@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from synthcomp_core.cli import app
 from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.snapshots import read_card
+from synthcomp_core.runtime import processor_name
 from synthcomp_core.training.loop import Trainer, learning_rate, load_checkpoint, save_checkpoint
 from synthcomp_core.training.plan import ModelPlan, read_training_plan
 from synthcomp_core.training.runner import launch, make_training, train_models
@@ -50,13 +53,26 @@ def test_stopped_and_resumed_gives_the_weights_of_an_uninterrupted_training(tmp_
     broken.run(until=lambda: broken.step == 10)  # Two steps after its last checkpoint, which are lost.
     resumed = trainer("broken")
     assert resumed.step == 8
-    resumed.run()
+    earlier_s = load_checkpoint(tmp_path / "broken" / "last.pt")["seconds"]
+    trained = resumed.run()
+    assert earlier_s > 0 and trained.seconds is not None and trained.seconds > earlier_s
     for name, value in whole.raw.state_dict().items():
         assert torch.equal(value, resumed.raw.state_dict()[name]), name
     for name, value in whole.averaged.state_dict().items():
         assert torch.equal(value, resumed.averaged.state_dict()[name]), name
     logs = [(tmp_path / folder / "log.csv").read_text() for folder in ("whole", "broken")]
     assert logs[0] == logs[1]
+
+
+def test_the_time_of_a_training_begun_by_an_older_version_is_unknown(tmp_path: Path, artifacts: Path) -> None:
+    plan = read_training_plan(write_plan(tmp_path, steps=4, checkpoint_every=2))
+    fabric = launch(plan.device)
+    begun = Trainer(make_training(plan, plan.models[0]), tmp_path, fabric)
+    begun.run(until=lambda: begun.step == 2)
+    checkpoint = load_checkpoint(tmp_path / "last.pt")
+    del checkpoint["seconds"]
+    save_checkpoint(tmp_path / "last.pt", checkpoint)
+    assert Trainer(make_training(plan, plan.models[0]), tmp_path, fabric).run().seconds is None
 
 
 @pytest.mark.slow
@@ -99,6 +115,10 @@ def test_finished_models_are_skipped_and_the_snapshot_says_how_it_was_trained(tm
     assert (card.N, card.M, card.steps, card.lmbda, card.distortion) == (8, 12, 12, 0.013, "mse")
     assert card.trained_on == "generated"
     assert card.validation_bpp is not None and card.validation_bpp > 0
+    assert card.training_s is not None and 0 < card.training_s < 3600
+    assert card.training_device == processor_name()
+    shown = CliRunner().invoke(app, ["snapshot", "show", "tiny-codec"]).output
+    assert f"training_s {card.training_s}" in " ".join(shown.split()) and "training_device" in shown
     with (artifacts / "runs" / "train-tiny" / "tiny-codec" / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     last = {row["name"]: float(row["value"]) for row in rows if row["phase"] == "validation" and row["step"] == "12"}
