@@ -15,7 +15,7 @@ from synthcomp_core.batch.folders import bitstream_path, check_layout, rendering
 from synthcomp_core.batch.plan import DataSet, Plan
 from synthcomp_core.batch.rendered_elsewhere import match_renderings
 from synthcomp_core.errors import PlanError, SynthcompError
-from synthcomp_core.images import images_below
+from synthcomp_core.images import BELOW, image_count, images_below, left_below
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.datasets import image_paths, split_files
 from synthcomp_core.library.renderings import find_renderings, is_files, rendering_file
@@ -127,6 +127,17 @@ def dataset_images(dataset: DataSet) -> list[Path]:
         if number > 1:
             raise PlanError(f"Data set {dataset.name} has {number} images named {stem}; rename all but one.")
     return images
+
+
+def dataset_text(dataset: DataSet) -> str:
+    """How many images of a data set are taken, from how many subfolders, and how many are not and why, for people."""
+    images = dataset_images(dataset)
+    text = f"{dataset.name}: {image_count(dataset.root, images)}"
+    unmatched = len(_all_images(dataset)) - len(images)
+    below = len(left_below(dataset.root)) if dataset.dataset is None else 0
+    reasons = ((unmatched, "by `images` and `limit` of the plan"), (below, BELOW))
+    left_out = ", ".join(f"{number} {why}" for number, why in reasons if number)
+    return f"{text}; left out: {left_out}" if left_out else text
 
 
 def _all_images(dataset: DataSet) -> list[Path]:

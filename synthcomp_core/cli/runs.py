@@ -17,10 +17,9 @@ from rich.table import Table
 
 from synthcomp_core.batch.cluster import Workers, local_share
 from synthcomp_core.batch.plan import Plan, read_run_plan
-from synthcomp_core.batch.tasks import dataset_images
+from synthcomp_core.batch.tasks import dataset_text
 from synthcomp_core.cli.console import cell, errors, output
 from synthcomp_core.errors import PlanError
-from synthcomp_core.images import image_count, num_subfolders
 from synthcomp_core.progress import duration
 
 if TYPE_CHECKING:
@@ -106,10 +105,7 @@ def carry_out(
     if quiet:
         return outcome
     for dataset in plan.datasets:
-        images = dataset_images(dataset)
-        if num_subfolders(dataset.root, images):
-            counted = f"{dataset.name}: {image_count(dataset.root, images)}"
-            output.print(counted, markup=False, highlight=False, soft_wrap=True)
+        output.print(dataset_text(dataset), markup=False, highlight=False, soft_wrap=True)
     kept = outcome.total - outcome.carried_out
     output.print(
         f"{outcome.results}: {outcome.carried_out} of {outcome.total} tasks carried out, "
@@ -145,7 +141,7 @@ def _describe(plan: Plan, place: Workers, folder: Path | None) -> None:
     prepared = prepare(plan, folder=folder)
     whole = [task for task in prepared.todo if task.previous is None]
     expected = estimate(prepared.todo, read_journal(prepared.folder / JOURNAL).values())
-    counted = [f"{dataset.name}: {image_count(dataset.root, dataset_images(dataset))}" for dataset in plan.datasets]
+    counted = [dataset_text(dataset) for dataset in plan.datasets]
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("plan", cell(f"{plan.name} ({plan.path})"))
     table.add_row("run folder", cell(prepared.folder))

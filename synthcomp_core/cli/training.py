@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from synthcomp_core.cli.console import cell, errors, output, progress_bar
+from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library import dataset_sources, datasets
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def train(
     from synthcomp_core.training.plan import read_training_plan
 
     checked = read_training_plan(plan)
+    for name in dict.fromkeys(name for model in checked.models for name in model.data):
+        output.print(f"data {name}: {checked.parts(name).text}", markup=False, highlight=False, soft_wrap=True)
     if dry_run:
         _print_estimates(checked)
         return
@@ -63,7 +66,7 @@ def _print_estimates(plan: TrainingPlan) -> None:
 
     with progress_bar(plan.name) as on_progress:
         estimates = estimate_training(plan, on_progress=on_progress)
-    table = Table("model", "train", "valid", "skipped", "steps", "s/step", "hours", "memory", box=None)
+    table = Table("model", "train", "valid", "too small", "steps", "s/step", "hours", "memory", box=None)
     for one in estimates:
         table.add_row(
             one.id, str(one.train), str(one.valid), str(one.skipped), f"{one.steps:,}", f"{one.step_s:.3g}",
@@ -88,11 +91,12 @@ def fetch(
     with progress_bar(what) as on_progress:
         card = datasets.fetch(what, name=name, licence=licence, on_progress=on_progress)
     output.print(f"{card.name}: {datasets.count_text(card.name)}{_splits(card)}", highlight=False)
+    _print_left_out(card)
 
 
 @data_app.command("list")
 def list_() -> None:
-    """Show the data sets that are available and those that can be fetched.
+    """Show the data sets that are available and those that can be fetched, and what of them serves for nothing.
 
     Example: python -m synthcomp_core data list
     """
@@ -100,13 +104,25 @@ def list_() -> None:
     found = datasets.survey_datasets()
     available = found.cards
     for card in available:
-        values = (card.name, card.images, _splits(card).removeprefix(": "), card.licence, card.source)
+        values = (
+            card.name,
+            datasets.count_text(card.name),
+            _splits(card).removeprefix(": "),
+            card.licence,
+            card.source,
+        )
         table.add_row(*map(cell, values))
     for source in dataset_sources.SOURCES.values():
         if source.name not in {card.name for card in available}:
             table.add_row(source.name, "not fetched", "", source.licence, source.label)
     output.print(table)
-    for problem in found.problems:
+    problems = list(found.problems)
+    for card in available:
+        try:
+            _print_left_out(card)
+        except SynthcompError as error:  # A split that cannot be read costs a line, not the others.
+            problems.append(str(error))
+    for problem in problems:
         errors.print(f"Left out: {problem}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -143,6 +159,16 @@ def convert(
     with progress_bar(name) as on_progress:
         written = datasets.convert(name, out, downscale=downscale, on_progress=on_progress)
     output.print(f"{written} images written to {out}", highlight=False)
+
+
+def _print_left_out(card: datasets.DataSetCard) -> None:
+    """A line on what of a data set is in no split, and what its source holds beside the images; none for nothing."""
+    unsplit = datasets.num_unsplit(card.name)
+    phrases = [f"{unsplit} image{'s' * (unsplit != 1)} in no split, which no training uses"] if unsplit else []
+    if card.left_out:
+        phrases.append(f"left out: {card.left_out}")
+    if phrases:
+        output.print(f"{card.name}: {'; '.join(phrases)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _splits(card: datasets.DataSetCard) -> str:

@@ -30,6 +30,7 @@ RESIZE_METHODS = {
     "lanczos": PillowImage.Resampling.LANCZOS,
 }
 DOWNSCALING = "bicubic"  # Pillow's, antialiased: comes before the codec in every variant with a scale.
+BELOW = "in subfolders of a folder that holds images itself"  # Why they are left out, for people.
 _HEAD_BYTES = 64  # enough for every signature
 _SMALL_FILE = 2**24  # bytes that any image file may have, whatever the limit on pixels
 
@@ -218,6 +219,13 @@ def images_below(folder: Path) -> list[Path]:
     return list_images(folder) or sorted(iter_images(folder, recursive=True))
 
 
+def left_below(folder: Path) -> list[Path]:
+    """What :func:`images_below` leaves out: the image files in the subfolders of a folder that holds images itself."""
+    if not list_images(folder):
+        return []
+    return sorted(path for path in iter_images(folder, recursive=True) if path.parent != folder)
+
+
 def num_subfolders(root: Path, paths: Iterable[Path]) -> int:
     """In how many folders below ``root`` the files lie, those directly in it apart."""
     return len({path.parent for path in paths} - {root})
@@ -237,6 +245,7 @@ def image_count(root: Path, paths: Sequence[Path]) -> str:
 
 
 __all__ = [
+    "BELOW",
     "DEFAULT_MAX_PIXELS",
     "DOWNSCALING",
     "EXTENSIONS",
@@ -252,6 +261,7 @@ __all__ = [
     "image_sha256",
     "images_below",
     "iter_images",
+    "left_below",
     "list_images",
     "num_subfolders",
     "pad_to_multiple",

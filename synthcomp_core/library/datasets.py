@@ -23,6 +23,8 @@ from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.dataset_sources import SOURCES, Download
 from synthcomp_core.library.downloads import download
 from synthcomp_core.library.json_records import JsonError, read_json
+from synthcomp_core.library.left_out import left_out_of_folder
+from synthcomp_core.library.split_names import SPLITS, split_of
 from synthcomp_core.library.taking_in import keep_only, take_in
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.storage import (
@@ -36,7 +38,6 @@ from synthcomp_core.storage import (
     write_text,
 )
 
-SPLITS = ("train", "valid", "test")
 _HELD_OUT = 20
 
 
@@ -45,7 +46,7 @@ _Number = Annotated[int, Meta(ge=0, le=10**9)]
 
 @dataclass(frozen=True)
 class DataSetCard:
-    """What a data set is. splits: (name, images) pairs."""
+    """What a data set is. splits: (name, images) pairs. left_out: what was not taken from its source, as a phrase."""
 
     name: str
     source: Annotated[str, Meta(max_length=2000)]
@@ -53,6 +54,7 @@ class DataSetCard:
     images: _Number
     splits: Annotated[tuple[tuple[str, _Number], ...], Meta(max_length=100)] = ()
     notes: str = ""
+    left_out: Annotated[str, Meta(max_length=2000)] = ""
 
 
 def _checked(name: str) -> str:
@@ -119,7 +121,7 @@ def fetch(what: str, *, name: str | None = None, licence: str = "", on_progress:
         name = Path(what).stem.lower()
     name = _checked(name or what)
     folder = data_dir() / name
-    notes = []
+    notes, left_out = [], ""
     if source is not None:
         for number, item in enumerate(source.downloads):
             part = span(on_progress, number / len(source.downloads), (number + 1) / len(source.downloads))
@@ -130,9 +132,9 @@ def fetch(what: str, *, name: str | None = None, licence: str = "", on_progress:
         notes.append(_bring(Download(what), folder, on_progress=on_progress))
         origin = what
     else:
-        notes.append(take_in(Path(what), folder, known=", ".join(SOURCES), on_progress=on_progress))
+        left_out = take_in(Path(what), folder, known=", ".join(SOURCES), on_progress=on_progress)
         origin = Path(what).name
-    return _carded(name, origin, licence, "; ".join(filter(None, notes)))
+    return _carded(name, origin, licence, "; ".join(notes), left_out)
 
 
 def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
@@ -146,21 +148,21 @@ def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
     if link.exists():
         raise SynthcompError(f"There is a data set {name!r} already, which is no link; choose another name.")
     link.symlink_to(images.resolve(), target_is_directory=True)
-    return _carded(name, str(images.name), licence, "linked, not copied")
+    return _carded(name, str(images.name), licence, "linked, not copied", left_out_of_folder(images))
 
 
-def _carded(name: str, origin: str, licence: str, notes: str) -> DataSetCard:
+def _carded(name: str, origin: str, licence: str, notes: str, left_out: str) -> DataSetCard:
     """Write splits and card of a data set whose images are in place; SynthcompError when there are none."""
     folder, relative = data_dir() / name, image_paths(name)
     if not relative:
         raise SynthcompError(f"{origin} holds no images ({', '.join(EXTENSIONS)}).")
-    parts = {split: [path for path in relative if _split_of(path) == split] for split in SPLITS}
+    parts = {split: [path for path in relative if split_of(path) == split] for split in SPLITS}
     for split, paths in parts.items():
         if paths:
             write_text(folder / "splits" / f"{split}.txt", "".join(f"{path}\n" for path in paths))
     card = DataSetCard(
         name, origin, licence or "not stated", len(relative),
-        tuple((split, len(paths)) for split, paths in parts.items() if paths), notes,
+        tuple((split, len(paths)) for split, paths in parts.items() if paths), notes, left_out,
     )  # fmt: skip
     _write_card(card)
     return card
@@ -170,7 +172,7 @@ def published_split(name: str) -> dict[str, list[str]]:
     """The images that lie in folders named train, valid (val, validation) or test, as the data set was published."""
     found: dict[str, list[str]] = {}
     for path in image_paths(name):
-        if part := _split_of(path):
+        if part := split_of(path):
             found.setdefault(part, []).append(path)
     return found
 
@@ -206,7 +208,7 @@ def _split_around(card: DataSetCard, published: dict[str, list[str]], valid: flo
     """Train and valid out of what is not the published test set; a published valid stays too."""
     if "valid" in published:
         return _write_splits(card, published)
-    rest = _shuffled([path for path in image_paths(card.name) if _split_of(path) != "test"], seed)
+    rest = _shuffled([path for path in image_paths(card.name) if split_of(path) != "test"], seed)
     number = round(len(rest) * valid)
     if not 0 <= valid < 1 or number >= len(rest) or (valid and not number):
         raise SynthcompError(f"{card.name} has {len(rest)} images beside its test set, too few for shares of {valid}.")
@@ -292,6 +294,16 @@ def image_paths(name: str) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in iter_images(folder, recursive=True))
 
 
+def num_unsplit(name: str) -> int:
+    """How many images of a data set are in none of its splits; 0 where it has none."""
+    card = read_card(name)
+    if not card.splits:
+        return 0
+    root = data_dir() / card.name / "images"
+    within = {path.relative_to(root).as_posix() for split, _ in card.splits for path in split_files(name, split)}
+    return len(set(image_paths(name)) - within)
+
+
 def count_text(name: str) -> str:
     """How many images a data set has, and in how many subfolders, for people."""
     root = data_dir() / name / "images"
@@ -300,15 +312,6 @@ def count_text(name: str) -> str:
 
 def _write_card(card: DataSetCard) -> None:
     write_text(data_dir() / card.name / "card.json", json.dumps(dataclasses.asdict(card), indent=1))
-
-
-def _split_of(path: str) -> str | None:
-    """The split that a folder of the path names."""
-    for part in PurePosixPath(path.lower()).parts[:-1]:
-        for name in SPLITS:
-            if part == name or (name == "valid" and part in ("val", "validation")):
-                return name
-    return None
 
 
 def _bring(item: Download, folder: Path, *, on_progress: OnProgress) -> str:

@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import EXTENSIONS
+from synthcomp_core.library.split_names import SPLITS, split_named, split_of
 from synthcomp_core.library.thesis_names import thesis_point
 from synthcomp_core.storage import is_folder
 
 CHECKPOINT_SUFFIXES = (".pth.tar", ".pth", ".pt", ".ckpt", ".safetensors")
-_SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 _NATIVE = re.compile(r"[^.].*-native\.png|[^.]-native\.png")
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 _MAX_DEPTH = 6
@@ -78,7 +78,7 @@ def _walked(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
 
 
 def _of_folder(here: Path, folders: list[str], files: list[str]) -> Finding | None:
-    parts = {_SPLITS[name.lower()]: here / name for name in folders if name.lower() in _SPLITS}
+    parts = {split: here / name for name in folders if (split := split_named(name))}
     if "train" in parts and len(parts) > 1:
         counts = {part: _num_images(path) for part, path in parts.items()}
         if all(counts.values()):
@@ -121,8 +121,7 @@ def _of_zip(path: Path) -> Finding | None:
         return Finding(Kind.SAMPLES, _slug(path.stem), path, f"{natives} native images, in a zip")
     counts: dict[str, int] = {}
     for name in images:
-        part = next((_SPLITS[part.lower()] for part in name.parts[:-1] if part.lower() in _SPLITS), None)
-        if part:
+        if part := split_of(name.as_posix()):
             counts[part] = counts.get(part, 0) + 1
     if "train" in counts and len(counts) > 1:
         return Finding(Kind.DATA_SET, data_set_name(path.stem), path, f"{_split_text(counts)}, in a zip")
@@ -144,7 +143,7 @@ def _num_images(folder: Path) -> int:
 
 
 def _split_text(counts: dict[str, int]) -> str:
-    return ", ".join(f"{part} {counts[part]}" for part in ("train", "valid", "test") if part in counts)
+    return ", ".join(f"{part} {counts[part]}" for part in SPLITS if part in counts)
 
 
 def _slug(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,13 +9,10 @@ from typing import Annotated, Literal
 from synthcomp_core import limits
 from synthcomp_core.codecs.lambdas import QUALITIES, lambda_of
 from synthcomp_core.errors import PlanError, SnapshotError
-from synthcomp_core.images import images_below, list_images
 from synthcomp_core.images.headers import header_size
-from synthcomp_core.library.datasets import split_files, train_and_valid
 from synthcomp_core.library.plan_inputs import DataSetName, Folder
 from synthcomp_core.library.snapshots import Distortion, check_id
 from synthcomp_core.metrics import MSSSIM_MIN_SIDE
-from synthcomp_core.storage import runs_dir
 from synthcomp_core.toml_records import (
     Defaults,
     Key,
@@ -31,7 +27,7 @@ from synthcomp_core.toml_records import (
     read_text,
 )
 from synthcomp_core.training.augment import Name as Augmentation
-from synthcomp_core.training.generated_images import write_images
+from synthcomp_core.training.data_parts import DataParts, data_parts
 
 KLT_START = "klt"
 MAX_STEPS = 10**9
@@ -45,8 +41,9 @@ class DataPlan:
     """What to train on: a data set of the library, a folder of images, or images generated from numbers.
 
     validation: patterns of file names that are held out of training, of a folder or of a data set's train split; a
-    data set without them has its valid split held out, or a twentieth of train if there is none. generated: the number
-    of images (generated_images.py).
+    data set without them has its valid split held out, or a twentieth of train if there is none. A folder that holds
+    no image itself stands for its subfolders, of which those named test are left out and those named valid held out.
+    generated: the number of images (generated_images.py).
     """
 
     folder: Folder | None = None
@@ -209,25 +206,21 @@ class TrainingPlan:
             raise plan_error(self.path, key, f"holds {path.name}, which is no readable image; remove it.")
         return min(size) >= model.patch
 
-    def split(self, name: str) -> tuple[list[Path], list[Path]]:
-        """Training and validation files of a data set; PlanError when either is empty."""
+    def parts(self, name: str) -> DataParts:
+        """Training and validation files of a data set, and what is left out; PlanError when either is empty."""
         data, key = self.data[name], f"data.{name}"
-        if data.generated is not None:
-            folder = runs_dir() / "generated"
-            write_images(folder, data.generated)
-            files = list_images(folder)[: data.generated]
-            return files[:-2], files[-2:]
-        if data.dataset is not None and not data.validation:
-            return train_and_valid(data.dataset)
-        files = split_files(data.dataset, "train") if data.dataset is not None else images_below(data.folder or Path())
-        held = [path for path in files if any(fnmatch.fnmatch(path.name, pattern) for pattern in data.validation)]
-        train = [path for path in files if path not in held]
-        if not train:
+        parts = data_parts(data)
+        if not parts.train:
             found = f'is "{data.folder or data.dataset}", which holds no images to train on.'
             raise plan_error(self.path, f"{key}.{data.sources[0]}", found)
-        if not held:
+        if not parts.valid:
             raise plan_error(self.path, f"{key}.validation", "matches none of the images, so that none is held out.")
-        return train, held
+        return parts
+
+    def split(self, name: str) -> tuple[list[Path], list[Path]]:
+        """Training and validation files of a data set; PlanError as :meth:`parts`."""
+        parts = self.parts(name)
+        return parts.train, parts.valid
 
 
 def read_training_plan(path: Path) -> TrainingPlan:

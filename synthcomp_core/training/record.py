@@ -77,11 +77,20 @@ def training_record(plan: TrainingPlan, model: ModelPlan, fabric: Any) -> RunRec
                     "train": len(images.train),
                     "valid": len(images.valid),
                     **({"skipped": images.skipped} if images.skipped else {}),
+                    **_left_out(plan, model),
                 }
             },
             "model": dataclasses.asdict(model),
         },
     )
+
+
+def _left_out(plan: TrainingPlan, model: ModelPlan) -> dict[str, int]:
+    """How many images of a model's data sets are left out, by why, as in {"left out: in test": 8}."""
+    reasons: dict[str, int] = {}
+    for why, number in (one for name in model.data for one in plan.parts(name).left_out):
+        reasons[f"left out: {why}"] = reasons.get(f"left out: {why}", 0) + number
+    return reasons
 
 
 def device_name(fabric: Any) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from synthcomp_core.batch.plan import expand_braces, parse_run_plan, read_run_plan
-from synthcomp_core.batch.tasks import dataset_images
+from synthcomp_core.batch.plan import DataSet, expand_braces, parse_run_plan, read_run_plan
+from synthcomp_core.batch.tasks import dataset_images, dataset_text
 from synthcomp_core.errors import PlanError
 from synthcomp_core.images import write_png
 from synthcomp_core.library import datasets
@@ -179,3 +180,17 @@ def test_a_plan_s_text_is_parsed_to_the_plan_that_was_read() -> None:
     plan = read_run_plan(PROJECT_ROOT / "artifacts" / "plans" / "bundled.toml")
     assert plan.name == "bundled"
     assert parse_run_plan(plan.text, plan.path) == plan
+
+
+def test_what_a_plan_leaves_out_of_its_data_sets_is_counted(tmp_path: Path, artifacts: Path) -> None:
+    for name in ("a.png", "b.png", "c.jpg", "more/d.png", "more/e.png"):
+        write_png(frame(1), tmp_path / "frames" / name)
+    frames = DataSet(folder=tmp_path / "frames", name="frames")
+    below = "2 in subfolders of a folder that holds images itself"
+    assert dataset_text(frames) == f"frames: 3 images; left out: {below}"
+    few = dataclasses.replace(frames, images=("*.png",), limit=1)
+    assert dataset_text(few) == f"frames: 1 image; left out: 2 by `images` and `limit` of the plan, {below}"
+    assert dataset_text(DataSet(folder=tmp_path / "frames" / "more", name="more")) == "more: 2 images"
+    (tmp_path / "levels").mkdir()
+    (tmp_path / "frames" / "more").rename(tmp_path / "levels" / "1")
+    assert dataset_text(DataSet(folder=tmp_path / "levels", name="l")) == "l: 2 images, 1 subfolder walked"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,57 @@ def test_a_bad_plan_stops_before_anything(app: typer.Typer, tmp_path: Path, arti
     assert isinstance(result.exception, PlanError)
     assert "stepps" in str(result.exception)
     assert not artifacts.exists()
+
+
+def write_parts(folder: Path) -> None:
+    """A published data set in the wild: splits by other names, levels, a folder more, and files of other kinds."""
+    names = ["Train/a/0", "Train/b/0", "Train/b/1", "val/2", "TEST/night/3", "TEST/night/4", "extra/5", "extra/6"]
+    for number, name in enumerate(names):
+        write_png(generated_image(number, width=80, height=72), folder / f"{name}.png")
+    (folder / "Train" / "loop.gif").write_bytes(b"GIF89a")
+    (folder / "readme.txt").write_text("frames")
+    (folder / ".DS_Store").write_bytes(b"\0")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_data_says_what_serves_for_what_and_what_is_left_out(
+    app: typer.Typer, tmp_path: Path, artifacts: Path, packed: bool
+) -> None:
+    write_parts(tmp_path / "frames")
+    source = tmp_path / "frames"
+    if packed:
+        source = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "frames"))
+    counted = "mine: 8 images, 5 subfolders walked: train 3, valid 1, test 2"
+    left_out = "mine: 2 images in no split, which no training uses; left out: 2 other files (.gif 1, .txt 1)"
+    fetched = runner.invoke(app, ["data", "fetch", str(source), "--name", "mine"]).output
+    assert counted in fetched and left_out in fetched.replace(".txt 1, .gif 1", ".gif 1, .txt 1")
+    listed = runner.invoke(app, ["data", "list"]).output
+    assert left_out in listed.replace(".txt 1, .gif 1", ".gif 1, .txt 1")
+    (artifacts / "data" / "mine" / "images" / ("frames/val" if packed else "val") / "2.png").unlink()
+    listed = runner.invoke(app, ["data", "list"])
+    assert listed.exit_code == 0 and "2.png is missing (1 in all); fetch the data set mine again" in listed.output
+
+
+def test_a_dry_run_says_which_images_a_training_leaves_out(app: typer.Typer, tmp_path: Path, artifacts: Path) -> None:
+    write_parts(tmp_path / "frames")
+    write_png(generated_image(9, width=80, height=72), tmp_path / "flat" / "own.png")
+    write_png(generated_image(10, width=80, height=72), tmp_path / "flat" / "held.png")
+    write_png(generated_image(11, width=80, height=72), tmp_path / "flat" / "more" / "x.png")
+    runner.invoke(app, ["data", "fetch", str(tmp_path / "frames"), "--name", "mine"])
+    (tmp_path / "plan.toml").write_text(
+        '[data.mine]\ndataset = "mine"\n[data.folder]\nfolder = "frames"\n'
+        '[data.flat]\nfolder = "flat"\nvalidation = ["held*"]\n'
+        '[[model]]\nid = "a"\ndata = ["mine", "folder", "flat"]\n'
+        "quality = 4\nN = 8\nM = 12\npatch = 64\nsteps = 2\nbatch = 1\n"
+    )
+    said = runner.invoke(app, ["train", str(tmp_path / "plan.toml"), "--dry-run"]).output
+    for line in (
+        "data mine: 4 images, 3 subfolders walked: 3 to train on, 1 to validate on; left out: 2 in no split, 2 in test",
+        "data folder: 6 images, 4 subfolders walked: 5 to train on, 1 to validate on; left out: 2 in test",
+        "data flat: 2 images: 1 to train on, 1 to validate on; "
+        "left out: 1 in subfolders of a folder that holds images itself",
+    ):
+        assert line in said
 
 
 def test_data_fetch_list_split_and_convert(app: typer.Typer, tmp_path: Path, artifacts: Path) -> None:

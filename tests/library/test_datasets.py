@@ -17,6 +17,7 @@ import pytest
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes, read_image, resize
 from synthcomp_core.library import datasets
+from synthcomp_core.library.split_names import SPLITS
 
 
 def picture(seed: int, size: tuple[int, int] = (12, 10)) -> np.ndarray:
@@ -185,7 +186,7 @@ def mine(tmp_path: Path, artifacts: Path) -> str:
 def test_a_split_is_complete_disjoint_and_the_same_again(mine: str) -> None:
     card = datasets.split(mine, valid=0.1, test=0.2, seed=4)
     assert dict(card.splits) == {"train": 14, "valid": 2, "test": 4}
-    parts = {part: {file.name for file in datasets.split_files(mine, part)} for part in datasets.SPLITS}
+    parts = {part: {file.name for file in datasets.split_files(mine, part)} for part in SPLITS}
     assert set.union(*parts.values()) == {f"{number:02d}.png" for number in range(20)}
     assert sum(len(part) for part in parts.values()) == 20
     datasets.split(mine, valid=0.1, test=0.2, seed=5)

@@ -138,6 +138,23 @@ def test_a_data_set_s_valid_split_is_held_out_unless_patterns_say_otherwise(plan
     assert [[path.name for path in part] for part in parts] == [["0.png"], ["1.png"]]
 
 
+def test_a_folder_s_test_images_are_never_trained_on_and_its_valid_ones_are_held_out(plan: Path) -> None:
+    for number, part in enumerate(("train", "train", "Validation", "test/night", "zoo")):
+        write_png(generated_image(number), plan.parent / "parts" / part / f"{number}.png")
+    plan.write_text(GOOD.replace('folder = "frames"\nvalidation = ["1.png"]', 'folder = "parts"'))
+    parts = read_training_plan(plan).parts("frames")
+    names = [[path.name for path in files] for files in (parts.train, parts.valid)]
+    assert (names, parts.left_out) == ([["0.png", "1.png", "4.png"], ["2.png"]], (("in test", 1),))
+    plan.write_text(GOOD.replace('folder = "frames"', 'folder = "parts"'))
+    train, valid = read_training_plan(plan).split("frames")
+    assert ([path.name for path in train], [path.name for path in valid]) == (["0.png", "4.png"], ["2.png", "1.png"])
+    plan.write_text(GOOD.replace('folder = "frames"', 'folder = "parts/test"').replace("1.png", "3.png"))
+    with pytest.raises(PlanError, match="holds no images to train on"):
+        read_training_plan(plan)
+    plan.write_text(GOOD.replace('folder = "frames"', 'folder = "parts"').replace("1.png", "3.png"))
+    assert [path.name for path in read_training_plan(plan).split("frames")[1]] == ["2.png"], "never a test image"
+
+
 def test_a_file_that_is_no_image_is_named(plan: Path) -> None:
     (plan.parent / "frames" / "2.png").write_bytes(b"not an image")
     with pytest.raises(PlanError, match=r"data\.frames\.folder` holds 2\.png, which is no readable image"):
