@@ -64,13 +64,16 @@ def with_current_names(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torc
     prefixes = sorted({match["prefix"] for match in matches if match})
     if len(prefixes) > 1:
         shown = ", ".join(prefix.rstrip(".") or "(no prefix)" for prefix in prefixes)
-        raise SnapshotError(f"The checkpoint holds several codecs ({shown}); choose one by its prefix with --key.")
+        raise SnapshotError(
+            f"The checkpoint holds several codecs ({shown}); choose one by its prefix with --key (in a plan, init_key)."
+        )
     prefix = prefixes[0] if prefixes else ""
     outside = [name for name in state_dict if not name.startswith(prefix)]
     if outside:
         raise SnapshotError(
-            f"The codec's weights begin with {prefix!r}, but {len(outside)} others do not ({outside[0]}, ...); leave "
-            f"those out with --key {prefix.rstrip('.')}."
+            f"The codec's weights begin with {prefix!r}, but {len(outside)} of the checkpoint's "
+            f"do{'es' * (len(outside) == 1)} not (such as {outside[0]}); leave out what does not with --key "
+            f"{prefix.rstrip('.')} (in a plan, init_key)."
         )
     renamed: dict[str, torch.Tensor] = {}
     for name, tensor in state_dict.items():

@@ -23,6 +23,9 @@ WRAPPERS = ("state_dict", "model_state_dict", "model", "params", "params_ema", "
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 _BASICSR = ("params", "params_ema")  # BasicSR's own tests and inference read the latter.
 _DEPTH = 4
+_GLOBALS_SHOWN = 4
+_NETWORKS = ("torch.nn.modules.", "compressai.models.")
+_RIVAL = 0.5  # A state dict that has this share of another's names is one of the same model.
 _HINT = "expected a PyTorch state dict or a safetensors file"
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 _NUMBERS = (
@@ -88,7 +91,9 @@ def _loaded(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         raise SnapshotError(_foreign_content(path, str(error))) from None
     except (SafetensorError, struct.error, *WEIGHTS_ERRORS) as error:
-        raise SnapshotError(f"{path.name} cannot be loaded ({one_line(error)}); {_HINT}.") from error
+        # The unpickler's own slips on what is no pickle, such as KeyError: 101, say nothing to anybody.
+        reason = "it is no such file" if isinstance(error, LookupError | EOFError) else one_line(error)
+        raise SnapshotError(f"{path.name} cannot be loaded ({reason}); {_HINT}.") from error
 
 
 @contextmanager
@@ -121,10 +126,14 @@ def _foreign_content(path: Path, message: str) -> str:
         pass  # Not a zip archive, or a damaged one; the unpickler's message names the first.
     if not named:
         return f"{path.name} cannot be loaded ({one_line(message)}); {_HINT}."
+    shown = list(dict.fromkeys(named))
+    more = f" and {len(shown) - _GLOBALS_SHOWN} others" if len(shown) > _GLOBALS_SHOWN else ""
+    # A whole network, or the weights in a dict of whatever else a script keeps.
+    weights = "c.state_dict()" if any(name.startswith(_NETWORKS) for name in shown) else "c['state_dict']"
     return (
-        f"{path.name} holds more than tensors and numbers ({', '.join(dict.fromkeys(named))}), which would have to be "
-        "run to be read. If you trust the file, save its weights alone where it was made: "
-        f"c = torch.load({path.name!r}, weights_only=False); torch.save(c['state_dict'], 'weights.pth')."
+        f"{path.name} holds more than tensors and numbers ({', '.join(shown[:_GLOBALS_SHOWN])}{more}), which would "
+        "have to be run to be read. If you trust the file, save its weights alone where it was made: "
+        f"c = torch.load({path.name!r}, weights_only=False); torch.save({weights}, 'weights.pth')."
     )
 
 
@@ -155,11 +164,19 @@ def _only(path: Path, found: Mapping[str, Mapping[Any, Any]]) -> str:
     known = [where for where in found if set(where.split(".")) & set(WRAPPERS)]
     if len(found) == 1:
         return next(iter(found))
-    if len(known) == 1:
+    if len(known) == 1 and not any(_is_rival(found[where], found[known[0]]) for where in found if where != known[0]):
         return known[0]
     if sorted(found) == sorted(_BASICSR):
         return _BASICSR[1]
-    raise SnapshotError(f"{path.name} holds several state dicts ({', '.join(found)}); choose one with --key.")
+    raise SnapshotError(
+        f"{path.name} holds several state dicts ({', '.join(found)}); choose one with --key (in a plan, init_key)."
+    )
+
+
+def _is_rival(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+    """Whether two state dicts are of one model, as weights and their average are, whatever stands before the names."""
+    names = [{".".join(str(name).split(".")[-3:]) for name in mapping} for mapping in (one, other)]
+    return len(names[0] & names[1]) >= _RIVAL * len(names[1])
 
 
 def _chosen(path: Path, content: Any, found: Mapping[str, Mapping[Any, Any]], key: str) -> Mapping[Any, Any]:

@@ -55,6 +55,32 @@ def test_of_several_state_dicts_the_key_says_which(tmp_path: Path) -> None:
         read_checkpoint(path, key="net")
 
 
+@pytest.mark.parametrize(("first", "second"), [("model", "model_ema"), ("state_dict", "best_state_dict")])
+def test_weights_and_their_average_are_a_choice_even_if_only_one_name_is_usual(
+    first: str, second: str, tmp_path: Path
+) -> None:
+    averaged = {f"module.{name}": tensor for name, tensor in OTHER.items()}
+    path = saved(tmp_path, {first: WEIGHTS, second: averaged, "criterion": {"window": torch.ones(3, 3)}})
+    with pytest.raises(SnapshotError, match=rf"several state dicts \({first}, {second}, criterion\)"):
+        read_checkpoint(path)
+    assert_same(read_checkpoint(path, key=first), WEIGHTS)
+    assert_same(read_checkpoint(path, key=second), OTHER)
+    assert_same(read_checkpoint(saved(tmp_path, {first: WEIGHTS, "criterion": {"window": torch.ones(3, 3)}})), WEIGHTS)
+
+
+def test_a_whole_network_is_saved_again_by_its_own_state_dict(tmp_path: Path) -> None:
+    torch.save(torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.ReLU()), tmp_path / "net.pth")
+    with pytest.raises(SnapshotError, match=r"torch\.nn\.modules\..* torch\.save\(c\.state_dict\(\), 'weights\.pth'\)"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("content", [b"hello, world", b""])
+def test_what_is_no_checkpoint_at_all_is_said_in_words(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "notes.pth").write_bytes(content)
+    with pytest.raises(SnapshotError, match=r"^notes\.pth cannot be loaded \(it is no such file\); expected a PyTorch"):
+        read_checkpoint(tmp_path / "notes.pth")
+
+
 def test_basicsr_s_averaged_weights_are_taken(tmp_path: Path) -> None:
     assert_same(read_checkpoint(saved(tmp_path, {"params": OTHER, "params_ema": WEIGHTS})), WEIGHTS)
 
