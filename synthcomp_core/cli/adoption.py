@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from synthcomp_core.cli.console import output, progress_bar
-from synthcomp_core.library.project_scan import Finding, Kind, scan_project
+from synthcomp_core.library.findings import Finding, Kind
+from synthcomp_core.library.project_scan import scan_project
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +36,7 @@ def adopt(
         return
     if dry_run:
         findings = scan_project(folder)
-        _print([(finding, finding.name) for finding in findings], folder)
+        _print([(one, one.detail if one.kind is Kind.ARCHIVE else one.name) for one in findings], folder)
         return
     with progress_bar(folder.name) as on_progress:
         adopted = adopt_project(folder, on_progress=on_progress)
@@ -46,6 +47,6 @@ def adopt(
 def _print(rows: list[tuple[Finding, str]], folder: Path) -> None:
     for finding, outcome in rows:
         where = finding.path.relative_to(folder).as_posix()
-        holds = f" ({finding.detail})" if finding.detail else ""
+        holds = f" ({finding.detail})" if finding.detail and finding.detail not in outcome else ""
         line = f"{finding.kind.value}: {where}{holds}: {outcome}"
         output.print(line, markup=False, highlight=False, soft_wrap=True)

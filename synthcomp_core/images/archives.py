@@ -17,6 +17,7 @@ from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.storage import atomic_path, open_file
 
 _CHUNK = 2**20
+_TOP = PurePosixPath()
 _ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, lzma.LZMAError, EOFError, ValueError)
 
 
@@ -37,17 +38,18 @@ class _Budget:
             )
 
 
-def extract_images(archive: Path, folder: Path, *, on_progress: OnProgress = silent) -> list[Path]:
+def extract_images(archive: Path, folder: Path, *, inside: str = "", on_progress: OnProgress = silent) -> list[Path]:
     """Extract the image files of a zip into ``folder``, keeping their folders; files already there are kept.
 
-    A zip inside the zip is unpacked too, into a folder of its name (but none inside that). SynthcompError, before
+    A zip inside the zip is unpacked too, into a folder of its name (but none inside that). inside: take only what lies
+    in this folder, that of a zip inside the zip included. SynthcompError, before
     anything is written, for a member outside the folder (zip slip), a link, or more members than any data set has; and
     for members that grow beyond what images can (zip bomb), judged by the bytes that come out, not by what the zip
     says.
     """
     with zip_errors(archive.name):
         budget = _Budget(archive.name, archive.stat().st_size)
-        return _unpacked(archive, folder, budget, on_progress, nested=True)
+        return _unpacked(archive, folder, budget, on_progress, PurePosixPath(inside), nested=True)
 
 
 @contextmanager
@@ -77,27 +79,34 @@ def checked_members(opened: zipfile.ZipFile, archive: str) -> list[zipfile.ZipIn
     return infos
 
 
-def _unpacked(archive: Path, folder: Path, budget: _Budget, on_progress: OnProgress, *, nested: bool) -> list[Path]:
+def _unpacked(
+    archive: Path, folder: Path, budget: _Budget, on_progress: OnProgress, inside: PurePosixPath, *, nested: bool
+) -> list[Path]:
     with open_file(archive) as file, zipfile.ZipFile(file) as opened:
         infos = checked_members(opened, archive.name)
-        members = [info for info in infos if is_image_member(info)]
+        members = [info for info in infos if is_image_member(info) and _path(info).is_relative_to(inside)]
         targets = [_target(info, folder, archive.name) for info in members]
         for number, (info, target) in enumerate(zip(members, targets, strict=True)):
             on_progress(number / max(1, len(members)), f"extracting {target.name}")
             if not (target.is_file() and target.stat().st_size == info.file_size):
                 _extract(opened, info, target, budget, limits.ZIP_MEMBER_BYTES)
         for info in infos if nested else ():
-            if is_zip_member(info):
-                targets += _unpacked_inner(opened, info, _target(info, folder, archive.name), budget)
+            place = _path(info).with_suffix("")
+            within = _TOP if place.is_relative_to(inside) else inside
+            if is_zip_member(info) and (within == _TOP or inside.is_relative_to(place)):
+                within = within.relative_to(place) if within != _TOP else _TOP
+                targets += _unpacked_inner(opened, info, _target(info, folder, archive.name), budget, within)
     return targets
 
 
-def _unpacked_inner(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: _Budget) -> list[Path]:
+def _unpacked_inner(
+    opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: _Budget, inside: PurePosixPath
+) -> list[Path]:
     """The images of a zip inside the zip, such as a repository's archive of a data set."""
     inner = target.with_name(f".{target.name}")
     try:
         _extract(opened, info, inner, budget, limits.ZIP_TOTAL_BYTES)
-        return _unpacked(inner, target.with_suffix(""), budget, silent, nested=False)
+        return _unpacked(inner, target.with_suffix(""), budget, silent, inside, nested=False)
     finally:
         inner.unlink(missing_ok=True)
 
@@ -116,6 +125,10 @@ def _is_visible(info: zipfile.ZipInfo, suffixes: tuple[str, ...]) -> bool:
     path = PurePosixPath(info.filename)
     hidden = any(part.startswith((".", "__MACOSX")) and part not in ("..", ".") for part in path.parts)
     return not info.is_dir() and not hidden and path.suffix.lower() in suffixes
+
+
+def _path(info: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(info.filename.replace("\\", "/"))
 
 
 def _target(info: zipfile.ZipInfo, folder: Path, archive: str) -> Path:

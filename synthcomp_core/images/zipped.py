@@ -35,6 +35,7 @@ class ZippedImages:
     def __init__(self, source: Path | bytes, name: str) -> None:
         self._source, self.name = source, name
         self._places: dict[PurePosixPath, _Place] = {}
+        self.others: list[PurePosixPath] = []  # members that are neither images nor zips
         with zip_errors(name), self._opened("") as opened:
             members = checked_members(opened, name)
         self._add("", members)
@@ -71,6 +72,8 @@ class ZippedImages:
         for info in filter(is_image_member, members):
             place = _Place(inner, info.filename, (info.CRC, info.file_size))
             self._places[folder / info.filename.replace("\\", "/")] = place
+        others = (info for info in members if not (info.is_dir() or is_image_member(info) or is_zip_member(info)))
+        self.others += [folder / info.filename.replace("\\", "/") for info in others]
 
     def _check_size(self, info: zipfile.ZipInfo, ratio: int, most: int) -> None:
         if info.file_size > min(most, max(limits.ZIP_FREE_BYTES, ratio * info.compress_size)):

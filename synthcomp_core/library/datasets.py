@@ -18,22 +18,17 @@ from msgspec import Meta
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import EXTENSIONS, image_count, iter_images, png_bytes, read_image, resize
-from synthcomp_core.images.archives import extract_images
-from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.dataset_sources import SOURCES, Download
-from synthcomp_core.library.downloads import download
 from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.left_out import left_out_of_folder
 from synthcomp_core.library.split_names import SPLITS, split_of
-from synthcomp_core.library.taking_in import keep_only, take_in
+from synthcomp_core.library.taking_in import bring, keep_only, take_in
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.storage import (
     artifacts_dir,
     check_name,
-    file_sha256,
     is_file,
     read_file,
-    safe_name,
     write_bytes,
     write_text,
 )
@@ -110,8 +105,17 @@ def read_card(name: str) -> DataSetCard:
     return dataclasses.replace(card, name=name)
 
 
-def fetch(what: str, *, name: str | None = None, licence: str = "", on_progress: OnProgress = silent) -> DataSetCard:
+def fetch(
+    what: str,
+    *,
+    name: str | None = None,
+    licence: str = "",
+    inside: str = "",
+    on_progress: OnProgress = silent,
+) -> DataSetCard:
     """Bring a data set in: one of SOURCES, a zip's address, or a folder or zip on disk (then ``name`` names it).
+
+    inside: of a zip on disk, only what lies in this folder of it.
 
     What is there already is not fetched again, so that an interrupted fetch resumes where it stopped, file by file.
     SynthcompError when the network or the file fails.
@@ -125,14 +129,14 @@ def fetch(what: str, *, name: str | None = None, licence: str = "", on_progress:
     if source is not None:
         for number, item in enumerate(source.downloads):
             part = span(on_progress, number / len(source.downloads), (number + 1) / len(source.downloads))
-            notes.append(_bring(item, folder, on_progress=part))
+            notes.append(bring(item, folder, on_progress=part))
         keep_only(folder / "images", source.only)
         origin, licence = ", ".join(item.url for item in source.downloads[:1]), source.licence
     elif "://" in what:
-        notes.append(_bring(Download(what), folder, on_progress=on_progress))
+        notes.append(bring(Download(what), folder, on_progress=on_progress))
         origin = what
     else:
-        left_out = take_in(Path(what), folder, known=", ".join(SOURCES), on_progress=on_progress)
+        left_out = take_in(Path(what), folder, known=", ".join(SOURCES), inside=inside, on_progress=on_progress)
         origin = Path(what).name
     return _carded(name, origin, licence, "; ".join(notes), left_out)
 
@@ -312,36 +316,3 @@ def count_text(name: str) -> str:
 
 def _write_card(card: DataSetCard) -> None:
     write_text(data_dir() / card.name / "card.json", json.dumps(dataclasses.asdict(card), indent=1))
-
-
-def _bring(item: Download, folder: Path, *, on_progress: OnProgress) -> str:
-    """Download one file and put its images in place; a note with its SHA-256, "" when it was there already."""
-    file_name = safe_name(PurePosixPath(item.url.split("?")[0]).name)
-    images = folder / "images" / item.folder
-    done = folder / "downloads" / f"{item.folder.replace('/', '-')}-{file_name}.done"
-    if done.is_file():
-        return done.read_text(encoding="utf-8")
-    path = download(
-        item.url,
-        folder / "downloads",
-        file_name,
-        sha256=item.sha256,
-        otherwise="or download it elsewhere and run `data fetch FILE --name NAME`",
-        on_progress=span(on_progress, 0.0, 0.8),
-    )
-    sha256 = file_sha256(path)
-    try:
-        if path.suffix.lower() not in EXTENSIONS:
-            extract_images(path, images, on_progress=span(on_progress, 0.8, 1.0))
-            path.unlink()
-        elif header_size(path) is None:
-            raise SynthcompError(f"{item.url} did not return an image; fetch it again, or look at the address.")
-        else:
-            images.mkdir(parents=True, exist_ok=True)
-            path.replace(images / file_name)
-    except SynthcompError:
-        path.unlink(missing_ok=True)  # Else the next fetch would take it for downloaded.
-        raise
-    note = f"{file_name} sha256 {sha256}"
-    write_text(done, note)
-    return note

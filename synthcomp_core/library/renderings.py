@@ -1,27 +1,21 @@
 """Images rendered elsewhere as sets in the library: each a folder of images named as their references, ``files:NAME``.
 
-``artifacts/renderings/NAME`` is the folder, or a link to it. Rates come from a folder ``bitstreams`` inside it (the
-files' sizes), or from a CSV in it with a column of names and one of bytes or bpp; else they are not known.
+``artifacts/renderings/NAME`` is the folder, or a link to it. Rates come from what lies in it (:mod:`.rendering_rates`).
 """
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import Image, list_images
+from synthcomp_core.library.rendering_rates import read_rates
 from synthcomp_core.library.thesis_names import ThesisPoint, reference_stem, thesis_point
 from synthcomp_core.storage import NAME_PATTERN, artifacts_dir
 
 PREFIX = "files:"
-BITSTREAMS = "bitstreams"
-_NAMES = ("name", "image", "file", "filename")
-_RATES = ("bytes", "num_bytes", "size", "bpp")
-_MAX_CSV_BYTES = 2**24
 
 
 @dataclass(frozen=True)
@@ -89,18 +83,20 @@ def rendering_bytes(rendered: RenderedSet, image_name: str, *, pixels: int) -> i
     pixels: of the reference, by which a rate in bits per pixel counts. ``bicubic_supersampled`` counts the raw pixels
     at half size, as ``none`` does.
     """
-    stem = Path(image_name).stem
-    bitstreams = rendered.folder / BITSTREAMS
-    if bitstreams.is_dir():
-        for path in sorted(bitstreams.iterdir()):
-            if path.is_file() and reference_stem(path) == stem:
-                return path.stat().st_size
-    kind, value = _rates(str(rendered.folder), _modified(rendered.folder)).get(stem, ("", 0.0))
-    if kind:
-        return round(value * pixels / 8) if kind == "bpp" else round(value)
+    known = read_rates(rendered.folder).bytes_of(Path(image_name).stem, pixels=pixels)
+    if known is not None:
+        return known
     if rendered.point is not None and rendered.point.codec == "none" and rendered.point.scale:
         return round(3 * pixels / rendered.point.scale**2)
     return None
+
+
+def rates_text(rendered: RenderedSet) -> str:
+    """Of how many of a set's images the rates are known and from where, for people."""
+    rates = read_rates(rendered.folder)
+    if not rates.source and rendered.point is not None and rendered.point.codec == "none":
+        return "at the rate of raw pixels"
+    return rates.text(sorted({reference_stem(path) for path in list_images(rendered.folder)}))
 
 
 def cut_to_size(rendering: Image, width: int, height: int) -> Image:
@@ -124,38 +120,6 @@ def _files(rendered: RenderedSet) -> dict[str, Path]:
     """The image files by the stems of their references; a name of its own goes before one with ``_x2_SR``."""
     paths = list_images(rendered.folder)
     return {**{reference_stem(path): path for path in paths}, **{path.stem: path for path in paths}}
-
-
-def _modified(folder: Path) -> int:
-    return max((path.stat().st_mtime_ns for path in folder.glob("*.csv")), default=0)
-
-
-@lru_cache(maxsize=64)
-def _rates(folder: str, modified: int) -> dict[str, tuple[str, float]]:
-    """(kind of rate, value) by stem, of the first CSV in a folder that has names and rates."""
-    for path in sorted(Path(folder).glob("*.csv")):
-        if path.stat().st_size > _MAX_CSV_BYTES:
-            continue
-        try:
-            rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
-        except (OSError, UnicodeDecodeError, csv.Error):
-            continue
-        columns = {str(name).strip().lower(): name for name in (rows[0] if rows else {})}
-        name = next((columns[word] for word in _NAMES if word in columns), None)
-        rate = next((word for word in _RATES if word in columns), None)
-        if name is None or rate is None:
-            continue
-        found = {}
-        for row in rows:
-            try:
-                found[reference_stem(Path(row[name]))] = (
-                    "bpp" if rate == "bpp" else "bytes",
-                    float(row[columns[rate]]),
-                )
-            except (TypeError, ValueError):
-                continue
-        return found
-    return {}
 
 
 def link_renderings(name: str, folder: Path) -> Path:

@@ -1,23 +1,29 @@
-"""Images from a folder or zip on this machine into a data set's folder."""
+"""Images from the network, or from a folder or zip on this machine, into a data set's folder."""
 
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import iter_images
+from synthcomp_core.images import EXTENSIONS, iter_images
 from synthcomp_core.images.archives import extract_images
+from synthcomp_core.images.headers import header_size
+from synthcomp_core.library.dataset_sources import Download
+from synthcomp_core.library.downloads import download
 from synthcomp_core.library.left_out import left_out_of_folder, left_out_of_zip
-from synthcomp_core.progress import OnProgress
-from synthcomp_core.storage import is_file, is_folder, is_inside
+from synthcomp_core.progress import OnProgress, span
+from synthcomp_core.storage import file_sha256, is_file, is_folder, is_inside, safe_name, write_text
 
 
-def take_in(path: Path, folder: Path, *, known: str, on_progress: OnProgress) -> str:
-    """Copy a folder's images, or extract a zip's; what is left out of it, as a phrase ("": nothing)."""
+def take_in(path: Path, folder: Path, *, known: str, inside: str = "", on_progress: OnProgress) -> str:
+    """Copy a folder's images, or extract a zip's; what is left out of it, as a phrase ("": nothing).
+
+    inside: take only what lies in this folder of a zip; nothing is said of the rest then.
+    """
     if is_file(path):
-        extract_images(path, folder / "images", on_progress=on_progress)
-        return left_out_of_zip(path)
+        extract_images(path, folder / "images", inside=inside, on_progress=on_progress)
+        return "" if inside else left_out_of_zip(path)
     if not is_folder(path):
         raise SynthcompError(f"{str(path)[:300]} is neither a folder nor a zip file, nor one of {known}.")
     found = sorted(iter_images(path, recursive=True))
@@ -45,3 +51,36 @@ def keep_only(images: Path, part: str | None) -> None:
             images.mkdir()
             kept.replace(images / part)
             return
+
+
+def bring(item: Download, folder: Path, *, on_progress: OnProgress) -> str:
+    """Download one file and put its images in place; a note with its SHA-256, "" when it was there already."""
+    file_name = safe_name(PurePosixPath(item.url.split("?")[0]).name)
+    images = folder / "images" / item.folder
+    done = folder / "downloads" / f"{item.folder.replace('/', '-')}-{file_name}.done"
+    if done.is_file():
+        return done.read_text(encoding="utf-8")
+    path = download(
+        item.url,
+        folder / "downloads",
+        file_name,
+        sha256=item.sha256,
+        otherwise="or download it elsewhere and run `data fetch FILE --name NAME`",
+        on_progress=span(on_progress, 0.0, 0.8),
+    )
+    sha256 = file_sha256(path)
+    try:
+        if path.suffix.lower() not in EXTENSIONS:
+            extract_images(path, images, on_progress=span(on_progress, 0.8, 1.0))
+            path.unlink()
+        elif header_size(path) is None:
+            raise SynthcompError(f"{item.url} did not return an image; fetch it again, or look at the address.")
+        else:
+            images.mkdir(parents=True, exist_ok=True)
+            path.replace(images / file_name)
+    except SynthcompError:
+        path.unlink(missing_ok=True)  # Else the next fetch would take it for downloaded.
+        raise
+    note = f"{file_name} sha256 {sha256}"
+    write_text(done, note)
+    return note

@@ -9,7 +9,8 @@ from pathlib import Path
 UNCODED = "bicubic_supersampled"  # The uncoded image, at half size and back.
 _FOLDER = re.compile(
     r"(?P<codec>[a-z0-9-]+?)_q(?P<quality>\d+)(?:_(?P<distortion>mse|ms-?ssim))?"
-    r"_(?:fullres|x(?P<scale>\d+(?:\.\d+)?)res_supersampled)"
+    r"_(?:fullres|x(?P<scale>\d+(?:\.\d+)?)res_supersampled)",
+    re.IGNORECASE,
 )
 _SR_SUFFIX = re.compile(r"_x\d+(?:\.\d+)?_SR$")
 
@@ -35,9 +36,9 @@ def thesis_point(folder_name: str) -> ThesisPoint | None:
     match = _FOLDER.fullmatch(folder_name)
     if match is None:
         return None
-    distortion = match["distortion"].replace("-", "") if match["distortion"] else None
+    distortion = match["distortion"].lower().replace("-", "") if match["distortion"] else None
     scale = float(match["scale"]) if match["scale"] else None
-    return ThesisPoint(match["codec"], int(match["quality"]), distortion, scale)
+    return ThesisPoint(match["codec"].lower(), int(match["quality"]), distortion, scale)
 
 
 def reference_stem(rendering: Path) -> str:

@@ -15,9 +15,10 @@ from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.checkpoint_names import point_in_name
 from synthcomp_core.library.datasets import count_text, data_dir, fetch, has_data_set, link_data_set
+from synthcomp_core.library.findings import CHECKPOINT_SUFFIXES, Finding, Kind
 from synthcomp_core.library.json_records import JsonError, read_json
-from synthcomp_core.library.project_scan import CHECKPOINT_SUFFIXES, Finding, Kind, scan_project
-from synthcomp_core.library.renderings import link_renderings
+from synthcomp_core.library.project_scan import scan_project
+from synthcomp_core.library.renderings import PREFIX, find_renderings, link_renderings, rates_text
 from synthcomp_core.library.snapshots import Distortion, SnapshotCard, snapshot_path
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.results.formats import load_results
@@ -25,6 +26,7 @@ from synthcomp_core.storage import artifacts_dir, write_text
 
 TABLES, SAMPLES = "adopted", "fsr-samples"  # below artifacts/
 _REGISTRY = "adopted.json"
+_LEFT_OUT = "left out"
 _MADE = re.compile(rf"(data|snapshots|renderings|{TABLES}|{SAMPLES})/(?!\.)[^/\0\n]{{1,{limits.PATH_BYTES}}}")
 
 
@@ -35,6 +37,11 @@ class Adopted:
     finding: Finding
     outcome: str
     path: Path | None = None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it could not be used; the outcome says why."""
+        return self.path is None and self.outcome.startswith(_LEFT_OUT)
 
 
 def adopt_project(folder: Path, *, on_progress: OnProgress = silent) -> list[Adopted]:
@@ -56,7 +63,7 @@ def adopt_project(folder: Path, *, on_progress: OnProgress = silent) -> list[Ado
         try:
             done = _REGISTER[finding.kind](finding)
         except SynthcompError as error:
-            done = Adopted(finding, f"left out: {error}")
+            done = Adopted(finding, f"{_LEFT_OUT}: {error}")
         outcomes.append(done)
         if done.path is not None:
             created.add(done.path.relative_to(artifacts_dir()).as_posix())
@@ -152,7 +159,8 @@ def _adopt_data_set(finding: Finding) -> Adopted:
     if has_data_set(finding.name):
         return Adopted(finding, f"data set {finding.name}, available already")
     if finding.path.is_file():
-        card = fetch(str(finding.path), name=finding.name)  # A zip cannot be linked to: its images are unpacked.
+        # A zip cannot be linked to: its images are unpacked.
+        card = fetch(str(finding.path), name=finding.name, inside=finding.inside)
         return Adopted(finding, f"data set {card.name}, {count_text(card.name)}, unpacked", path)
     card = link_data_set(finding.name, finding.path)
     return Adopted(finding, f"data set {card.name}, {count_text(card.name)}", path)
@@ -175,7 +183,9 @@ class _Installed(Exception):
 
 
 def _adopt_renderings(finding: Finding) -> Adopted:
-    return Adopted(finding, f"renderings files:{finding.name}", link_renderings(finding.name, finding.path))
+    link = link_renderings(finding.name, finding.path)
+    rendered = find_renderings(f"{PREFIX}{finding.name}")
+    return Adopted(finding, f"renderings {rendered.id}, {rates_text(rendered)}", link)
 
 
 def _adopt_samples(finding: Finding) -> Adopted:
@@ -197,6 +207,10 @@ def _adopt_plan(finding: Finding) -> Adopted:
     return Adopted(finding, "plan; `run` or `train` takes it from where it is")
 
 
+def _pass_over(finding: Finding) -> Adopted:
+    return Adopted(finding, f"{_LEFT_OUT}: {finding.detail}")
+
+
 def _link(link: Path, target: Path) -> Path:
     if link.is_symlink() and link.resolve() == target.resolve():
         return link
@@ -214,6 +228,7 @@ _REGISTER: dict[Kind, Callable[[Finding], Adopted]] = {
     Kind.SAMPLES: _adopt_samples,
     Kind.RESULTS: _adopt_results,
     Kind.PLAN: _adopt_plan,
+    Kind.ARCHIVE: _pass_over,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -23,7 +24,8 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes, read_image
 from synthcomp_core.library import datasets
 from synthcomp_core.library.checkpoint_files import read_checkpoint
-from synthcomp_core.library.project_scan import Kind, scan_project
+from synthcomp_core.library.findings import Kind
+from synthcomp_core.library.project_scan import scan_project
 from synthcomp_core.library.renderings import list_renderings
 from synthcomp_core.library.snapshots import find_snapshot
 from synthcomp_core.library.sources import image_sources, source_images
@@ -297,3 +299,82 @@ def test_rows_of_renderings_without_a_name_of_the_thesis_are_one_curve(artifacts
     rows = [ResultRow("d", "a.png", variant="files:mine", codec="files:mine", bpp=0.5, psnr_rgb=30.0)]
     (curve,) = rd_curves(rows_table(rows), "psnr_rgb")
     assert curve.name == "files:mine"
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as opened:
+        for name, data in files.items():
+            opened.writestr(name, data)
+    return content.getvalue()
+
+
+def flat_images(*names: str) -> dict[str, bytes]:
+    return {name: png_bytes(np.full((8, 8, 3), 50, np.uint8)) for name in names}
+
+
+def test_a_repository_s_archive_gives_its_data_set_and_samples_and_names_the_rest(
+    tmp_path: Path, artifacts: Path
+) -> None:
+    data = zipped(flat_images(*(f"gtaplus-dataset/{part}.png" for part in ("train/a", "train/b", "test/c"))))
+    samples = flat_images("repo-main/fsr-samples/1-native.png", "repo-main/fsr-samples/1-q2.png")
+    renderings = flat_images("repo-main/results/mbt2018_q4_mse_fullres/c.png")
+    rest = {"repo-main/table.csv": b"a;b\n", "repo-main/models/mbt2018_q4_mse.pth.tar": b"x" * 999, "readme.md": b""}
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "repo-main.zip").write_bytes(
+        zipped({"repo-main/gtaplus-dataset.zip": data, **samples, **renderings, **rest})
+    )
+    (project / "torn.zip").write_bytes(data[:-40])
+    left = "1 folder of renderings, 1 checkpoint, 1 table; unpack it, and adopt again, for the rest"
+    for said in (run("adopt", project, "--dry-run"), run("adopt", project)):
+        assert "train 2, test 1, in a zip" in said and left in said and "torn.zip is not a whole zip file" in said
+    assert dict(datasets.read_card("gta-plus").splits) == {"train": 2, "test": 1}
+    assert list(source_images("gta-plus/test")) == ["c.png"] and len(source_images("gta-plus")) == 3
+    assert list(sample_sets()) == ["fsr-samples"]
+    assert open_samples(sample_sets()["fsr-samples"]).kinds == ("q2",)
+    assert forget_project(project) == 2
+
+
+def test_folders_of_other_names_are_renderings_by_the_names_of_their_images(project: Path, artifacts: Path) -> None:
+    shutil.rmtree(project / "models")
+    for name, images in (("my codec", ("g0173", "g0174_x2_SR")), ("holiday", ("g0173", "beach"))):
+        for stem in images:
+            path = project / "out" / name / f"{stem}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png_bytes(reference(stem[:5] if stem[0] == "g" else "g0") + 3))
+    (project / "out" / "my codec" / "sizes.csv").write_text("Image;Size [bytes]\ng0173.png;1000\n")
+    said = run("adopt", project)
+    assert "out/my codec (2 images, named as those of gta-plus): renderings files:my-codec, rates of 1 of 2" in said
+    assert "holiday" not in said
+    row = evaluate(reference("g0174"), Variant.parse("files:my-codec"), dataset="d", image_name="g0174.png").row
+    assert row.psnr_rgb == pytest.approx(psnr(reference("g0174"), reference("g0174") + 3))
+    assert "files:holiday, without rates" in run("adopt", project / "out" / "holiday"), "named by itself, it is taken"
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("name,bpp\ng0173.png,0.5\ng0174.png,0.25\n", "rates from rates.csv"),
+        ("Image;BPP\ng0173;0,5\ng0174_x2_SR.png;0,25\n", "rates from rates.csv"),
+        ("file\tFile size\ng0173.png\t1000\ng0174.png\t-1\n", "rates of 1 of 2 images from rates.csv"),
+        ("filename,bytes\ng0173.png,inf\ng0174.png,nan\n", "without rates, so they stay out"),
+        ("a,b\n1,2\n", "without rates, so they stay out"),
+        ("", "without rates, so they stay out"),
+    ],
+)
+def test_rates_are_read_from_tables_as_people_write_them_and_their_number_is_said(
+    table: str, said: str, project: Path, artifacts: Path
+) -> None:
+    shutil.rmtree(project / "models")
+    (project / "results" / FOLDERS[0] / "rates.csv").write_text(table)
+    outcomes = {one.finding.name: one.outcome for one in adopt_project(project)}
+    assert outcomes[FOLDERS[0]].startswith(f"renderings files:{FOLDERS[0]}, {said}")
+    variant = Variant.parse(f"files:{FOLDERS[0]}")
+    rates = [
+        evaluate(reference(stem), variant, dataset="d", image_name=f"{stem}.png", metrics=()).row.bpp
+        for stem in TEST_IMAGES
+    ]
+    expected = {0.5: [0.5, 0.25], 1000: [8000 / (70 * 50), None]}
+    known = 0.5 if "0.5" in table or "0,5" in table else 1000 if "1000" in table else None
+    assert rates == (pytest.approx(expected[known], rel=0.01) if known == 0.5 else expected.get(known, [None, None]))

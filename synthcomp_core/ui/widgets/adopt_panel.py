@@ -10,7 +10,8 @@ from pathlib import Path
 import streamlit as st
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.library.project_scan import Finding, scan_project
+from synthcomp_core.library.findings import Finding
+from synthcomp_core.library.project_scan import scan_project
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
@@ -22,10 +23,18 @@ _FRESH_S = 30  # A page runs again at every click; a folder is not walked each t
 
 
 @dataclass(frozen=True)
+class AdoptedLines:
+    """What became of what was found, a line each."""
+
+    taken: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class AdoptState:
     """What the panel remembers. job: the adoption that was asked for last."""
 
-    job: Job[tuple[str, ...]] | None = None
+    job: Job[AdoptedLines] | None = None
 
 
 def show_adopt_panel() -> None:
@@ -63,18 +72,26 @@ def _show_findings(folder: Path) -> None:
 
 
 def _adopt(folder: Path) -> None:
-    def work(on_progress: OnProgress, publish: Callable[[tuple[str, ...]], None]) -> None:
+    def work(on_progress: OnProgress, publish: Callable[[AdoptedLines], None]) -> None:
         adopted = adopt_project(folder, on_progress=on_progress)
-        publish(tuple(f"{one.finding.path.name}: {one.outcome}" for one in adopted if one.path is not None))
+        lines = [(one, f"{one.finding.path.name}: {one.outcome}") for one in adopted]
+        publish(
+            AdoptedLines(
+                tuple(line for one, line in lines if one.path is not None),
+                tuple(line for one, line in lines if one.is_left_out),
+            )
+        )
 
     store_state(AdoptState(server_queue().submit(session_id(), "adopt", folder.name, work)))
 
 
-def _show_progress(job: Job[tuple[str, ...]]) -> None:
+def _show_progress(job: Job[AdoptedLines]) -> None:
     status = job.status()
     if status.error is not None:
         st.error(plain(status.error))
     elif status.latest is not None:
-        st.success("  \n".join(plain(line) for line in status.latest) or "Everything was here already.")
+        st.success("  \n".join(plain(line) for line in status.latest.taken) or "Everything was here already.")
+        if status.latest.left_out:
+            st.warning("  \n".join(plain(line) for line in status.latest.left_out))
     elif not status.is_over:
         st.progress(status.fraction, plain(status.stage or "waiting"))
