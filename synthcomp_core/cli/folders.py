@@ -27,6 +27,8 @@ from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants import Variant
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from synthcomp_core.batch.plan import Plan
 
 _SHOWN = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
@@ -134,5 +136,13 @@ def _print_means(results: Path, measured: tuple[str, ...]) -> None:
     for variant, rows in table[table["error"].isna()].groupby("variant", sort=False, observed=True):
         values = [rows[name].replace(float("inf"), float("nan")).mean() for name in shown]
         texts = [MISSING if v != v else f"{v:.{METRICS[n].decimals}f}" for n, v in zip(shown, values, strict=True)]
-        means.add_row(str(variant), str(len(rows)), f"{rows['bpp'].mean():.4f}", *texts)
+        means.add_row(str(variant), str(len(rows)), _mean_rate(rows["bpp"]), *texts)
     output.print(means)
+
+
+def _mean_rate(rates: pd.Series) -> str:
+    """The mean of the rates that are known, and of how many images that is, if not of all."""
+    known = rates.dropna()
+    if known.empty:
+        return MISSING
+    return f"{known.mean():.4f}" + ("" if len(known) == len(rates) else f" ({len(known)} of {len(rates)})")

@@ -75,6 +75,7 @@ def export(
 
     Example: python -m synthcomp_core results export results.csv means.csv --format thesis
     """
+    from synthcomp_core.results.curves import without_rate
     from synthcomp_core.results.formats import load_results
     from synthcomp_core.results.formats.thesis import table_to_thesis_csv
     from synthcomp_core.results.table import table_to_csv
@@ -88,6 +89,8 @@ def export(
             raise ResultsError(f"{file.name} has no data set {dataset!r}; it has {names}.")
     storage.write_text(out, table_to_csv(table) if to is ExportFormat.synthcomp else table_to_thesis_csv(table))
     say(f"{out}: written in {to.value} format")
+    if to is ExportFormat.thesis and (lacking := without_rate(table)):
+        _warn(f"{out.name}: no rate is known of {', '.join(lacking)}, whose bpp is left empty.")
 
 
 @results_app.command()
@@ -246,14 +249,17 @@ def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, datase
     curves = curves_of(loaded, metric, decibels=decibels)
     for part in loaded:
         if lacking := without_rate(part.table, metric):
-            sentence = f"{part.name}: no rate is known of {', '.join(lacking)}, which are left out."
-            errors.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            _warn(f"{part.name}: no rate is known of {', '.join(lacking)}, which are left out.")
     if dataset is not None:
         curves = [curve for curve in curves if curve.dataset == dataset]
     if not curves:
         where = f" on the data set {dataset}" if dataset else ""
         raise ResultsError(f"{', '.join(part.name for part in loaded)}: no row has both a rate and {metric}{where}.")
     return curves
+
+
+def _warn(sentence: str) -> None:
+    errors.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _anchor(anchor: str, curves: list[RDCurve], metric: str, decibels: bool) -> tuple[RDCurve | str, list[RDCurve]]:

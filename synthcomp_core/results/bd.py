@@ -207,7 +207,8 @@ def _paired(anchor: RDCurve, test: RDCurve, warnings: list[str]) -> tuple[RDCurv
         if not shared:
             warnings.append("the curves have no image in common")
         else:
-            warnings.append(f"averaged over the {len(shared)} images that both curves have")
+            images = "image" if len(shared) == 1 else f"{len(shared)} images"
+            warnings.append(f"averaged over the {images} that both curves have")
             anchor, test = of_images(anchor, shared), of_images(test, shared)
     return anchor, test
 

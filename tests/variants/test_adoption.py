@@ -378,3 +378,21 @@ def test_rates_are_read_from_tables_as_people_write_them_and_their_number_is_sai
     expected = {0.5: [0.5, 0.25], 1000: [8000 / (70 * 50), None]}
     known = 0.5 if "0.5" in table or "0,5" in table else 1000 if "1000" in table else None
     assert rates == (pytest.approx(expected[known], rel=0.01) if known == 0.5 else expected.get(known, [None, None]))
+
+
+def test_variants_whose_rate_is_known_of_some_images_only_are_counted_and_not_averaged(
+    project: Path, artifacts: Path, tmp_path: Path, on_the_spot: OnTheSpot
+) -> None:
+    shutil.rmtree(project / "models")
+    (project / "results" / FOLDERS[0] / "rates.csv").write_text("name,bpp\ng0173.png,0.5\n")
+    adopt_project(project)
+    some, none = (f"files:{name}" for name in FOLDERS[:2])
+    table = tmp_path / "table.csv"
+    chosen = ["--variants", some, "--variants", none, "--variants", "jpeg-q50", "--metric", "psnr_rgb"]
+    means = " ".join(run("evaluate", "gta-plus/test", *chosen, "--out", table).split())
+    assert f"{some} 2 0.5006 (1 of 2)" in means and f"{none} 2 – " in means and "nan" not in means
+    assert sorted(without_rate(read_results(table))) == [f"{some} (1 of 2 images)", none]
+    said = run("results", "export", table, tmp_path / "means.csv", "--dataset", "test")
+    assert f"{some} (1 of 2 images)" in said and "whose bpp is left empty" in said
+    rows = {line.split(";")[0]: line.split(";")[4] for line in (tmp_path / "means.csv").read_text().splitlines()}
+    assert rows["mbt2018"] == "" and float(rows["jpeg"]) > 0

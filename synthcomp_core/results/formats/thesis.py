@@ -108,7 +108,8 @@ def table_to_thesis_csv(table: pd.DataFrame) -> str:
 
     The column msssim is of luma for mbt2018 and for the bicubic rows, of RGB for others, as in the thesis's own table.
     Identical images (PSNR inf) are left out of the mean PSNR. bpp is that of the bitstream if measured, else the
-    estimate. ResultsError when the table holds several data sets.
+    estimate; empty where it is not known of all images that were measured, whose means stand beside it. ResultsError
+    when the table holds several data sets.
     """
     datasets = [str(dataset) for dataset in table["dataset"].unique()]
     if len(datasets) > 1:
@@ -129,6 +130,8 @@ def table_to_thesis_csv(table: pd.DataFrame) -> str:
         msssim = _msssim_column("none" if bare else codec)
         columns = ("bpp", "psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", msssim)
         means = [_mean(group[column]) for column in columns]
+        if group.loc[group["error"].isna(), "bpp"].isna().any():
+            means[0] = None
         lines.append([model, quality, metric, str(supersampled).upper(), *means])
     return csv_text(THESIS_COLUMNS, lines, delimiter=";")
 
