@@ -13,8 +13,15 @@ from synthcomp_core.cli import app
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.results.curves import rd_curves
 from synthcomp_core.results.formats import load_results
+from synthcomp_core.results.formats.loaded import LoadedResults
 from synthcomp_core.results.rows import COLUMNS
+from synthcomp_core.results.table import table_rows
 from tests.results.samples import csv_lines
+
+
+def load(document: object) -> LoadedResults:
+    return load_results(json.dumps(document).encode(), name="curve.json")
+
 
 BPP, PSNR = [0.1, 0.2, 0.4], [30.0, 33.0, 36.0]
 
@@ -114,3 +121,32 @@ def test_the_field_s_files_are_one_curve_each(name: str, shared: Path) -> None:
     metric = "msssim_rgb" if "two_columns" in name else "psnr_rgb"
     (curve,) = rd_curves(loaded.table, metric)
     assert len(curve.points) >= 4 and loaded.notes
+
+
+def test_a_document_in_compressai_s_shape_with_other_names_loses_no_metric() -> None:
+    document = {"name": "TinyLIC", "results": {"bpp": [0.1, 0.2], "PSNR (dB)": [28.0, 30.0], "MS-SSIM (dB)": [10, 13]}}
+    table = load(document).table
+    assert table["codec"].unique().tolist() == ["curve-tinylic"]
+    assert table["psnr_rgb"].tolist() == [28.0, 30.0]
+    assert table["msssim_rgb"].tolist() == pytest.approx([0.9, 1 - 10**-1.3])
+    own = {"name": "mine", "results": {"bpp": [0.1, 0.2], "psnr": [28, 30], "vmaf": [60, 70]}}
+    assert "Not understood, and left out: vmaf." in load(own).notes
+
+
+POINT, OTHER = {"bpp": 0.3, "psnr": 30.0}, {"bpp": 0.5, "psnr": 33.0}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"q1": {"a.png": POINT, "b.png": POINT}, "q2": {"a.png": OTHER, "b.png": OTHER}},
+        {"a.png": {"1": POINT, "2": OTHER}, "b.png": {"1": POINT, "2": OTHER}},
+        {"mine": {"quality_1": {"a.png": POINT, "b.png": POINT}, "quality_2": {"a.png": OTHER, "b.png": OTHER}}},
+    ],
+)
+def test_images_and_qualities_that_are_keys_are_images_and_qualities(document: object) -> None:
+    table = load(document).table
+    assert table["codec"].nunique() == 1
+    found = {(row.image, row.quality): (row.bpp, row.psnr_rgb) for row in table_rows(table)}
+    expected = {(image, quality): point for image in ("a.png", "b.png") for quality, point in ((1, POINT), (2, OTHER))}
+    assert found == {key: (point["bpp"], point["psnr"]) for key, point in expected.items()}

@@ -10,7 +10,7 @@ from synthcomp_core import limits
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.json_records import JsonError, parse_json
 from synthcomp_core.results.formats.codec_compare import load_codec_compare
-from synthcomp_core.results.formats.compressai import load_compressai
+from synthcomp_core.results.formats.compressai import is_compressai, load_compressai
 from synthcomp_core.results.formats.loaded import LoadedResults
 from synthcomp_core.results.formats.loose import is_loose_json, is_loose_text, load_loose_json, load_loose_text
 from synthcomp_core.results.formats.thesis import load_thesis
@@ -78,7 +78,7 @@ def _load_json(content: bytes, name: str, dataset: str | None) -> LoadedResults:
     if isinstance(document, dict) and "field_values" in document:
         return load_codec_compare(document, name, dataset)
     listed = document.get("results") if isinstance(document, dict) else None
-    if isinstance(document, dict) and isinstance(listed, dict) and ("bpp" in listed or not is_loose_json(document)):
+    if is_compressai(document) or (isinstance(listed, dict) and not is_loose_json(document)):
         return load_compressai(document, name, dataset)
     if is_loose_json(document):
         return load_loose_json(document, name, dataset)

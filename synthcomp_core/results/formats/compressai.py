@@ -8,6 +8,7 @@ from typing import Any
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.snapshots import Distortion
+from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug
 from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
 from synthcomp_core.results.table import rows_table
@@ -26,6 +27,12 @@ _FIELDS = {
     "decoding_time": "decode_s",
 }
 _UNSTATED = "unstated"
+
+
+def is_compressai(document: Any) -> bool:
+    """Whether a document holds lists under the names that CompressAI gives them, a rate and a metric at least."""
+    lists = document.get("results") if isinstance(document, dict) else None
+    return isinstance(lists, dict) and "bpp" in lists and any(_FIELDS.get(field) in METRICS for field in lists)
 
 
 def load_compressai(document: dict[str, Any], name: str, dataset: str | None) -> LoadedResults:
@@ -64,6 +71,8 @@ def load_compressai(document: dict[str, Any], name: str, dataset: str | None) ->
             )
         )
     notes = ["Each point is a mean over the data set, as published."]
+    if left := [field for field in lists if field not in _FIELDS]:
+        notes.append(f"Not understood, and left out: {', '.join(left)[:200]}.")
     if not is_model:
         notes.append("The file does not state the encoder's settings, so its points are numbered p1, p2, ...")
     return LoadedResults(rows_table(rows, name=name), name, "compressai", tuple(notes))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcomp_core.errors import ResultsError
+from synthcomp_core.images import EXTENSIONS
 from synthcomp_core.metrics import METRICS, bits_per_pixel
 from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug, whole_number
 from synthcomp_core.results.rows import MEAN_IMAGE, NEEDED_COLUMNS, ResultRow
@@ -48,6 +49,7 @@ _RATIOS = ("msssim_rgb", "msssim_y", "ssim_rgb", "ssim_y")  # At most 1; what li
 _METRICS = tuple(name for name in _COLUMNS if name in METRICS)
 _UNSTATED = "unstated"
 _DEPTH = 5
+_QUALITY_NAME = re.compile(r"(?:q|qp|quality)?[-_ ]?(?P<number>\d{1,4}(?:\.\d+)?)")
 _DECIMAL_COMMA = re.compile(r"^([-+]?\d+),(\d+)$")
 TEMPLATE = (
     "dataset,image,codec,quality,bpp,psnr_rgb,msssim_rgb\n"
@@ -73,7 +75,11 @@ def is_loose_json(document: Any) -> bool:
 
 def load_loose_json(document: Any, name: str, dataset: str | None) -> LoadedResults:
     """The curves in a JSON document of lists ({"psnr": [...], "bpp": [...]}), nested or not, or of entries."""
-    return _loaded(list(_series(document, "")), name, dataset)
+    where = ""
+    if isinstance(document, Mapping) and _is_nested(document.get("results")):  # As CompressAI has it, by other names.
+        where = next((str(document[key]) for key in document if _meaning(str(key)) == "codec"), "")
+        document = document["results"]
+    return _loaded(list(_series(document, where)), name, dataset)
 
 
 def is_loose_text(content: bytes) -> bool:
@@ -154,33 +160,70 @@ def _meaning(name: str) -> str | None:
     return _MEANING.get(re.sub(r"[^a-z0-9]", "", name.lower()))
 
 
-def _series(document: Any, where: str, depth: int = _DEPTH) -> Iterator[_Series]:
-    """Every place in a document where a rate and a metric stand side by side."""
+def _series(document: Any, where: str, depth: int = _DEPTH, image: str | None = None) -> Iterator[_Series]:
+    """Every place in a document where a rate and a metric stand side by side. image: whose they are, if that is said.
+
+    Names such as ``kodim01.png`` are those of images, and ``q4`` and ``4`` qualities, of points that stand under them.
+    """
     if depth == 0:
         return
     if isinstance(document, Mapping):
         lists = {str(name): value for name, value in document.items() if isinstance(value, list)}
         if _has_points(lists) and all(not isinstance(item, list | dict) for value in lists.values() for item in value):
-            yield _Series(where, lists)
+            yield _Series(where, lists | _same("image", image, len(next(iter(lists.values())))))
             return
         if _is_point(document):
-            yield _Series(where, {str(name): [value] for name, value in document.items() if not _is_nested(value)})
+            own = {str(name): [value] for name, value in document.items() if not _is_nested(value)}
+            yield _Series(where, own | _same("image", image, 1))
             return
         points = {str(name): value for name, value in document.items() if _is_point(value)}
         if points:  # {"q1": {"bpp": 0.2, "psnr": 30}, ...}, or one such per image
-            columns = list(dict.fromkeys(str(name) for point in points.values() for name in point))
-            yield _Series(where, {name: [point.get(name) for point in points.values()] for name in columns})
+            yield _Series(where, _same("image", image, len(points)) | _point_columns(points))
             return
-        for name, value in document.items():
-            yield from _series(value, f"{where}-{name}" if where else str(name), depth - 1)
+        for key, value in document.items():
+            name = str(key)
+            if _is_image_name(name):
+                yield from _series(value, where, depth - 1, name)
+            elif _quality_of(name) and isinstance(value, Mapping) and all(map(_is_point, value.values())):
+                points = {str(one): point for one, point in value.items()}
+                yield _Series(where, _same("quality", _quality_of(name), len(points)) | _point_columns(points))
+            else:
+                yield from _series(value, f"{where}-{name}" if where else name, depth - 1, image)
     elif isinstance(document, list) and document and all(isinstance(entry, Mapping) for entry in document):
         names = [str(name) for name in document[0]]
         if _has_points(names):
-            yield _Series(where, {name: [entry.get(name) for entry in document] for name in names})
+            entries = {name: [entry.get(name) for entry in document] for name in names}
+            yield _Series(where, entries | _same("image", image, len(document)))
             return
         for number, entry in enumerate(document, start=1):
-            own = next((str(entry[key]) for key in entry if _meaning(str(key)) == "codec"), str(number))
-            yield from _series(entry, f"{where}-{own}" if where else own, depth - 1)
+            own_name = next((str(entry[key]) for key in entry if _meaning(str(key)) == "codec"), str(number))
+            yield from _series(entry, f"{where}-{own_name}" if where else own_name, depth - 1, image)
+
+
+def _point_columns(points: Mapping[str, Mapping[Any, Any]]) -> dict[str, list[Any]]:
+    """The columns of points by their names, which are images or qualities where they look so."""
+    columns = list(dict.fromkeys(str(name) for point in points.values() for name in point))
+    values: dict[str, list[Any]] = {name: [point.get(name) for point in points.values()] for name in columns}
+    meanings = {_meaning(name) for name in columns}
+    if "image" not in meanings and all(map(_is_image_name, points)):
+        values["image"] = list(points)
+    elif "quality" not in meanings and all(map(_quality_of, points)):
+        values["quality"] = [_quality_of(name) for name in points]
+    return values
+
+
+def _same(column: str, value: str | None, count: int) -> dict[str, list[Any]]:
+    return {} if value is None else {column: [value] * count}
+
+
+def _is_image_name(name: str) -> bool:
+    return name.lower().endswith(EXTENSIONS)
+
+
+def _quality_of(name: str) -> str | None:
+    """The number in a name such as q4, quality_4 or 4; None for any other name."""
+    match = _QUALITY_NAME.fullmatch(name.lower())
+    return match["number"] if match else None
 
 
 def _is_nested(value: Any) -> bool:
@@ -236,9 +279,10 @@ def _rows(one: _Series, name: str, stem: str, dataset: str | None, notes: list[s
             numbers[column] = [None if value is None else of_decibels(value) for value in numbers[column]]
             notes.append(f"{METRICS[column].label} above 1 was read as decibels, -10 log10(1 - value).")
     place: dict[tuple[str, str, str], int] = {}
+    curve = stem if not one.name or slug(one.name) == stem else f"{stem}-{slug(one.name)}"
     for index in range(counts.pop()):
         values = {column: found[index] for column, found in numbers.items()}
-        codec = _text(columns, "codec", index) or (f"{stem}-{slug(one.name)}" if one.name else stem)
+        codec = _text(columns, "codec", index) or curve
         image, images = _text(columns, "image", index) or MEAN_IMAGE, _text(columns, "dataset", index)
         yield _row(values, slug(codec), image, images or dataset or _UNSTATED, _text(columns, "variant", index), place)
 
