@@ -160,6 +160,8 @@ def _decode_pillow(
         notes.append(signal.note)
     else:
         pixels = np.array(_to_srgb(raster.colour, profile, notes))  # a copy that may be written to
+    if signal is not None and signal.unknown:
+        notes.append(f"its colours, by codes that are not known here ({signal.unknown}), were read as if without them")
     return upright(with_alpha(pixels, raster.alpha, keep_alpha, notes), orientation)
 
 
@@ -258,6 +260,8 @@ def _raster_of_picture(picture: PillowImage.Image, tags: dict[int, object]) -> _
         if tags.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO:
             np.subtract(255, eight, out=eight)
         return _Raster(PillowImage.fromarray(eight), alpha)
+    if picture.mode == "I" and picture.format == "PPM":  # A deep PGM, scaled to 16 bits by Pillow, whatever it had.
+        return _Raster(PillowImage.fromarray(eight_bit(np.asarray(picture).astype(np.uint16))), None)
     if picture.mode in ("I", "F"):
         raise ValueError("samples of 32 bits have no defined white; convert the file to 8 or 16 bits")
     if "transparency" in picture.info or picture.mode in ("PA", "RGBa", "La"):

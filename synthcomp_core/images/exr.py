@@ -15,6 +15,7 @@ from synthcomp_core.images.light import SRGB, Chromaticities, Signal, srgb_of
 NOTE = "linear light, shown at exposure 0 (1.0 is white, what is brighter is clipped) through sRGB's curve"
 _MAX_CHANNELS = 4  # times the pixel limit: what all channels together may hold
 _PLAIN = ("RGB", "RGBA")
+_FINISHED = ("combined", "beauty", "rgba", "rgb")  # as renderers call the layer with the finished image
 
 
 def exr_size(content: bytes) -> tuple[int, int]:
@@ -61,18 +62,34 @@ def _window(window: Any) -> tuple[int, int]:
 
 
 def _colour(channels: Any, names: list[str], notes: list[str]) -> NDArray[np.float32]:
-    """(H, W, 3) or (H, W, 1) light of the plain colour channels."""
-    for name in _PLAIN:
-        if name in channels:
-            pixels = np.asarray(channels[name].pixels, np.float32)
-            if name == "RGBA" and float(pixels[..., 3].min()) < 1:
-                notes.append("transparent parts are shown over black")
-            return pixels[..., :3]
+    """(H, W, 3) or (H, W, 1) light of the plain colour channels, or of the layer that holds the finished image."""
+    plain = [name for name in _PLAIN if name in channels]
+    for name in plain or _finished_layer(channels):
+        pixels = np.asarray(channels[name].pixels, np.float32)
+        if not plain:
+            notes.append(f"its layer {name[:60]} is shown")
+        if pixels.shape[2] == 4 and float(pixels[..., 3].min()) < 1:
+            notes.append("transparent parts are shown over black")
+        return pixels[..., :3]
     if {"R", "G", "B"} <= set(channels):
         return np.stack([np.asarray(channels[name].pixels, np.float32) for name in "RGB"], axis=-1)
     if "Y" in channels and "BY" not in channels:
         return np.asarray(channels["Y"].pixels, np.float32)[..., None]
     raise ValueError(f"it has the channels {', '.join(sorted(names))[:120]}, but no R, G and B, and no Y")
+
+
+def _finished_layer(channels: Any) -> list[str]:
+    """The layer to show of a file whose colours are all in layers: its only one, or the only one of a usual name.
+
+    Empty where there is no layer with colours; ValueError for several of which none is known to be the finished image.
+    """
+    # The library joins a layer's R, G, B (and A) to one array under the layer's name.
+    layers = [str(name) for name, channel in channels.items() if channel.pixels.ndim == 3]
+    usual = [name for name in layers if name.rpartition(".")[2].lower() in _FINISHED]
+    chosen = layers if len(layers) == 1 else usual
+    if len(layers) > 1 and len(usual) != 1:
+        raise ValueError(f"it has the layers {', '.join(sorted(layers))[:120]}; save the one to show alone")
+    return chosen
 
 
 def _chromaticities(header: dict[str, Any]) -> Chromaticities:

@@ -41,6 +41,7 @@ class Signal:
 
     curve: "srgb", "gamma", "pq" or "hlg"; gamma: the display's exponent (1 = linear light). primaries: x, y of red,
     green, blue and white. full_range: False where 16/255 is black and 235/255 white. name: of all that, for people.
+    unknown: the codes in a file that stand for nothing known here, for people; "" where there are none.
     """
 
     curve: str
@@ -48,6 +49,7 @@ class Signal:
     gamma: float = 1.0
     full_range: bool = True
     name: str = ""
+    unknown: str = ""
 
     @property
     def is_srgb(self) -> bool:

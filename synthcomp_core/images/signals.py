@@ -25,12 +25,12 @@ def file_signal(content: bytes, file_format: str, profile: bytes | None) -> Sign
 def png_signal(content: bytes) -> Signal | None:
     """What a PNG's chunks say (PNG, third edition, 4.3): cICP first, then an ICC profile or sRGB, then gAMA and cHRM.
 
-    None where an ICC profile decides, where nothing is said, or what is said is not known here.
+    None where an ICC profile decides, or where nothing is said.
     """
     chunks = dict(_png_chunks(content))
     if len(codes := chunks.get(b"cICP", b"")) == 4:
         primaries, transfer, _, full_range = codes
-        return signal_of_codes(primaries, transfer, full_range=bool(full_range))
+        return _signal(primaries, transfer, full_range=bool(full_range))
     if b"iCCP" in chunks or b"sRGB" in chunks or len(chunks.get(b"gAMA", b"")) != 4:
         return None
     stored = struct.unpack(">I", chunks[b"gAMA"])[0] / _GAMMA_UNIT
@@ -45,11 +45,11 @@ def png_signal(content: bytes) -> Signal | None:
 
 
 def avif_signal(content: bytes) -> Signal | None:
-    """What the first nclx box of an AVIF says; None without one, or where it is not known here."""
+    """What the first nclx box of an AVIF says; None without one."""
     for kind, body in _boxes(content):
         if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 11:
             primaries, transfer = struct.unpack(">HH", body[4:8])
-            return signal_of_codes(primaries, transfer)  # Decoders expand a limited range themselves.
+            return _signal(primaries, transfer)  # Decoders expand a limited range themselves.
     return None
 
 
@@ -59,6 +59,12 @@ def avif_depth(content: bytes) -> int:
         if kind == b"pixi" and len(body) > 5:
             return body[5]
     return 8
+
+
+def _signal(primaries: int, transfer: int, *, full_range: bool = True) -> Signal:
+    """The signal that codes stand for; one that is read as sRGB and names them where they are not known here."""
+    known = signal_of_codes(primaries, transfer, full_range=full_range)
+    return known or Signal("srgb", unknown=f"primaries {primaries}, transfer {transfer}")
 
 
 def _chromaticities(body: bytes) -> Chromaticities:

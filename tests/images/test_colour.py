@@ -104,7 +104,6 @@ def test_a_quarter_of_linear_light_is_137_in_8_bits_too() -> None:
         [(b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 100000))],
         [(b"cICP", bytes([1, 13, 0, 1]))],
         [(b"cICP", bytes([1, 1, 0, 1]))],
-        [(b"cICP", bytes([99, 99, 0, 1]))],
         [(b"gAMA", struct.pack(">I", 0))],
     ],
 )
@@ -158,6 +157,37 @@ def test_avif_in_pq_is_converted_from_all_its_bits(bits: int) -> None:
 def test_a_pgm_of_8_and_16_bits_is_read_as_grey() -> None:
     eight = read_image(b"P5\n# a comment\n3 1\n255\n" + bytes([0, 100, 255]), name="a.pgm").image
     assert eight.tolist() == [[[0] * 3, [100] * 3, [255] * 3]]
+    for largest in (300, 1023, 4095, 65535):
+        samples = np.array([0, largest * 2 // 5, largest])
+        deep = read_image(f"P5\n3 1\n{largest}\n".encode() + samples.astype(">u2").tobytes(), name="a.pgm").image
+        assert np.abs(deep[0, :, 0] - samples / largest * 255).max() <= 0.6
+
+
+@pytest.mark.parametrize(("primaries", "transfer"), [(99, 13), (9, 77), (9, 17)])
+def test_codes_of_colours_that_are_not_known_here_are_read_with_a_note(primaries: int, transfer: int) -> None:
+    loaded = read_image(
+        png(np.full((4, 4, 3), 148, np.uint8), (b"cICP", bytes([primaries, transfer, 0, 1]))), name="a.png"
+    )
+    assert (loaded.image == 148).all() and f"primaries {primaries}, transfer {transfer}" in loaded.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("layers", "shown"),
+    [
+        (["beauty"], "beauty"),
+        (["ViewLayer.Combined", "ViewLayer.DiffDir", "ViewLayer.GlossDir"], "ViewLayer.Combined"),
+    ],
+)
+def test_an_exr_of_layers_is_shown_by_its_finished_one(layers: list[str], shown: str) -> None:
+    planes = {
+        f"{layer}.{name}": np.full((3, 5), 0.25 * (layer == shown), np.float32) for layer in layers for name in "RGB"
+    }
+    loaded = read_image(exr({**planes, "depth.Z": np.ones((3, 5), np.float32)}), name="frame.exr")
+    assert (loaded.image == 137).all() and f"its layer {shown} is shown" in loaded.notes
+    others = {name.replace("Combined", "Emit").replace("beauty", "Emit"): plane for name, plane in planes.items()}
+    others |= {f"Shadow.{name}": np.ones((3, 5), np.float32) for name in "RGB"}
+    with pytest.raises(ImageError, match=r"it has the layers .*Emit.*; save the one to show alone"):
+        read_image(exr(others), name="frame.exr")
 
 
 def exr(channels: dict[str, np.ndarray], **header: object) -> bytes:
