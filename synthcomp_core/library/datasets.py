@@ -22,7 +22,7 @@ from synthcomp_core.library.dataset_sources import SOURCES, Download
 from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.left_out import left_out_of_folder
 from synthcomp_core.library.split_names import SPLITS, split_of
-from synthcomp_core.library.taking_in import bring, keep_only, take_in
+from synthcomp_core.library.taking_in import bring, folder_in_zip, keep_only, take_in
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.storage import (
     artifacts_dir,
@@ -136,6 +136,9 @@ def fetch(
         notes.append(bring(Download(what), folder, on_progress=on_progress))
         origin = what
     else:
+        published = SOURCES.get(name)
+        if published is not None and published.only is not None:  # The archive that a browser downloaded.
+            inside = inside or folder_in_zip(Path(what), published.only)
         left_out = take_in(Path(what), folder, known=", ".join(SOURCES), inside=inside, on_progress=on_progress)
         origin = Path(what).name
     return _carded(name, origin, licence, "; ".join(notes), left_out)

@@ -9,6 +9,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import EXTENSIONS, iter_images
 from synthcomp_core.images.archives import extract_images
 from synthcomp_core.images.headers import header_size
+from synthcomp_core.images.zipped import ZippedImages
 from synthcomp_core.library.dataset_sources import Download
 from synthcomp_core.library.downloads import download
 from synthcomp_core.library.left_out import left_out_of_folder, left_out_of_zip
@@ -37,6 +38,17 @@ def take_in(path: Path, folder: Path, *, known: str, inside: str = "", on_progre
     links = len(found) - len(files)
     leading_out = f"{links} link{'s' * (links != 1)} out of the folder" if links else ""
     return ", ".join(filter(None, (leading_out, left_out_of_folder(path))))
+
+
+def folder_in_zip(path: Path, part: str) -> str:
+    """The first folder of a zip that is called ``part``, a zip inside it counted as one; "" without, or for no zip."""
+    if not is_file(path):
+        return ""
+    for image in ZippedImages(path, path.name).paths:
+        for folder in reversed(image.parents):
+            if folder.name == part:
+                return folder.as_posix()
+    return ""
 
 
 def keep_only(images: Path, part: str | None) -> None:

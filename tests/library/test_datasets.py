@@ -240,3 +240,17 @@ def test_a_split_that_names_what_no_system_can_hold_is_a_sentence(tmp_path: Path
     with pytest.raises(SynthcompError, match="is missing") as caught:
         datasets.split_files("mine", "train")
     assert len(str(caught.value)) < 1000
+
+
+def test_the_archive_that_a_browser_downloaded_gives_what_fetching_it_would(tmp_path: Path, artifacts: Path) -> None:
+    names = ("train/c1", "train/c2", "test/g1")
+    frames = {f"gtaplus-dataset/{name}.png": png_bytes(picture(number)) for number, name in enumerate(names)}
+    inner = make_zip(tmp_path / "inner.zip", frames).read_bytes()
+    samples = {f"repo-main/fsr-samples/1-{kind}.png": png_bytes(picture(9)) for kind in ("native", "q2")}
+    members = {"repo-main/gtaplus-dataset.zip": inner, "repo-main/readme.md": b"", **samples}
+    archive = make_zip(tmp_path / "repo-main.zip", members)
+    for _ in range(2):  # A second call changes nothing.
+        card = datasets.fetch(str(archive), name="gta-plus")
+        assert (card.images, dict(card.splits), card.left_out) == (3, {"train": 2, "test": 1}, "")
+    other = datasets.fetch(str(archive), name="mine")
+    assert (other.images, other.left_out) == (5, "1 other file (.md 1)")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from synthcomp_core.images import write_png
 from synthcomp_core.metrics import psnr
 from synthcomp_core.ui.widgets.adopt_panel import AdoptState
 from synthcomp_core.ui.widgets.state import state_key
@@ -52,6 +53,20 @@ def test_compare_shows_the_renderings_with_and_without_super_resolution(app: App
         assert f"{expected:.2f}" in shown
 
 
+def test_compare_offers_renderings_of_any_name_and_shows_them(app: AppTest, tmp_path: Path) -> None:
+    for stem in ("g0173", "g0174"):
+        write_png(reference(stem, WIDTH, HEIGHT) + 9, tmp_path / "my codec" / f"{stem}.png")
+    adopt_project(tmp_path / "my codec")
+    opened(app, "compare", source="gta-plus/test", image="g0173.png", trained_on=["files"], distortion=["mse"])
+    assert "files:my-codec" in app.multiselect(key="variant").options
+    app.multiselect(key="variant").set_value(["files:my-codec"]).run()
+    app.button(key="compute").click()
+    settled(app)
+    assert not app.exception and not app.error
+    expected = psnr(reference("g0173", WIDTH, HEIGHT), reference("g0173", WIDTH, HEIGHT) + 9)
+    assert f"{expected:.2f}" in " ".join(table.value.to_string() for table in [*app.table, *app.dataframe])
+
+
 def test_the_picker_says_how_many_subfolders_were_walked(app: AppTest) -> None:
     opened(app, "live", source="gta-plus", a="jpeg-q40", b="png")
     assert "27 images, 2 subfolders walked." in [caption.value for caption in app.caption]
@@ -88,3 +103,5 @@ def test_a_folder_is_added_on_live_after_saying_what_it_holds(small_artifacts: P
     app.run()
     assert "gta-plus/test" in app.selectbox(key="source_choice").options
     assert any("snapshot mbt2018" in message.value.replace("\\", "") for message in app.success)
+    left_out = [warning.value.replace("\\", "") for warning in app.warning if "left out" in warning.value]
+    assert len(left_out) == 1 and "broken.pt" in left_out[0] and "package.json" not in left_out[0]

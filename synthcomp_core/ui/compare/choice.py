@@ -12,6 +12,7 @@ import streamlit as st
 
 from synthcomp_core.codecs import list_families
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.renderings import list_renderings
 from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.named_choice import pick_many, pick_one
 from synthcomp_core.ui.widgets.text import plain
@@ -156,7 +157,7 @@ def _scaling_name(scaling: str) -> str:
 def _pick_extra() -> tuple[Variant, ...]:
     texts = st.multiselect(
         "Other variants",
-        list(EXAMPLES),
+        [*EXAMPLES, *(rendered.id for rendered in list_renderings())],
         default=[],
         key="variant",
         bind="query-params",
