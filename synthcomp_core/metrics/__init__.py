@@ -14,6 +14,7 @@ from synthcomp_core.images import Image
 from synthcomp_core.metrics.flip import ErrorMap, flip, flip_colours, flip_error, mean_error
 from synthcomp_core.metrics.pairs import check_pair, luma, rgb_planes, shaved
 from synthcomp_core.metrics.psnr import mean_squared_error, psnr, psnr_y
+from synthcomp_core.metrics.reference import Reference
 from synthcomp_core.metrics.ssim import MSSSIM_MIN_SIDE, msssim, msssim_y, similarity, ssim, ssim_y
 from synthcomp_core.metrics.ssimulacra2 import SSIMULACRA2_MIN_SIDE, ssimulacra2
 from synthcomp_core.progress import OnProgress, silent
@@ -27,6 +28,7 @@ __all__ = [
     "ErrorMap",
     "MetricInfo",
     "Metrics",
+    "Reference",
     "bits_per_pixel",
     "check_pair",
     "flip",
@@ -107,7 +109,7 @@ def bits_per_pixel(num_bytes: int, width: int, height: int) -> float:
 
 
 def measure(
-    reference: Image,
+    reference: Image | Reference,
     image: Image,
     *,
     metrics: Collection[str] = DEFAULT_METRICS,
@@ -116,8 +118,9 @@ def measure(
 ) -> Metrics:
     """The metrics named, of ``image`` against ``reference``; the others and those the size rules out are None.
 
-    error_map: FLIP's, where it has been computed, so that its mean costs nothing. ImageError on unequal sizes,
-    SynthcompError for a name not in METRICS.
+    reference: as a :class:`Reference` where several images are measured against it. error_map: FLIP's, where it has
+    been computed, so that its mean costs nothing. ImageError on unequal sizes, SynthcompError for a name that is not
+    in METRICS.
 
     >>> import numpy as np
     >>> black, grey = np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 16, np.uint8)
@@ -128,7 +131,7 @@ def measure(
     unknown = sorted(set(metrics) - set(METRICS))
     if unknown:
         raise SynthcompError(f"Unknown metric {unknown[0]!r}: use {', '.join(METRICS)}.")
-    check_pair(reference, image)
+    check_pair(reference.image if isinstance(reference, Reference) else reference, image)
     values: dict[str, float | None] = {}
     stages = _stages(reference, image, error_map, values)
     wanted = [stage for stage in stages if set(stage[1]) & set(metrics)]
@@ -143,9 +146,11 @@ _Stage = tuple[str, tuple[str, ...], Callable[[set[str]], None]]
 
 
 def _stages(
-    reference: Image, image: Image, error_map: ErrorMap | None, values: dict[str, float | None]
+    known: Image | Reference, image: Image, error_map: ErrorMap | None, values: dict[str, float | None]
 ) -> list[_Stage]:
     """What :func:`measure` does in turn: a label, the metrics it measures, and the call that stores them."""
+    kept = known if isinstance(known, Reference) else None
+    reference = known.image if isinstance(known, Reference) else known
 
     def both_similarities(kind: str, metrics: set[str]) -> None:
         planes = rgb_planes(reference, image) if kind == "rgb" else [(luma(reference), luma(image))]
@@ -156,7 +161,11 @@ def _stages(
         return METRICS[name].label, (name,), lambda metrics: values.update({name: function(reference, image)})
 
     def mean_flip(reference: Image, image: Image) -> float:
-        return flip(reference, image) if error_map is None else mean_error(error_map)
+        features = None if kept is None or error_map is not None else kept.flip_features()
+        return mean_error(flip_error(reference, image, features=features) if error_map is None else error_map)
+
+    def score(reference: Image, image: Image) -> float | None:
+        return ssimulacra2(reference, image, scales=None if kept is None else kept.ssimulacra2_scales())
 
     return [
         single("psnr_rgb", psnr),
@@ -164,5 +173,5 @@ def _stages(
         ("SSIM and MS-SSIM RGB", ("ssim_rgb", "msssim_rgb"), lambda metrics: both_similarities("rgb", metrics)),
         ("SSIM and MS-SSIM Y", ("ssim_y", "msssim_y"), lambda metrics: both_similarities("y", metrics)),
         single("flip", mean_flip),
-        single("ssimulacra2", ssimulacra2),
+        single("ssimulacra2", score),
     ]

@@ -25,8 +25,10 @@ _MARGIN = math.ceil(3 * math.sqrt(0.04 / (2 * math.pi**2)) * FLIP_PPD)  # 3 sigm
 _FEATURE_SIGMA = 0.5 * 0.082 * FLIP_PPD  # pixels
 _NEGLIGIBLE = 1e-6  # Filter taps this small beside the largest are left out.
 _STRIP_ROWS = 64
+FEATURES = 5
 
 ErrorMap = NDArray[np.float32]  # (H, W), 0..1
+Features = NDArray[np.float32]  # (H, 5, W): L*, a*, b*, and the magnitudes of edges and of points
 _Taps = NDArray[np.float64]  # The right half of a filter, its middle first.
 
 
@@ -40,31 +42,58 @@ def mean_error(error_map: ErrorMap) -> float:
     return float(error_map.mean(dtype=np.float64))
 
 
-def flip_error(reference: Image, image: Image) -> ErrorMap:
-    """LDR-FLIP error of every pixel, (H, W) float32, 0..1. ImageError on unequal sizes."""
+def flip_error(reference: Image, image: Image, *, features: Features | None = None) -> ErrorMap:
+    """LDR-FLIP error of every pixel, (H, W) float32, 0..1. ImageError on unequal sizes.
+
+    features: those of the reference by :func:`flip_features`, where they are known.
+    """
     from synthcomp_core.metrics import flip_kernels as kernels
 
     check_pair(reference, image)
     height, width = reference.shape[:2]
     result = np.empty((height, width), np.float32)
-    filters, linear, largest = _filters(), _linear_levels(), _largest_distance()
+    largest = _largest_distance()
 
     def strip(top: int, bottom: int) -> None:
-        start, stop = max(top - _MARGIN, 0), min(bottom + _MARGIN, height)
-        if np.array_equal(reference[start:stop], image[start:stop]):
+        around = slice(max(top - _MARGIN, 0), bottom + _MARGIN)
+        if np.array_equal(reference[around], image[around]):
             result[top:bottom] = 0.0
             return
-        planes = [np.empty((stop - start, width + 2 * _MARGIN), np.float32) for _ in range(3)]
-        maps = [np.empty((kernels.MAPS, stop - start, width), np.float32) for _ in range(2)]
-        for picture, filtered in zip((reference, image), maps, strict=True):
-            kernels.opponent(np.ascontiguousarray(picture[start:stop]), linear, *planes, _MARGIN)
-            kernels.filter_rows(*planes, filters, _MARGIN, filtered)
-        # Rows above and below the image are its first and last ones again.
-        rows = np.clip(np.arange(top - _MARGIN, bottom + _MARGIN), 0, height - 1) - start
-        kernels.strip_errors(*maps, rows, filters, largest, _MARGIN, result[top:bottom])
+        first = _strip_features(reference, top, bottom) if features is None else features[top:bottom]
+        kernels.strip_errors(first, _strip_features(image, top, bottom), largest, result[top:bottom])
 
     in_bands(height, _STRIP_ROWS, strip)
     return result
+
+
+def flip_features(image: Image) -> Features:
+    """What FLIP compares of an image, (H, 5, W): worked out once for a reference that many are compared with."""
+    height, width = image.shape[:2]
+    features = np.empty((height, FEATURES, width), np.float32)
+
+    def strip(top: int, bottom: int) -> None:
+        features[top:bottom] = _strip_features(image, top, bottom)
+
+    in_bands(height, _STRIP_ROWS, strip)
+    return features
+
+
+def _strip_features(image: Image, top: int, bottom: int) -> Features:
+    """The features (bottom - top, 5, W) of some rows."""
+    from synthcomp_core.metrics import flip_kernels as kernels
+
+    height, width = image.shape[:2]
+    start, stop = max(top - _MARGIN, 0), min(bottom + _MARGIN, height)
+    filters = _filters()
+    planes = [np.empty((stop - start, width + 2 * _MARGIN), np.float32) for _ in range(3)]
+    kernels.opponent(np.ascontiguousarray(image[start:stop]), _linear_levels(), *planes, _MARGIN)
+    maps = np.empty((kernels.MAPS, stop - start, width), np.float32)
+    kernels.filter_rows(*planes, filters, _MARGIN, maps)
+    # Rows above and below the image are its first and last ones again.
+    rows = np.clip(np.arange(top - _MARGIN, bottom + _MARGIN), 0, height - 1) - start
+    features = np.empty((bottom - top, FEATURES, width), np.float32)
+    kernels.strip_features(maps, rows, filters, _MARGIN, features)
+    return features
 
 
 def flip_colours(error_map: ErrorMap) -> Image:

@@ -131,6 +131,25 @@ def _to_lab(maps: Any) -> None:
 
 
 @compiled(fastmath=True)
+def strip_features(maps: Any, rows: Any, filters: Any, margin: int, out: Any) -> None:
+    """What FLIP compares, (h, 5, w): L*, a*, b* as seen from afar, and the magnitudes of edges and of points.
+
+    maps: the seven of the strip's rows and of the ``margin`` ones around them. rows: (h + 2 margin,), where in the maps
+    each of these rows lies.
+    """
+    row_maps = np.empty((MAPS, out.shape[2]), np.float32)
+    scratch = np.empty(out.shape[2], np.float32)
+    for row in range(out.shape[0]):
+        _filter_columns(maps, rows, row + margin, filters, scratch, row_maps)
+        _to_lab(row_maps)
+        features = out[row]
+        for i in range(out.shape[2]):
+            features[0, i], features[1, i], features[2, i] = row_maps[0, i], row_maps[1, i], row_maps[2, i]
+            features[3, i] = np.sqrt(row_maps[3, i] ** 2 + row_maps[4, i] ** 2)
+            features[4, i] = np.sqrt(row_maps[5, i] ** 2 + row_maps[6, i] ** 2)
+
+
+@compiled(fastmath=True)
 def _errors(first: Any, second: Any, largest: Any, out: Any) -> None:
     knee = _FROM * largest
     for i in range(out.shape[0]):
@@ -139,25 +158,17 @@ def _errors(first: Any, second: Any, largest: Any, out: Any) -> None:
         power = exp2(_COLOUR_POWER * log2(max(distance, _TINY)))
         low, high = power * (_TO / knee), _TO + (power - knee) * ((F(1) - _TO) / (largest - knee))
         colour = low if power < knee else high
-        edges = np.sqrt(first[3, i] ** 2 + first[4, i] ** 2) - np.sqrt(second[3, i] ** 2 + second[4, i] ** 2)
-        points = np.sqrt(first[5, i] ** 2 + first[6, i] ** 2) - np.sqrt(second[5, i] ** 2 + second[6, i] ** 2)
+        edges, points = first[3, i] - second[3, i], first[4, i] - second[4, i]
         feature = np.sqrt(max(abs(edges), abs(points)) * _FEATURE_SCALE)
         error = exp2((F(1) - feature) * log2(max(colour, _TINY)))
         out[i] = error if distance > F(0) else F(0)
 
 
 @compiled(fastmath=True)
-def strip_errors(first: Any, second: Any, rows: Any, filters: Any, largest: Any, margin: int, out: Any) -> None:
-    """The error (h, w) of a strip from both images' seven maps of its rows and the ``margin`` ones around them.
+def strip_errors(first: Any, second: Any, largest: Any, out: Any) -> None:
+    """The error (h, w) of a strip from the features (h, 5, w) of both images.
 
-    rows: (h + 2 margin,), where in the maps each of these rows lies. largest: the HyAB distance of green and blue to
-    the power of 0.7, beyond which no error goes.
+    largest: the HyAB distance of green and blue to the power of 0.7, beyond which no error goes.
     """
-    one, other = np.empty((MAPS, out.shape[1]), np.float32), np.empty((MAPS, out.shape[1]), np.float32)
-    scratch = np.empty(out.shape[1], np.float32)
     for row in range(out.shape[0]):
-        _filter_columns(first, rows, row + margin, filters, scratch, one)
-        _filter_columns(second, rows, row + margin, filters, scratch, other)
-        _to_lab(one)
-        _to_lab(other)
-        _errors(one, other, largest, out[row])
+        _errors(first[row], second[row], largest, out[row])

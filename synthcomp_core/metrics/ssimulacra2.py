@@ -7,6 +7,7 @@ ssimulacra2_kernels.py.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -44,7 +45,8 @@ _SUM_FACTOR = 0.9562382616834844
 _CUBIC = (0.0, 2.326765642916932, -0.020884521182843837, 6.248496625763138e-05)
 _EXPONENT = 0.6276336467831387
 
-Planes = NDArray[np.float32]  # (3, h, w), linear light
+Planes = NDArray[np.float32]  # (3, h, w) unless said otherwise
+Scale = tuple[Planes, ...]  # The planes of a reference's three channels at one scale
 
 
 @dataclass(frozen=True)
@@ -56,20 +58,37 @@ class _Recursion:
     d1: NDArray[np.float32]
 
 
-def ssimulacra2(reference: Image, image: Image) -> float | None:
-    """SSIMULACRA2: 100 = identical, may be negative; None under 8 pixels per side. ImageError on unequal sizes."""
+def ssimulacra2(reference: Image, image: Image, *, scales: Sequence[Scale] | None = None) -> float | None:
+    """SSIMULACRA2: 100 = identical, may be negative; None under 8 pixels per side. ImageError on unequal sizes.
+
+    scales: those of the reference by :func:`reference_scales`, where they are known.
+    """
     check_pair(reference, image)
-    if min(reference.shape[:2]) < SSIMULACRA2_MIN_SIDE:
-        return None
-    first, second = _Level(image=np.ascontiguousarray(reference)), _Level(image=np.ascontiguousarray(image))
     errors = []
+    level: _Level | None = None
+    for scale in scales if scales is not None else _scales(reference):
+        level = _Level(np.ascontiguousarray(image)) if level is None else level.halved()
+        errors.append(np.stack([_errors(part, level, channel) for channel, part in enumerate(scale)]))
+    return _score(np.array(errors)) if errors else None
+
+
+def reference_scales(image: Image) -> list[Scale]:
+    """What SSIMULACRA2 compares of an image, worked out once for a reference that many are compared with.
+
+    Per scale and channel (X, Y, B) planes (3, h, w): the channel, and the blurred channel and its blurred square.
+    """
+    return [tuple(scale) for scale in _scales(image)]
+
+
+def _scales(image: Image) -> Iterator[Iterable[Planes]]:
+    """The scales of a reference one after the other, the planes of each made when they are asked for."""
+    level = _Level(np.ascontiguousarray(image))
     for scale in range(_SCALES):
-        if min(first.size) < SSIMULACRA2_MIN_SIDE:
-            break
-        if scale:  # The last scale may be smaller than that, as in the reference.
-            first, second = first.halved(), second.halved()
-        errors.append(_errors(first, second))
-    return _score(np.array(errors))
+        if min(level.size) < SSIMULACRA2_MIN_SIDE:
+            return
+        if scale:  # The last scale may be smaller than that, as in the reference implementation.
+            level = level.halved()
+        yield (_reference_channel(level, channel) for channel in range(3))
 
 
 class _Level:
@@ -91,6 +110,16 @@ class _Level:
         kernels.linear_rows(self._image[start:stop], _linear_levels(), out)
         return out
 
+    def channel(self, channel: int, start: int, stop: int) -> NDArray[np.float32]:
+        """One channel of XYB in some rows, (stop - start, w)."""
+        from synthcomp_core.metrics import ssimulacra2_kernels as kernels
+
+        linear = self.rows(start, stop)
+        colours = np.empty_like(linear)
+        kernels.xyb(linear, colours)
+        plane: NDArray[np.float32] = colours[channel]
+        return plane
+
     def halved(self) -> _Level:
         """The next scale: means of 2x2 samples."""
         from synthcomp_core.metrics import ssimulacra2_kernels as kernels
@@ -107,43 +136,72 @@ class _Level:
         return _Level(planes)
 
 
-def _errors(first: _Level, second: _Level) -> NDArray[np.float64]:
-    """(3, 6): for each channel the norms 1 and 4 of the structural error, the artefacts and the lost details."""
+def _reference_channel(level: _Level, channel: int) -> Planes:
+    """(3, h, w): one channel of the reference, and the blurred channel and its blurred square."""
     from synthcomp_core.metrics import ssimulacra2_kernels as kernels
 
-    height, width = first.size
+    height, width = level.size
     gaussian = _gaussian()
-    blurred = np.empty((5, height, width), np.float32)
-    channels = np.empty((2, height, width), np.float32)
-    norms = np.zeros((3, 6))
-    for channel in range(3):
+    planes = np.empty((3, height, width), np.float32)
+    blurred = np.empty((2, height, width), np.float32)
 
-        def along_rows(top: int, bottom: int, channel: int = channel) -> None:
-            lines = np.empty((2, width, bottom - top), np.float32)
-            for number, level in enumerate((first, second)):
-                linear = level.rows(top, bottom)
-                colours = np.empty_like(linear)
-                kernels.xyb(linear, colours)
-                channels[number, top:bottom] = colours[channel]
-                kernels.transpose(colours[channel], lines[number])
-            planes = np.empty((5, width, bottom - top), np.float32)
-            kernels.products(lines[0], lines[1], planes)
-            out = np.empty((width, bottom - top), np.float32)
-            for plane in range(5):
-                kernels.blur_lines(planes[plane], gaussian.terms, out)
-                kernels.transpose(out, blurred[plane, top:bottom])
+    def along_rows(top: int, bottom: int) -> None:
+        planes[0, top:bottom] = level.channel(channel, top, bottom)
+        squares = np.empty((2, width, bottom - top), np.float32)
+        kernels.squares(_transposed(planes[0, top:bottom]), squares)
+        _blur_rows(squares, blurred[:, top:bottom])
 
-        sums = np.zeros((-(-width // _STRIP), 6))  # One row per strip, so that threads cannot change their order.
+    def down_columns(left: int, right: int) -> None:
+        kernels.blur_columns(blurred, left, right, gaussian.n2, gaussian.d1, planes)
 
-        def down_columns(left: int, right: int, sums: NDArray[np.float64] = sums) -> None:
-            constants = gaussian.n2, gaussian.d1
-            kernels.column_errors(blurred, channels[0], channels[1], left, right, *constants, sums[left // _STRIP])
+    in_bands(height, _STRIP, along_rows)
+    in_bands(width, _STRIP, down_columns)
+    return planes
 
-        in_bands(height, _STRIP, along_rows)
-        in_bands(width, _STRIP, down_columns)
-        norms[channel] = sums.sum(axis=0) / (height * width)
-    norms[:, 1::2] **= 0.25
+
+def _errors(reference: Planes, level: _Level, channel: int) -> NDArray[np.float64]:
+    """(6,): the norms 1 and 4 of the structural error, the artefacts and the lost details of one channel."""
+    from synthcomp_core.metrics import ssimulacra2_kernels as kernels
+
+    height, width = level.size
+    gaussian = _gaussian()
+    own = np.empty((height, width), np.float32)
+    blurred = np.empty((3, height, width), np.float32)
+    sums = np.zeros((-(-width // _STRIP), 6))  # One row per strip, so that threads cannot change their order.
+
+    def along_rows(top: int, bottom: int) -> None:
+        own[top:bottom] = level.channel(channel, top, bottom)
+        products = np.empty((3, width, bottom - top), np.float32)
+        kernels.products(_transposed(reference[0, top:bottom]), _transposed(own[top:bottom]), products)
+        _blur_rows(products, blurred[:, top:bottom])
+
+    def down_columns(left: int, right: int) -> None:
+        constants = gaussian.n2, gaussian.d1
+        kernels.column_errors(blurred, reference, own, left, right, *constants, sums[left // _STRIP])
+
+    in_bands(height, _STRIP, along_rows)
+    in_bands(width, _STRIP, down_columns)
+    norms: NDArray[np.float64] = sums.sum(axis=0) / (height * width)
+    norms[1::2] **= 0.25
     return norms
+
+
+def _transposed(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    from synthcomp_core.metrics import ssimulacra2_kernels as kernels
+
+    lines = np.empty(plane.shape[::-1], np.float32)
+    kernels.transpose(plane, lines)
+    return lines
+
+
+def _blur_rows(lines: Planes, out: Planes) -> None:
+    """The recursive Gaussian along the rows of planes given as their transposes (k, w, h), into (k, h, w)."""
+    from synthcomp_core.metrics import ssimulacra2_kernels as kernels
+
+    blurred = np.empty(lines.shape[1:], np.float32)
+    for plane in range(len(lines)):
+        kernels.blur_lines(lines[plane], _gaussian().terms, blurred)
+        kernels.transpose(blurred, out[plane])
 
 
 def _score(errors: NDArray[np.float64]) -> float:

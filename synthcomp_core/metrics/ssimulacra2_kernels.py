@@ -90,16 +90,24 @@ def transpose(source: Any, out: Any) -> None:
 
 
 @compiled()
+def squares(plane: Any, out: Any) -> None:
+    """What is blurred of the reference alone, (2, n, k): the image and its square."""
+    for row in range(plane.shape[0]):
+        for i in range(plane.shape[1]):
+            a = plane[row, i]
+            out[0, row, i] = a
+            out[1, row, i] = a * a
+
+
+@compiled()
 def products(first: Any, second: Any, out: Any) -> None:
-    """The five planes that are blurred, (5, n, k): both images, their squares, and their product."""
+    """What is blurred of the other image, (3, n, k): the image, its square, and its product with the reference."""
     for row in range(first.shape[0]):
         for i in range(first.shape[1]):
             a, b = first[row, i], second[row, i]
-            out[0, row, i] = a
-            out[1, row, i] = b
-            out[2, row, i] = a * a
-            out[3, row, i] = b * b
-            out[4, row, i] = a * b
+            out[0, row, i] = b
+            out[1, row, i] = b * b
+            out[2, row, i] = a * b
 
 
 @compiled()
@@ -157,37 +165,67 @@ def _four_outputs(source: Any, terms: Any, n: int, last: Any, before: Any, out: 
                 out0[i], out1[i], out2[i], out3[i] = o0 + out0[i], o1 + out1[i], o2 + out2[i], o3 + out3[i]
 
 
-@compiled()
-def column_errors(blurred: Any, first: Any, second: Any, left: int, right: int, n2: Any, d1: Any, sums: Any) -> None:
-    """Blur (5, h, w) planes down their columns left..right and add up the errors that follow, into (6,) sums.
+@compiled(inline="always")
+def _column_outputs(
+    source: Any, n: int, left: int, right: int, n2: Any, d1: Any, last: Any, before: Any, zeros: Any, out: Any
+) -> None:
+    """One output of the recursion y = n2 x - d1 y' - y'' in the columns left..right, the sum over the three cosines."""
+    above = source[n - RADIUS - 1][left:right] if n - RADIUS - 1 >= 0 else zeros
+    below = source[n + RADIUS - 1][left:right] if n + RADIUS - 1 < source.shape[0] else zeros
+    for j in range(2, -1, -1):
+        n2_j, d1_j = n2[j], d1[j]
+        previous, earlier = last[j], before[j]
+        for i in range(out.shape[0]):
+            output = fma(n2_j, above[i] + below[i], -fma(d1_j, previous[i], earlier[i]))
+            earlier[i] = previous[i]
+            previous[i] = output
+            out[i] = output if j == 2 else output + out[i]
 
-    first, second: (h, w), one channel of both images. n2, d1: (3,) of the recursion y = n2 x - d1 y' - y''.
-    sums: of the structural error, of the artefacts and of the lost details, each of the values and of their fourth
-    powers.
+
+@compiled()
+def blur_columns(blurred: Any, left: int, right: int, n2: Any, d1: Any, out: Any) -> None:
+    """The recursive Gaussian down the columns left..right of (2, h, w) planes, into the last two of (3, h, w).
+
+    n2, d1: (3,) of the recursion y = n2 x - d1 y' - y''.
     """
-    height, width = first.shape[0], right - left
-    last, before = np.zeros((5, 3, width), np.float32), np.zeros((5, 3, width), np.float32)
-    result, zeros = np.zeros((5, width), np.float32), np.zeros(width, np.float32)
+    height, width = blurred.shape[1], right - left
+    last, before = np.zeros((2, 3, width), np.float32), np.zeros((2, 3, width), np.float32)
+    result, zeros = np.zeros((2, width), np.float32), np.zeros(width, np.float32)
     for n in range(1 - RADIUS, height):
-        for plane in range(5):
-            above = blurred[plane, n - RADIUS - 1][left:right] if n - RADIUS - 1 >= 0 else zeros
-            below = blurred[plane, n + RADIUS - 1][left:right] if n + RADIUS - 1 < height else zeros
-            out = result[plane]
-            for j in range(2, -1, -1):
-                n2_j, d1_j = n2[j], d1[j]
-                previous, earlier = last[plane, j], before[plane, j]
+        for plane in range(2):
+            outputs = result[plane]
+            _column_outputs(blurred[plane], n, left, right, n2, d1, last[plane], before[plane], zeros, outputs)
+            if n >= 0:
+                row = out[plane + 1, n][left:right]
                 for i in range(width):
-                    output = fma(n2_j, above[i] + below[i], -fma(d1_j, previous[i], earlier[i]))
-                    earlier[i] = previous[i]
-                    previous[i] = output
-                    out[i] = output if j == 2 else output + out[i]
+                    row[i] = outputs[i]
+
+
+@compiled()
+def column_errors(
+    blurred: Any, reference: Any, channel: Any, left: int, right: int, n2: Any, d1: Any, sums: Any
+) -> None:
+    """Blur (3, h, w) planes down their columns left..right and add up the errors that follow, into (6,) sums.
+
+    reference: (3, h, w), its channel, and the blurred channel and square. channel: (h, w), the other image's.
+    n2, d1: as of :func:`blur_columns`. sums: of the structural error, of the artefacts and of the lost details, each of
+    the values and of their fourth powers.
+    """
+    height, width = channel.shape[0], right - left
+    last, before = np.zeros((3, 3, width), np.float32), np.zeros((3, 3, width), np.float32)
+    result, zeros = np.zeros((3, width), np.float32), np.zeros(width, np.float32)
+    for n in range(1 - RADIUS, height):
+        for plane in range(3):
+            outputs = result[plane]
+            _column_outputs(blurred[plane], n, left, right, n2, d1, last[plane], before[plane], zeros, outputs)
         if n >= 0:
-            _add_errors(result, first[n][left:right], second[n][left:right], sums)
+            first, mean, square = reference[0, n][left:right], reference[1, n][left:right], reference[2, n][left:right]
+            _add_errors(mean, square, result, first, channel[n][left:right], sums)
 
 
 @compiled(inline="always")
-def _add_errors(blurred: Any, first: Any, second: Any, sums: Any) -> None:
-    mean_1, mean_2, square_1, square_2, product = blurred[0], blurred[1], blurred[2], blurred[3], blurred[4]
+def _add_errors(mean_1: Any, square_1: Any, blurred: Any, first: Any, second: Any, sums: Any) -> None:
+    mean_2, square_2, product = blurred[0], blurred[1], blurred[2]
     for i in range(first.shape[0]):
         u, v = mean_1[i], mean_2[i]
         distance = u - v

@@ -38,8 +38,8 @@ def rendered(text: str, **names: str) -> Rendered:
 def test_flip_is_computed_once_for_mean_map_and_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = []
 
-    def counted(reference, image):  # type: ignore[no-untyped-def]
-        maps.append(flip_error(reference, image))
+    def counted(reference, image, **known):  # type: ignore[no-untyped-def]
+        maps.append(flip_error(reference, image, **known))
         return maps[-1]
 
     for module in counted_modules():
