@@ -20,7 +20,7 @@ _OPTION_S = {  # Instead, where an option changes much.
     "webp": {"m0": 0.03, "m1": 0.03, "m2": 0.03, "lossless": 1.3},
 }
 _EFFORT_S = {"e1": 90, "e2": 220, "e3": 660}  # Per coded megapixel, for the networks of _LEARNED_N channels.
-_TRIES, _LEARNED_TRIES = 10, 3  # Encodings until a target is met.
+_TRIES, _LEARNED_TRIES = 4, 3  # Encodings until a target is met.
 _LEARNED_S, _LEARNED_N = 1.3, 64  # mbt2018 of 64 channels; the transforms' cost grows with their square.
 _FSR_S, _INTERPOLATION_S = 0.09, 0.03
 _NETWORK_S, _NETWORK_PARAMETERS = 2.0, 600_000  # The bundled RCAN; the cost grows with the weights.

@@ -35,7 +35,6 @@ from synthcomp_core.errors import BitstreamError
 from synthcomp_core.images import write_png
 from synthcomp_core.library.renderings import list_renderings
 from synthcomp_core.library.snapshots import installed_ids, survey_snapshots
-from synthcomp_core.progress import span
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Variant, aiming_id, evaluate, match_target
 from synthcomp_core.variants.timing import time_variant
@@ -148,14 +147,12 @@ def encode(
     with progress_bar("encode") as on_progress:
         if is_aiming:
             match = match_target(
-                *(loaded.image, variant, target),
-                precision=precision,
-                device=device,
-                on_progress=span(on_progress, 0.0, 0.9),
+                *(loaded.image, variant, target), precision=precision, device=device, on_progress=on_progress
             )
-            codec, reached, on_progress = match.variant.codec, f"; {match}", span(on_progress, 0.9, 1.0)
-        coder = codecs.parse_codec(codec, precision=precision, device=device)
-        bitstream = coder.encode(loaded.image, on_progress=on_progress)
+            codec, reached, bitstream = match.variant.codec, f"; {match}", match.coded.encoding.bitstream
+        else:
+            coder = codecs.parse_codec(codec, precision=precision, device=device)
+            bitstream = coder.encode(loaded.image, on_progress=on_progress)
     storage.write_bytes(out, bitstream)
     num_bytes = codecs.rate_bytes(codec, bitstream)
     bpp = metrics.bits_per_pixel(num_bytes, width, height)

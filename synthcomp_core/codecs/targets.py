@@ -70,6 +70,11 @@ class Target:
         return TARGET_KINDS[self.word]
 
     @property
+    def is_met_when_low(self) -> bool:
+        """Whether low qualities keep to it, as to a size, and not high ones, as to a PSNR or an error."""
+        return self.kind.is_limit == self.kind.rises
+
+    @property
     def shown(self) -> str:
         """The target for people, such as "PSNR 35.00 dB"."""
         return f"{self.kind.label} {self.kind.shown(self.value)}"

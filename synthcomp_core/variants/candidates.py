@@ -15,6 +15,7 @@ from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import Cancelled, SynthcompError
 from synthcomp_core.images import Image
 from synthcomp_core.library.snapshots import list_snapshots
+from synthcomp_core.metrics import Reference
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import usable_threads
@@ -94,6 +95,7 @@ def rows_for_image(
     on_row: called in this thread with each row when it is ready. A variant that cannot keep to its target is a row with
     an error. Raise ``Cancelled`` from ``on_progress`` to stop.
     """
+    reference = Reference(image)
     rows: dict[int, ResultRow] = {}
     stopped = threading.Event()
 
@@ -104,8 +106,9 @@ def rows_for_image(
     def work(variant: Variant) -> ResultRow:
         try:
             return evaluate(
-                image, variant, dataset=dataset, image_name=image_name, metrics=metrics, on_progress=heed
-            ).row
+                image, variant, dataset=dataset, image_name=image_name, metrics=metrics, reference=reference,
+                on_progress=heed,
+            ).row  # fmt: skip
         except SynthcompError as error:
             return bare_row(dataset, image_name, variant, error=str(error))
 

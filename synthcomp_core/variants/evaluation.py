@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 from synthcomp_core.images import Image
 from synthcomp_core.library.renderings import is_files
-from synthcomp_core.metrics import DEFAULT_METRICS, ErrorMap, Metrics, flip_colours, flip_error, measure
+from synthcomp_core.metrics import DEFAULT_METRICS, ErrorMap, Metrics, Reference, flip_colours, flip_error, measure
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.bit_map import bit_map_image
@@ -60,6 +61,7 @@ def evaluate(
     image_name: str,
     metrics: Collection[str] = DEFAULT_METRICS,
     want: Collection[str] = (),
+    reference: Reference | None = None,
     precision: str = "auto",
     device: str | None = None,
     on_stage: OnStage | None = None,
@@ -68,10 +70,10 @@ def evaluate(
     """Send an (H, W, 3) image through a variant and measure the result against it.
 
     A variant ``files:NAME`` is not rendered but read: the file of the image's name in a set of the library.
-    dataset, image_name: the row's names. metrics: see ``measure``. want: ``ERROR_MAP`` to have the map also where FLIP
-    is not among the metrics; it is computed once and serves both. precision, device: see ``render``. on_stage: called
-    with what is there so far, first when the image is rendered - or known to the encoder, before it is decoded - then
-    after each group of metrics; what is still to come is None. SynthcompError for a variant that is not available.
+    dataset, image_name: the row's names. metrics: see ``measure``. want: ``ERROR_MAP`` to have the map, computed once,
+    also without FLIP. reference: of the image, where several variants of it are measured. precision, device: see
+    ``render``. on_stage: called with what is there so far, first when the image is rendered - or known to the encoder,
+    before it is decoded - then after each group of metrics; the rest is None. SynthcompError for an unknown variant.
 
     >>> import numpy as np
     >>> frame = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
@@ -82,8 +84,7 @@ def evaluate(
     >>> evaluation.rendering.coded_image.shape, evaluation.error_map.shape
     ((12, 16, 3), (24, 32))
     """
-    tell, until_rendered = on_stage or (lambda evaluation: None), span(on_progress, 0.0, _RENDERED)
-    measured, groups = Metrics(), _groups(metrics)
+    tell, measured, groups = on_stage or (lambda evaluation: None), Metrics(), _groups(metrics)
 
     def so_far(rendering: Rendering, error_map: ErrorMap | None = None) -> Evaluation:
         row = result_row(rendering, measured, dataset=dataset, image_name=image_name)
@@ -93,9 +94,8 @@ def evaluate(
     if is_files(variant.codec):
         rendering = read_rendering(image, variant, image_name)
     else:
-        rendering = render(
-            *(image, variant), precision=precision, device=device, on_preview=on_preview, on_progress=until_rendered
-        )
+        render_it = partial(render, reference=reference, precision=precision, device=device, on_preview=on_preview)
+        rendering = render_it(image, variant, on_progress=span(on_progress, 0.0, _RENDERED))
     evaluation = so_far(rendering)
     tell(evaluation)
     if ERROR_MAP in want and "flip" not in metrics:
@@ -106,8 +106,9 @@ def evaluate(
         error_map = evaluation.error_map
         if "flip" in group:
             share(0.0, "FLIP")
-            error_map = flip_error(image, rendering.image)
-        values = measure(image, rendering.image, metrics=group, error_map=error_map, on_progress=share)
+            features = None if reference is None else reference.flip_features()
+            error_map = flip_error(image, rendering.image, features=features)
+        values = measure(reference or image, rendering.image, metrics=group, error_map=error_map, on_progress=share)
         measured = dataclasses.replace(measured, **{name: getattr(values, name) for name in group})
         evaluation = so_far(rendering, error_map)
         tell(evaluation)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthcomp_core import limits
-from synthcomp_core.codecs import Codec, parse_codec, rate_bytes
+from synthcomp_core.codecs import Codec, Encoding, parse_codec, rate_bytes
 from synthcomp_core.images import Image, downscale
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.runtime import Arithmetic
@@ -51,6 +51,16 @@ class Rendering:
         return self.settled_by or self.variant
 
 
+@dataclass(frozen=True)
+class Coded:
+    """What a codec made of an image. num_bytes: what the rate counts. encode_s: without the loading of a model."""
+
+    codec: Codec
+    encoding: Encoding
+    num_bytes: int
+    encode_s: float
+
+
 OnPreview = Callable[[Rendering], None]
 
 
@@ -70,29 +80,77 @@ def render_settled(
     on_preview: called before decoding with what the encoder expects to come out, where it knows that and nothing is
     upscaled. SynthcompError for an unknown codec or upscaler.
     """
-    height, width = image.shape[:2]
     on_progress(0.0, "loading")
-    codec, upscaler = _loaded(variant, precision, device)
-    source = downscale(image, variant.scale)
-    encode_end, decode_end = (0.5, 1.0) if upscaler is None else (0.35, 0.7)
+    upscaler = _upscaler(variant, precision, device)
+    encode_end = 0.5 if upscaler is None else 0.35
+    coded = code(
+        downscale(image, variant.scale),
+        variant.codec,
+        precision=precision,
+        device=device,
+        on_progress=span(on_progress, 0.0, encode_end),
+    )
+    share = span(on_progress, encode_end, 1.0)
+    return _finish(image, variant, coded, upscaler, on_preview=on_preview, on_progress=share)
 
+
+def code(
+    source: Image,
+    codec_id: str,
+    *,
+    precision: str = "auto",
+    device: str | None = None,
+    on_progress: OnProgress = silent,
+) -> Coded:
+    """The first half of a rendering: encode the (h, w, 3) image that is coded, by a codec of settled quality."""
+    codec = parse_codec(codec_id, precision=precision, device=device)
     started = time.perf_counter()
-    encoding = codec.encode_detailed(source, on_progress=span(on_progress, 0.0, encode_end))
+    encoding = codec.encode_detailed(source, on_progress=on_progress)
     encode_s = time.perf_counter() - started
+    return Coded(codec, encoding, rate_bytes(codec_id, encoding.bitstream), encode_s)
 
-    def rendering(final: Image, coded: Image, decode_s: float | None, upscale_s: float | None) -> Rendering:
+
+def finish(
+    image: Image,
+    variant: Variant,
+    coded: Coded,
+    *,
+    precision: str = "auto",
+    device: str | None = None,
+    on_preview: OnPreview | None = None,
+    on_progress: OnProgress = silent,
+) -> Rendering:
+    """The second half: the rendering of a variant of an (H, W, 3) image, from what its codec has made already."""
+    upscaler = _upscaler(variant, precision, device)
+    return _finish(image, variant, coded, upscaler, on_preview=on_preview, on_progress=on_progress)
+
+
+def _finish(
+    image: Image,
+    variant: Variant,
+    coded: Coded,
+    upscaler: Upscaler | None,
+    *,
+    on_preview: OnPreview | None,
+    on_progress: OnProgress,
+) -> Rendering:
+    height, width = image.shape[:2]
+    encoding = coded.encoding
+    decode_end = 1.0 if upscaler is None else 0.5
+
+    def rendering(final: Image, decoded: Image, decode_s: float | None, upscale_s: float | None) -> Rendering:
         return Rendering(
             variant=variant,
             bitstream=encoding.bitstream,
-            num_bytes=rate_bytes(variant.codec, encoding.bitstream),
+            num_bytes=coded.num_bytes,
             image=final,
-            coded_image=coded,
+            coded_image=decoded,
             bit_map=encoding.bit_map,
             bits_estimated=encoding.bits_estimated,
-            encode_s=encode_s,
+            encode_s=coded.encode_s,
             decode_s=decode_s,
             upscale_s=upscale_s,
-            codec_arithmetic=codec.arithmetic,
+            codec_arithmetic=coded.codec.arithmetic,
             upscaler_arithmetic=None if upscaler is None else upscaler.arithmetic,
         )
 
@@ -100,10 +158,10 @@ def render_settled(
         expected = encoding.expected()
         on_preview(rendering(expected, expected, None, None))
     # An image that was read under a higher limit must come back under it.
-    max_pixels = max(limits.IMAGE_PIXELS, source.shape[0] * source.shape[1])
+    max_pixels = max(limits.IMAGE_PIXELS, height * width)
     started = time.perf_counter()
-    coded_image = codec.decode(
-        encoding.bitstream, max_pixels=max_pixels, on_progress=span(on_progress, encode_end, decode_end)
+    coded_image = coded.codec.decode(
+        encoding.bitstream, max_pixels=max_pixels, on_progress=span(on_progress, 0.0, decode_end)
     )
     decoded = time.perf_counter()
     decode_s, final, upscale_s = decoded - started, coded_image, None
@@ -114,8 +172,7 @@ def render_settled(
     return rendering(final, coded_image, decode_s, upscale_s)
 
 
-def _loaded(variant: Variant, precision: str, device: str | None) -> tuple[Codec, Upscaler | None]:
-    codec = parse_codec(variant.codec, precision=precision, device=device)
+def _upscaler(variant: Variant, precision: str, device: str | None) -> Upscaler | None:
     if variant.scale is None or variant.upscaler is None:
-        return codec, None
-    return codec, parse_upscaler(variant.upscaler, scale=variant.scale, precision=precision, device=device)
+        return None
+    return parse_upscaler(variant.upscaler, scale=variant.scale, precision=precision, device=device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from synthcomp_core.progress import OnProgress
@@ -12,7 +13,15 @@ T = TypeVar("T")
 
 # Encoders are monotone in their quality only almost: around the bisection's end this many neighbours are looked at.
 NEIGHBOURS = 2
-_HALVING_STEP = 2
+_PATIENCE = 2  # Steps along the line in a row that may fail to halve the range.
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Where a search is expected to end: at which level, by its place, and by how much the excess grows per level."""
+
+    place: float
+    slope: float
 
 
 class QualitySearch(Generic[T]):
@@ -49,34 +58,59 @@ class QualitySearch(Generic[T]):
             self.values[level] = self._try_level(level, report)
         return self.values[level]
 
-    def bisect(self, is_below: Callable[[float], bool], *, excess: Callable[[float], float] | None = None) -> None:
+    def bisect(
+        self,
+        is_below: Callable[[float], bool],
+        *,
+        excess: Callable[[float], float] | None = None,
+        guess: Guess | None = None,
+        is_enough: Callable[[float], bool] = lambda value: False,
+    ) -> int:
         """Try the levels around the highest whose value is still ``is_below``, which holds from the lowest on.
 
         excess: how far a value lies from what is aimed at, about linear in the level. With it most steps go where the
-        line through two values crosses zero, which takes half as many as halving the range.
+        line through two values crosses zero, which takes half as many as halving the range. guess: where to begin.
+        is_enough: of a value that need not be improved on, so that the search ends there. Returns the level's place.
         """
-        low, high, step = 0, len(self.levels) - 1, 0
+        low, high, patience, reach = 0, len(self.levels) - 1, _PATIENCE, 0
         while low < high:
-            middle = (low + high + 1) // 2
-            # A line may creep up on its end from one side: every third step halves.
-            if excess is not None and step % 3 != _HALVING_STEP:
-                middle = self._crossing(low, high, excess, otherwise=middle)
-            if is_below(self.value(self.levels[middle])):
+            width, middle = high - low, (low + high + 1) // 2
+            is_open = not self._is_tried(low) or not self._is_tried(high + 1)
+            # A line may creep up on its end from one side: then the range is halved, or if it is open, left behind.
+            if excess is not None and (is_open or patience > 0):
+                middle = self._crossing(low, high, excess, guess, reach=reach if is_open else 0, otherwise=middle)
+                reach = 2 * reach or int(len(self.values) > 0)
+            value = self.value(self.levels[middle])
+            if is_enough(value):
+                return middle
+            if is_below(value):
                 low = middle
             else:
                 high = middle - 1
-            step += 1
+            patience = _PATIENCE if 2 * (high - low) <= width else patience - 1
         for index in range(max(0, low - self._neighbours), min(len(self.levels), low + self._neighbours + 1)):
             self.value(self.levels[index])
+        return low
 
-    def _crossing(self, low: int, high: int, excess: Callable[[float], float], *, otherwise: int) -> int:
-        """The index in low + 1 .. high where the line through the two nearest values tried falls to zero."""
-        tried = [index for index, level in enumerate(self.levels) if level in self.values]
-        if len(tried) < 2:
+    def _is_tried(self, index: int) -> bool:
+        return index < len(self.levels) and self.levels[index] in self.values
+
+    def _crossing(
+        self, low: int, high: int, excess: Callable[[float], float], guess: Guess | None, *, reach: int, otherwise: int
+    ) -> int:
+        """The index in low + 1 .. high where the line through the two nearest values tried falls to zero.
+
+        reach: how far to go beyond, so that the end comes to lie between two values tried.
+        """
+        tried = [index for index in range(len(self.levels)) if self._is_tried(index)]
+        if not tried and guess is not None:
+            return max(low + 1, min(high, math.floor(guess.place)))
+        nearest = sorted(tried, key=lambda index: max(low - index, index - high - 1))[:2]
+        slope = None if guess is None else guess.slope
+        here = [excess(self.values[self.levels[index]]) for index in nearest]
+        if len(nearest) == 2:
+            slope = (here[1] - here[0]) / (nearest[1] - nearest[0])
+        if not nearest or not slope or not math.isfinite(slope) or not math.isfinite(here[0]):
             return otherwise
-        first, second = sorted(tried, key=lambda index: max(low - index, index - high - 1))[:2]
-        here, there = (excess(self.values[self.levels[index]]) for index in (first, second))
-        if here == there or not math.isfinite(here - there):
-            return otherwise
-        crossing = first + (second - first) * here / (here - there)
+        crossing = nearest[0] - here[0] / slope + (reach if nearest[0] <= low else -reach)
         return max(low + 1, min(high, math.floor(crossing)))

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from synthcomp_core.codecs import FAMILIES, CodecId, default_codec_id, parse_codec, rate_bytes
+from synthcomp_core.codecs import FAMILIES, CodecId, default_codec_id
 from synthcomp_core.codecs.options import LOSSLESS
 from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import Image, downscale
+from synthcomp_core.images import Image
 from synthcomp_core.library.snapshots import installed_ids
-from synthcomp_core.metrics import METRICS, bits_per_pixel, measure
+from synthcomp_core.metrics import Reference
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.variants.rendering import OnPreview, Rendering, render_settled
+from synthcomp_core.variants.rendering import Coded, OnPreview, Rendering, finish, render_settled
+from synthcomp_core.variants.scout import guess_of
 from synthcomp_core.variants.search import NEIGHBOURS, QualitySearch
 from synthcomp_core.variants.snapshots_of import codec_cards
+from synthcomp_core.variants.trials import RATES, Trials, excess, is_below
 from synthcomp_core.variants.variant import Variant
 
-_SEARCHED = 0.85  # The search's share of rendering with a target.
-_RATES = ("bytes", "bpp")
+_SEARCHED = 0.9  # The search's share of rendering with a target.
+_FILLED = 0.004  # Sizes of JPEG XL differ by that much from tenth to tenth, up and down.
+_SCOUTED = 0.05  # Of the search, the share in which it is found out where to begin.
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class TargetMatch:
     """The quality that an image needs to meet a target.
 
     variant: at that quality, or of that snapshot, and without the target. value: what it reaches of the target's
-    quantity; num_bytes: of its bitstream. tried: how many qualities were encoded to find it.
+    quantity; num_bytes: of its bitstream. tried: how many bitstreams were made to find it. coded, rendering: what was
+    made with it on the way; the latter is None where the target is a size.
     """
 
     variant: Variant
@@ -37,6 +40,8 @@ class TargetMatch:
     value: float
     num_bytes: int
     tried: int
+    coded: Coded = field(repr=False)
+    rendering: Rendering | None = field(repr=False)
 
     def __str__(self) -> str:
         """What was reached and what was asked for, in words."""
@@ -49,6 +54,7 @@ def match_target(
     variant: Variant,
     target: Target | None = None,
     *,
+    reference: Reference | None = None,
     precision: str = "auto",
     device: str | None = None,
     on_progress: OnProgress = silent,
@@ -58,6 +64,7 @@ def match_target(
     variant: a classical codec at any quality or none, or a snapshot whose family (the same model, distortion and
     training set) is chosen from; options, scale and upscaler are kept. target: None = the variant's own. A size or rate
     is filled as far as possible; any other target is met with as few bytes as possible, measured on the final image.
+    reference: of the image, where it is measured against more than once.
     on_progress: raise ``Cancelled`` from it to stop. SynthcompError, naming what can be reached, for a target out of
     reach; for a codec without qualities; and for a metric that is not defined for so small an image.
 
@@ -72,30 +79,29 @@ def match_target(
     if target is None:
         raise SynthcompError(f"{variant} names no target; write one in place of its quality, as in webp-psnr35.")
     levels = levels_of(codec_id)
-    sizes: dict[str, int] = {}
-    try_codec = _trial(image, variant, target, sizes, precision, device)
-    search: QualitySearch[str] = QualitySearch(
+    asked = (image, variant, target, levels)
+    begin = guess_of(*asked, precision=precision, device=device, on_progress=span(on_progress, 0.0, _SCOUTED))
+    trials = Trials(*asked, reference=reference, precision=precision, device=device)
+    search = QualitySearch(
         levels,
-        try_codec,
+        trials.value,
         name_of=str,
-        on_progress=on_progress,
-        neighbours=1 if codec_id.is_learned else NEIGHBOURS,
+        on_progress=span(on_progress, _SCOUTED, 1.0),
+        neighbours=_neighbours(codec_id, target),
     )
-    met_when_low = target.kind.is_limit == target.kind.rises
-    search.bisect(lambda value: target.is_met_by(value) == met_when_low, excess=_excess(target))
-    met = [codec for codec, value in search.values.items() if target.is_met_by(value)]
-    if not met:
-        raise SynthcompError(_out_of_reach(codec_id, target, search, lowest=met_when_low))
-    best = (max if met_when_low else min)(met, key=lambda codec: (sizes[codec], levels.index(codec)))
+    search.bisect(is_below(target), excess=excess(target), guess=begin, is_enough=_is_enough(codec_id, target))
+    if trials.best is None:
+        raise SynthcompError(_out_of_reach(codec_id, target, search, lowest=target.is_met_when_low))
     on_progress(1.0, "matched")
-    found = dataclasses.replace(variant, codec=best)
-    return TargetMatch(found, target, search.values[best], sizes[best], len(search.values))
+    found, best = dataclasses.replace(variant, codec=trials.best.codec), trials.best
+    return TargetMatch(found, target, best.value, best.coded.num_bytes, trials.tried, best.coded, best.rendering)
 
 
 def render(
     image: Image,
     variant: Variant,
     *,
+    reference: Reference | None = None,
     precision: str = "auto",
     device: str | None = None,
     on_preview: OnPreview | None = None,
@@ -103,22 +109,26 @@ def render(
 ) -> Rendering:
     """As :func:`render_settled`, for a variant with a target too, whose quality is searched for first.
 
-    Its ``encode_s`` is of the quality found, without the search.
+    Its ``encode_s`` is of the quality found, without the search. reference: see :func:`match_target`.
     """
     if not _has_target(variant):
         return render_settled(
             image, variant, precision=precision, device=device, on_preview=on_preview, on_progress=on_progress
         )
     match = match_target(
-        image, variant, precision=precision, device=device, on_progress=span(on_progress, 0.0, _SEARCHED)
-    )
+        *(image, variant), reference=reference, precision=precision, device=device,
+        on_progress=span(on_progress, 0.0, _SEARCHED),
+    )  # fmt: skip
 
     def settled(rendering: Rendering) -> Rendering:
         return dataclasses.replace(rendering, variant=variant, settled_by=match.variant)
 
-    rendering = render_settled(
+    if match.rendering is not None:
+        return settled(match.rendering)
+    rendering = finish(
         image,
         match.variant,
+        match.coded,
         precision=precision,
         device=device,
         on_preview=None if on_preview is None else lambda preview: on_preview(settled(preview)),
@@ -127,11 +137,19 @@ def render(
     return settled(rendering)
 
 
-def _excess(target: Target) -> Callable[[float], float]:
-    """How far a value lies from the target; of sizes the logarithm of the ratio, about linear in the quality."""
-    if target.kind.quantity in _RATES:
-        return lambda value: math.log(value / target.value)
-    return lambda value: value - target.value
+def _neighbours(codec_id: CodecId, target: Target) -> int:
+    """How many levels around the end of a search are tried, for those whose values do not rise with the quality."""
+    if codec_id.is_learned:
+        return 1
+    return 0 if target.kind.quantity in RATES and FAMILIES[codec_id.family].sizes_rise else NEIGHBOURS
+
+
+def _is_enough(codec_id: CodecId, target: Target) -> Callable[[float], bool]:
+    """Whether a size is filled as far as matters, where tenths of a quality would fill it ever further."""
+    is_fine = not codec_id.is_learned and FAMILIES[codec_id.family].quality_step < 1
+    if not is_fine or target.kind.quantity not in RATES:
+        return lambda value: False
+    return lambda value: (1 - _FILLED) * target.value <= value <= target.value
 
 
 def _has_target(variant: Variant) -> bool:
@@ -157,38 +175,6 @@ def levels_of(codec_id: CodecId) -> list[str]:
             f"installed: {installed_ids('codec')}."
         )
     return [str(CodecId(card.id, options=codec_id.options)) for card in cards]
-
-
-def _trial(
-    image: Image, variant: Variant, target: Target, sizes: dict[str, int], precision: str, device: str | None
-) -> Callable[[str, OnProgress], float]:
-    """What encodes with one codec and says what it reaches of the target's quantity, and notes its bytes."""
-    height, width = image.shape[:2]
-    quantity = target.kind.quantity
-    source = downscale(image, variant.scale)
-
-    def rate(codec: str, on_progress: OnProgress) -> float:
-        bitstream = parse_codec(codec, precision=precision, device=device).encode(source, on_progress=on_progress)
-        sizes[codec] = rate_bytes(codec, bitstream)
-        return sizes[codec] if quantity == "bytes" else bits_per_pixel(sizes[codec], width, height)
-
-    def metric(codec: str, on_progress: OnProgress) -> float:
-        rendering = render_settled(
-            image,
-            dataclasses.replace(variant, codec=codec),
-            precision=precision,
-            device=device,
-            on_progress=span(on_progress, 0.0, 0.8),
-        )
-        sizes[codec] = rendering.num_bytes
-        value = getattr(measure(image, rendering.image, metrics=(quantity,)), quantity)
-        if value is None:
-            raise SynthcompError(
-                f"{METRICS[quantity].label} is not defined for an image of {width} x {height}; aim at something else."
-            )
-        return float(value)
-
-    return rate if quantity in _RATES else metric
 
 
 def _out_of_reach(codec_id: CodecId, target: Target, search: QualitySearch[str], *, lowest: bool) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from synthcomp_core.progress import silent
-from synthcomp_core.variants.search import QualitySearch
+from synthcomp_core.variants.search import Guess, QualitySearch
 
 LEVELS = range(991)
 
@@ -52,3 +52,42 @@ def test_values_without_a_finite_distance_are_halved() -> None:
     tried = search(lambda level: math.inf if level > 400 else 30.0)
     tried.bisect(lambda found: found < 40, excess=lambda found: found - 40)
     assert {400, 401} <= set(tried.values)
+
+
+@pytest.mark.parametrize("answer", [3, 321, 850])
+def test_from_a_good_guess_a_few_steps_are_left(answer: int) -> None:
+    value = SHAPES["exponential"]
+    excess = lambda found: math.log(found / value(answer))  # noqa: E731
+    tried = search(value)
+    guess = Guess(answer + 20.3, 1.1 / 150)
+    assert tried.bisect(lambda found: found <= value(answer), excess=excess, guess=guess) == answer
+    assert len(tried.values) <= 7  # Five of them are the end and its neighbours.
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("answer", [0, 1, 500, 989, 990])
+@pytest.mark.parametrize(
+    "guess", [Guess(-50.0, 0.01), Guess(400.0, 0.0), Guess(2000.0, 1e-9), Guess(500.0, -1.0), Guess(1.0, math.nan)]
+)
+def test_a_bad_guess_costs_steps_but_not_the_answer(shape: str, answer: int, guess: Guess) -> None:
+    value = SHAPES[shape]
+    limit = value(answer)
+    tried = search(value)
+    tried.bisect(lambda found: found <= limit, excess=lambda found: math.log(found / limit), guess=guess)
+    best = max(level for level in LEVELS if value(level) <= limit)
+    assert {level for level in (best, best + 1) if level in LEVELS} <= set(tried.values)
+    assert len(tried.values) < 60
+
+
+def test_what_is_enough_ends_the_search() -> None:
+    value = SHAPES["linear"]
+    limit = value(400) + 3
+    tried = search(value)
+    place = tried.bisect(
+        lambda found: found <= limit,
+        excess=lambda found: found - limit,
+        guess=Guess(300, 37),
+        is_enough=lambda found: 0.99 * limit <= found <= limit,
+    )
+    assert 0.99 * limit <= value(place) <= limit
+    assert len(tried.values) == 2
