@@ -141,7 +141,9 @@ def _neighbours(codec_id: CodecId, target: Target) -> int:
     """How many levels around the end of a search are tried, for those whose values do not rise with the quality."""
     if codec_id.is_learned:
         return 1
-    return 0 if target.kind.quantity in RATES and FAMILIES[codec_id.family].sizes_rise else NEIGHBOURS
+    if FAMILIES[codec_id.family].sizes_rise:
+        return 0 if target.kind.quantity in RATES else 1
+    return NEIGHBOURS
 
 
 def _is_enough(codec_id: CodecId, target: Target) -> Callable[[float], bool]:

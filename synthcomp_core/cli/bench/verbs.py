@@ -250,6 +250,37 @@ def page(
 
 
 @bench_app.command()
+def advise(
+    image: Annotated[Path | None, typer.Option(help="The image; a bundled frame when not given.")] = None,
+    size: Size = None,
+    bpp: Annotated[float, typer.Option(help="The size to keep to, in bits per pixel.", min=0.001, max=24.0)] = 0.4,
+    family: Annotated[
+        list[str] | None, typer.Option(help="Classical codec; repeatable (default: all with a quality).")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """The search behind the verb advise against a plain grid, which encodes every whole quality of every codec.
+
+    Example: python -m synthcomp_core bench advise --size 480x270 --family webp --family jpeg
+    """
+    from synthcomp_core.cli.bench.advise import bench_advise
+
+    with progress_bar("bench advise") as on_progress:
+        result = bench_advise(
+            image,
+            size=None if size is None else parse_size(size),
+            target_bpp=bpp,
+            families=family,
+            on_progress=on_progress,
+        )
+    if json:
+        print_json(result)
+    else:
+        print_record(result)
+        output.print(f"{result.cpu_ratio:.1f} times the CPU seconds of the search for the grid", highlight=False)
+
+
+@bench_app.command()
 def effort(
     snapshot: Annotated[str, typer.Option(help="Id of a learned codec.")] = "mbt2018-q6-mse-games",
     image: Annotated[Path | None, typer.Option(help="The image; a bundled frame when not given.")] = None,
