@@ -11,8 +11,9 @@ from playwright.sync_api import Page, expect
 
 from synthcomp_core.codecs.targets import Target
 from synthcomp_core.images import write_png
+from synthcomp_core.metrics import METRICS
 from synthcomp_core.variants.advice import advice
-from synthcomp_core.variants.candidates import candidates, rows_for_image
+from synthcomp_core.variants.candidates import ADVICE_METRICS, candidates, rows_for_image
 from tests.browser.conftest import StartApp
 from tests.browser.waiting import rest
 from tests.conftest import PROJECT_ROOT
@@ -41,6 +42,13 @@ def test_the_answer_stands_in_a_sentence_with_its_numbers(
     main = expected.verdicts[-1]
     expect(page.get_by_text(main.sentence)).to_be_visible()
     assert f"{main.winner.values['ssimulacra2']:.2f}" in main.sentence
+    for sentence in expected.sentences:
+        expect(page.get_by_text(sentence)).to_be_visible()
+    # The table says what the sentences rest on, best first.
+    for number, option in enumerate(expected.options):
+        numbers = [f"{option.num_bytes:,.0f}", *(f"{option.values[n]:.{METRICS[n].decimals}f}" for n in ADVICE_METRICS)]
+        for column, text in enumerate([option.settled, *numbers], 1):
+            expect(page.get_by_test_id(f"glide-cell-{column}-{number}")).to_have_text(text)
     expect(page.locator(".js-plotly-plot")).to_be_visible()
     rest(page)
     page.get_by_role("link", name="Look at the best 3 in Compare").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -248,6 +249,54 @@ def test_a_crop_picked_on_the_picture_stands_in_the_figure_panel_and_costs_no_re
     field.fill("10,20,64,64 200,150,128,96")
     field.press("Enter")
     expect(page.locator(".viewer")).to_have_attribute("data-crops", "10,20,64,64 200,150,128,96")
+
+
+def test_a_blind_vote_is_counted_and_exported(browser_page: Page, served: Served) -> None:
+    page = browser_page
+    open_computed(page, served)
+    page.get_by_text("Blind test").click()
+    vote = page.get_by_role("button", name="X is better")
+    expect(vote).to_be_visible()
+    expect(page.locator(".viewer")).to_have_attribute("data-ready", re.compile(r"^(\S+ ){2}\S+$"))
+    # Nothing on the page tells which variants these are.
+    for name in ("jpeg", "webp"):
+        expect(page.get_by_test_id("stMain")).not_to_contain_text(re.compile(name, re.IGNORECASE))
+    vote.click()
+    page.get_by_text("Votes so far: 1").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Votes as CSV").click()
+    (cast,) = csv.DictReader(waiting.value.path().read_text(encoding="utf-8").splitlines())
+    assert cast["image"] == "castle.png"
+    assert cast["preferred"] == cast["left"] != cast["right"]
+    assert {cast["left"], cast["right"]} < {"jpeg-q10", "webp-q40", "webp-q80"}
+    tally = page.get_by_role("table").get_by_role("row").nth(1)
+    for variant in (cast["left"], cast["right"]):
+        expect(tally).to_contain_text(variant)
+
+
+def test_a_saved_comparison_opens_in_a_new_tab_and_can_be_deleted(browser_page: Page, served: Served) -> None:
+    page = browser_page
+    open_computed(page, served, "&view=swipe~original~p2~1~0.5~0.5")
+    Viewer(page).rest()
+    page.get_by_text("Saved comparisons (0)").click()
+    field = page.get_by_role("textbox", name="Name")
+    field.fill("two-webps")
+    field.press("Enter")
+    rest(page)
+    page.get_by_role("button", name="Save", exact=True).click()
+    link = page.get_by_role("link", name="two-webps")
+    expect(link).to_be_visible()
+    with page.expect_popup() as opening:
+        link.click()
+    other = opening.value
+    expect(other.get_by_text("marks the better one")).to_be_visible()
+    for name in ("2: JPEG, quality 10", "3: WebP, quality 40", "4: WebP, quality 80"):
+        expect(other.get_by_role("rowheader", name=name)).to_be_visible()
+    expect(other.locator(".viewer")).to_have_attribute("data-right", "p2")
+    other.close()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("Saved comparisons (0)")).to_be_visible()
+    expect(link).to_have_count(0)
 
 
 def test_axe_finds_no_serious_fault_on_the_whole_page(browser_page: Page, served: Served) -> None:

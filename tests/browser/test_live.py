@@ -140,6 +140,24 @@ def test_a_moved_slider_shows_the_new_image_without_a_click(browser_page: Page, 
     assert footer(page).inner_text() != before
 
 
+def test_time_this_shows_the_median_of_repeated_runs_between_the_fastest_and_the_slowest(
+    browser_page: Page, pieces: str
+) -> None:
+    page = browser_page
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=jpeg-q40&b=webp-q40&trail_curves=false")
+    finished(page)
+    page.get_by_role("button", name="Time this").click()
+    expect(page.get_by_text("Medians of 5 runs after one to warm up")).to_be_visible()
+    rows = page.get_by_role("table").filter(has_text="fastest to slowest").locator("tbody tr")
+    for number, name in enumerate(("A: JPEG, quality 40", "B: WebP, quality 40")):
+        cells = rows.nth(number).locator("th, td")
+        expect(cells.first).to_have_text(name)
+        encode_s, span, decode_s, upscale_s = cells.all_inner_texts()[1:]
+        fastest_s, slowest_s = (float(text) for text in span.split(" to "))
+        assert 0 < fastest_s <= float(encode_s) <= slowest_s
+        assert float(decode_s) > 0 and upscale_s == "–"
+
+
 def test_the_main_area_says_that_the_page_opens_for_as_long_as_it_is_empty(browser_page: Page, pieces: str) -> None:
     page = browser_page
     page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -55,6 +56,33 @@ def test_the_chart_is_in_view_and_no_two_curves_look_alike(
     expect(chart.locator("g.legend")).to_be_visible(visible=not is_narrow)
     expect(page.locator(".narrow-legend")).to_be_visible(visible=is_narrow)
     page.close()
+
+
+# The codecs whose curves are drawn, each once.
+DRAWN = """plot => [...new Set(
+    plot._fullData.filter(trace => trace.mode === 'lines+markers' && trace.visible === true)
+        .map(trace => trace.legendgroup)
+)]"""
+
+
+def test_a_click_in_the_legend_isolates_a_family_and_a_second_brings_the_others_back(
+    browser_page: Page, start_app: StartApp
+) -> None:
+    page = browser_page
+    page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion")
+    chart = page.locator(".js-plotly-plot").first
+    expect(chart).to_be_visible()
+    rest(page)
+    families = chart.evaluate(DRAWN)
+    assert len(families) >= 3 and "mbt2018" in families
+    learned = "plot => plot._fullData.filter(trace => trace.legendgroup === 'mbt2018').map(trace => trace.name)"
+    assert len(chart.evaluate(learned)) >= 2
+    entry = chart.locator("g.legend .traces").filter(has_text="mbt2018").first.locator(".legendtoggle")
+    entry.click(force=True)  # The toggle is a transparent rectangle over the entry.
+    alone = f"families => JSON.stringify(({DRAWN})(document.querySelector('.js-plotly-plot'))) === families"
+    page.wait_for_function(alone, arg='["mbt2018"]')
+    entry.click(force=True)
+    page.wait_for_function(alone, arg=json.dumps(families, separators=(",", ":")))
 
 
 def test_a_link_reopens_metric_anchor_and_axis(browser_page: Page, start_app: StartApp) -> None:

@@ -13,7 +13,7 @@ from synthcomp_core.images import write_png
 from synthcomp_core.metrics import measure
 from synthcomp_core.upscalers.fsr_benchmark import upscaled
 from tests.browser.conftest import StartApp
-from tests.browser.waiting import rest
+from tests.browser.waiting import LIMIT_S, rest
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import frame
 
@@ -52,6 +52,13 @@ def test_all_modes_are_measured_and_shown(browser_page: Page, start_app: StartAp
     ):
         value = measure(frame(1), upscaled(frame(1), upscaler_id, 2.0)[0]).psnr_rgb
         expect(rows.filter(has_text=label)).to_contain_text(f"{value:.2f}")
+    # Every method says how long it took in every mode.
+    heads = table.get_by_role("row").first.get_by_role("columnheader")
+    at = heads.all_inner_texts().index("time [s]")
+    times = [row.locator("th, td").nth(at).inner_text() for row in table.locator("tbody tr").all()]
+    assert len(times) >= 4 * 5
+    assert all(re.fullmatch(r"\d+\.\d{3}", time) for time in times)
+    assert 0 < max(float(time) for time in times) < LIMIT_S
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
     page.get_by_role("application").focus()
     page.keyboard.press("1")

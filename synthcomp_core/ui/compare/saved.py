@@ -24,7 +24,8 @@ class SavedState:
 def show_saved(picked: PickedImage | None) -> None:
     """Draw the name to save under, and the saved comparisons to open or delete."""
     saved = list_comparisons()
-    with st.expander(f"Saved comparisons ({len(saved)})", icon=":material/bookmarks:"):
+    # By its key it stays open when its number changes.
+    with st.expander(f"Saved comparisons ({len(saved)})", icon=":material/bookmarks:", key="saved_comparisons"):
         can_save = picked is not None and picked.path is not None
         at_name, at_button = st.columns([3, 2], vertical_alignment="bottom", gap="small")
         at_name.text_input("Name", key="comparison_name", placeholder="half-against-full", max_chars=64)
@@ -41,14 +42,14 @@ def show_saved(picked: PickedImage | None) -> None:
         if failure := load_state(SavedState).failure:
             st.error(plain(failure))
         for comparison in saved:
-            at_link, at_delete = st.columns([3, 1], gap="small")
+            at_link, at_delete = st.columns([5, 3], gap="small")
             at_link.link_button(
                 plain(comparison.name), f"?{urlencode(comparison.pairs)}", icon=":material/open_in_new:",
                 help="Opens in a new tab.", width="stretch",
             )  # fmt: skip
             at_delete.button(
-                "", key=f"delete_{comparison.name}", icon=":material/delete:", help=f"Delete {plain(comparison.name)}",
-                on_click=delete_comparison, args=(comparison.name,),
+                "Delete", key=f"delete_{comparison.name}", on_click=delete_comparison, args=(comparison.name,),
+                width="stretch",
             )  # fmt: skip
 
 
