@@ -54,7 +54,20 @@ def test_the_chart_is_in_view_and_no_two_curves_look_alike(
     # On a narrow window the legend stands below the chart instead of in it.
     is_narrow = width < 800
     expect(chart.locator("g.legend")).to_be_visible(visible=not is_narrow)
-    expect(page.locator(".narrow-legend")).to_be_visible(visible=is_narrow)
+    legend = page.locator(".narrow-legend")
+    expect(legend).to_be_visible(visible=is_narrow)
+    if is_narrow:
+        # Every curve is named once, those of a codec together below its name, and nothing sticks out of the window.
+        expect(legend.locator("span")).to_have_count(len(looks))
+        learned = legend.locator(".family").filter(has_text="mbt2018")
+        expect(learned.locator("> b")).to_have_text("mbt2018")
+        assert all(
+            name.strip("━┈╌╍┅┉ ")[1:].strip().startswith("mbt2018")
+            for name in learned.locator("span").all_inner_texts()
+        )
+        for entry in legend.locator("span").all():
+            place = entry.bounding_box()
+            assert place is not None and place["x"] >= 0 and place["x"] + place["width"] <= width
     page.close()
 
 

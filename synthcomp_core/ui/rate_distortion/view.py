@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
@@ -31,6 +32,13 @@ _ANSWERS = 3  # Sentences above the chart; on a phone, more would push it out of
 _BEYOND = 6  # Variants named that lie off the axis.
 _CHART = "rd_chart_box"
 _NARROW = 800  # Width of the window, in CSS pixels, up to which the legend stands below the chart.
+_LEGEND_STYLE = f"""<style>
+.narrow-legend {{display: none; font-size: 0.85rem; line-height: 1.6}}
+.narrow-legend div:not(.family) {{display: flex; flex-wrap: wrap; gap: 0 1rem}}
+.narrow-legend .family {{margin-top: 0.3rem}}
+.narrow-legend .family div {{padding-left: 0.8rem; flex-direction: column}}
+@media (max-width: {_NARROW}px) {{.narrow-legend {{display: block}} .st-key-{_CHART} g.legend {{display: none}}}}
+</style>"""
 # How dashes and markers look in text, by plotly's names: filled and open.
 _LINES = {"solid": "━", "dot": "┈", "dash": "╌", "longdash": "╍", "dashdot": "┅", "longdashdot": "┉"}
 _MARKS = {
@@ -156,19 +164,29 @@ def _name_beyond(curves: Sequence[RDCurve], rates: tuple[float, float] | None) -
 
 
 def _show_narrow_legend(curves: Sequence[RDCurve], styles: Mapping[CurveKey, CurveStyle]) -> None:
-    """A legend below the chart, which takes the place of the one inside where the window is narrow."""
-    entries = "".join(
-        f'<span style="white-space:nowrap"><b style="color:{styles[curve_key(curve)].colour}">'
-        f"{_LINES[styles[curve_key(curve)].dash]}{_mark(styles[curve_key(curve)])}</b> "
-        f"{curve_label(curve, curves)}</span> "
-        for curve in curves
+    """A legend below the chart, which takes the place of the one inside where the window is narrow.
+
+    The curves of a codec stand below its name, if it has several; those of the others come first.
+    """
+    families: dict[str, list[RDCurve]] = {}
+    for curve in curves:
+        families.setdefault(curve.codec, []).append(curve)
+    entries = {
+        codec: "".join(_legend_entry(curve, curves, styles[curve_key(curve)]) for curve in own)
+        for codec, own in families.items()
+    }
+    single = "".join(entries[codec] for codec, own in families.items() if len(own) == 1)
+    groups = "".join(
+        f'<div class="family"><b>{html.escape(codec)}</b><div>{entries[codec]}</div></div>'
+        for codec, own in families.items()
+        if len(own) > 1
     )
-    st.html(
-        f"<style>.narrow-legend {{display: none; flex-wrap: wrap; gap: 0 0.8rem; font-size: 0.8rem}}"
-        f"@media (max-width: {_NARROW}px) {{.narrow-legend {{display: flex}}"
-        f".st-key-{_CHART} g.legend {{display: none}}}}</style>"
-        f'<div class="narrow-legend">{entries}</div>'
-    )
+    st.html(f'{_LEGEND_STYLE}<div class="narrow-legend"><div>{single}</div>{groups}</div>')
+
+
+def _legend_entry(curve: RDCurve, curves: Sequence[RDCurve], style: CurveStyle) -> str:
+    line = f'<b style="color:{style.colour}">{_LINES[style.dash]}{_mark(style)}</b>'
+    return f"<span>{line} {curve_label(curve, curves)}</span>"
 
 
 def _mark(style: CurveStyle) -> str:
