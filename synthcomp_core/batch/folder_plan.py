@@ -61,6 +61,11 @@ def folder_plan(
     return parse_run_plan("\n".join(lines), runs_dir() / str(settings["name"]) / PLAN_FILE)
 
 
+def names_images(source: Path) -> bool:
+    """Whether a folder plan can be made of a path: it is a folder, or names a data set with or without its split."""
+    return is_folder(source) or _of_data_set(source) is not None
+
+
 def _of_data_set(source: Path) -> list[str] | None:
     """The lines of a plan for ``NAME`` or ``NAME/SPLIT`` of a data set in the library; None for anything else."""
     name, *rest = source.as_posix().split("/")

@@ -11,14 +11,16 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from synthcomp_core import limits
 from synthcomp_core.batch.plan import Plan, read_run_plan
 from synthcomp_core.batch.runner import run_folder
 from synthcomp_core.batch.status import RunSummary, run_command
 from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.library.run_record import RunKind, Stage, read_state
-from synthcomp_core.storage import artifacts_dir
+from synthcomp_core.storage import artifacts_dir, read_file
 
 OUTPUT = "output.txt"
 _PACKAGE = "synthcomp_core"
@@ -46,6 +48,20 @@ def start_run(plan: Plan, *, workers: int | None = None) -> subprocess.Popen[byt
         raise PlanError(f"There is no plan {plan.path}; save it as a file first.")
     arguments = ["run", str(plan.path.resolve()), *(["--workers", str(workers)] if workers else [])]
     return _begin(arguments, run_folder(plan))
+
+
+def start_verb(arguments: Sequence[str], plan: Plan) -> subprocess.Popen[bytes]:
+    """Begin a verb that works through the batch runner, such as `advise` on a folder; ``plan`` is the one it makes."""
+    return _begin(list(arguments), run_folder(plan))
+
+
+def last_output(folder: Path) -> str:
+    """The last line that the program of a run's folder has written, "" where it has written none."""
+    try:
+        text = read_file(folder / OUTPUT, max_bytes=limits.PLAN_BYTES).decode("utf-8", errors="replace")
+    except (OSError, SynthcompError):
+        return ""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def resume_run(run: RunSummary) -> subprocess.Popen[bytes]:

@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
 
 
 def advise(
-    images: Annotated[Path, typer.Argument(metavar="IMAGE_OR_FOLDER", help="An image, or a folder of images.")],
+    images: Annotated[Path, typer.Argument(metavar="IMAGE_OR_FOLDER", help="An image, a folder or a data set.")],
     target_bytes: TargetBytes = None,
     target_bpp: TargetBpp = None,
     target_psnr: TargetPsnr = None,
@@ -85,6 +85,7 @@ def advise(
     Example: python -m synthcomp_core advise frame.png --target-bytes 100k
     Example: python -m synthcomp_core advise frames --target-ssimulacra2 70 --family webp --family avif --json
     """
+    from synthcomp_core.batch.folder_plan import names_images
     from synthcomp_core.variants.advice import advice, ladder
 
     amount = None if target_bytes is None else parse_amount(target_bytes)
@@ -98,7 +99,7 @@ def advise(
     variants = candidates(target, families=family, scales=scale or DEFAULT_SCALES, upscalers=upscalers)
 
     def measured(variants: Sequence[Variant], metrics: Sequence[str]) -> list[ResultRow]:
-        if images.is_dir():
+        if names_images(images):
             return _rows_of_folder(images, variants, metrics, workers, max_megapixels)
         return _rows_of_image(images, variants, metrics, max_megapixels)
 

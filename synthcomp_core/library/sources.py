@@ -49,6 +49,18 @@ def source_images(source: str) -> dict[str, Path]:
     return _named(folder, sorted(iter_images(folder)))
 
 
+def source_path(source: str) -> Path:
+    """The folder or the data set's name that stands for a source on the command line.
+
+    >>> source_path(SAMPLES).name
+    'samples'
+    """
+    if source == SAMPLES:
+        return artifacts_dir() / SAMPLES
+    is_data_set = source.partition("/")[0] in {card.name for card in list_datasets()}
+    return Path(source) if is_data_set else data_dir() / source
+
+
 def subfolders_walked(source: str, paths: Sequence[Path]) -> str:
     """A sentence on how many subfolders the images of a source came from; "" where all lie in its folder."""
     name = source.partition("/")[0]

@@ -38,6 +38,7 @@ _CONSTRAINTS = {
     "FLIP": ("flip", "at most FLIP", 0.001, 0.99, 0.05, 0.005, 1.0),
 }
 _DEFAULT_FAMILIES = ("jpeg", "webp", "avif", "jxl")
+_SCOPES = ("this image", "all images")
 _SCALES = ("1", "1.5", "2")
 _POLL_S = 0.5
 _SEARCHED = 0.8  # The search's share of the work; the rest says at which sizes lower resolutions pay.
@@ -104,6 +105,16 @@ def pick_question() -> Question | str:
     return Question(target, tuple(chosen), tuple(variants), most or None)
 
 
+def pick_scope() -> bool:
+    """Draw the choice of what the question is about; whether it is all images of the source."""
+    query.check_choice("about", _SCOPES, what="the images")
+    scope = st.segmented_control(
+        "Images", _SCOPES, default=_SCOPES[0], required=True, key="about", bind="query-params",
+        help="Of all images of the source, the answer comes with an interval that says how sure it is.",
+    )  # fmt: skip
+    return scope == _SCOPES[1]
+
+
 def show_answer(picked: PickedImage, question: Question) -> None:
     """Draw the button, and the answer to the question as far as it is there."""
     asked = st.button("Advise", type="primary", icon=":material/lightbulb:", key="advise")
@@ -167,14 +178,15 @@ def _draw_until_done(picked: PickedImage, question: Question, job: Job[tuple[Res
         if status.state == JobState.STOPPED:
             st.warning("Stopped: the answer is of the variants tried until then.")
         if rows:
-            _show(picked, question, list(rows))
+            show_found(picked, question, rows, shlex.join(["synthcomp", *command_words(question, picked.name)]))
 
     st.fragment(draw, run_every=_POLL_S if working else None)()
 
 
-def _show(picked: PickedImage, question: Question, rows: list[ResultRow]) -> None:
+def show_found(picked: PickedImage, question: Question, rows: Sequence[ResultRow], command: str) -> None:
+    """Draw what the rows advise: sentences, chart, table, and the ways on. picked: the image shown in Compare."""
     try:
-        found = _read_off(rows, question)
+        found = read_off(rows, question)
     except SynthcompError as error:
         st.warning(plain(str(error)))
         return
@@ -198,11 +210,11 @@ def _show(picked: PickedImage, question: Question, rows: list[ResultRow]) -> Non
     at_csv.download_button(
         "CSV", rows_to_csv(rows), "advice.csv", "text/csv", on_click="ignore", icon=":material/download:"
     )
-    at_command.code(_command(picked, question), language=None, wrap_lines=True)
-    at_command.caption("Of a folder of images, the same command says how sure the answer is.")
+    at_command.code(command, language=None, wrap_lines=True)
 
 
-def _read_off(rows: Sequence[ResultRow], question: Question) -> Advice:
+def read_off(rows: Sequence[ResultRow], question: Question) -> Advice:
+    """What the rows of the question's variants advise; those of others say at which sizes a lower resolution pays."""
     asked = {str(variant) for variant in question.variants}
     answers = [row for row in rows if row.variant in asked]
     rest = [row for row in rows if row.variant not in asked]
@@ -227,12 +239,12 @@ def _show_table(found: Advice) -> None:
     st.caption("★: on the Pareto front. Times are of single runs, with others at work; they tell orders of magnitude.")
 
 
-def _command(picked: PickedImage, question: Question) -> str:
+def command_words(question: Question, images: str) -> list[str]:
+    """The verb and its arguments that answer a question. images: the image, folder or data set that it is about."""
     word, value = question.target.word, question.target.value
     parts = [
-        "synthcomp",
         "advise",
-        picked.name,
+        images,
         f"--target-{word.rstrip('_')}",
         f"{value:g}" if word != "bytes" else f"{value:.0f}",
     ]
@@ -246,4 +258,4 @@ def _command(picked: PickedImage, question: Question) -> str:
         for one in values:
             parts += [f"--{option}", str(one)]
     parts += ["--max-encode-s", f"{question.max_encode_s:g}"] if question.max_encode_s else []
-    return shlex.join(parts)
+    return parts

@@ -16,8 +16,8 @@ from synthcomp_core.batch.cluster import Workers, local_share
 from synthcomp_core.batch.estimate import estimate
 from synthcomp_core.batch.journal import JOURNAL, read_journal
 from synthcomp_core.batch.launch import bundled_plans, resume_run, start_run, stop_run
-from synthcomp_core.batch.plan import Plan, read_run_plan
-from synthcomp_core.batch.runner import prepare
+from synthcomp_core.batch.plan import read_run_plan
+from synthcomp_core.batch.runner import PreparedRun, prepare
 from synthcomp_core.batch.status import RunSummary
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.run_record import RunKind, Stage
@@ -82,25 +82,25 @@ def show_start() -> None:
             return
         try:
             plan = read_run_plan(plans.get(name) or Path(text).expanduser())
-            _show_dry_run(plan)
+            show_dry_run(prepare(plan))
         except (SynthcompError, OSError) as error:
             st.error(plain(str(error)))
             return
         if st.button("Start", type="primary", key="start_run", icon=":material/play_arrow:"):
-            _remember(start_run(plan))
+            remember(start_run(plan))
             store_state(RunControlState(plan.name))
             st.toast(plain(f"{plan.name} is starting."))
 
 
-def _show_dry_run(plan: Plan) -> None:
-    prepared = prepare(plan)
+def show_dry_run(prepared: PreparedRun) -> None:
+    """Say what a run would take: images, variants, tasks, time and disk space."""
     expected = estimate(prepared.todo, read_journal(prepared.folder / JOURNAL).values())
     processes = local_share(Workers()).processes
     done = len(prepared.tasks) - len(prepared.todo)
     images = len({(task.dataset, task.image) for task in prepared.tasks})
     st.markdown(
         plain(
-            f"{plan.name}: {images} images, {len({task.variant for task in prepared.tasks})} variants, "
+            f"{prepared.plan.name}: {images} images, {len({task.variant for task in prepared.tasks})} variants, "
             f"{len(prepared.tasks)} tasks, of which {done} are done; about {duration(expected.seconds / processes)} on "
             f"{processes} workers and {expected.num_bytes / 1e6:,.1f} MB."
         )
@@ -109,7 +109,7 @@ def _show_dry_run(plan: Plan) -> None:
 
 def show_control(run: RunSummary) -> None:
     """Draw the button that stops a running batch run, or resumes one that was stopped or has failed tasks."""
-    _remember(None)
+    remember(None)
     if run.kind != RunKind.BATCH or not may_run():
         return
     try:
@@ -120,7 +120,7 @@ def show_control(run: RunSummary) -> None:
         elif run.stage in (Stage.INTERRUPTED, Stage.FAILED) and st.button(
             "Resume", key="resume_run", icon=":material/resume:", type="primary"
         ):
-            _remember(resume_run(run))
+            remember(resume_run(run))
             st.toast(plain(f"{run.name} is starting."))
     except SynthcompError as error:
         st.error(plain(str(error)))
@@ -131,7 +131,7 @@ def _started() -> list[subprocess.Popen[bytes]]:
     return []
 
 
-def _remember(process: subprocess.Popen[bytes] | None) -> None:
+def remember(process: subprocess.Popen[bytes] | None) -> None:
     """Keep a process that was started here, and forget those that have ended: else they would linger as zombies."""
     started = _started()
     if process is not None:

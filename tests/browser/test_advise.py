@@ -26,6 +26,7 @@ pytestmark = pytest.mark.browser
 def small_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("advise")
     write_png(frame(1), folder / "samples" / "castle.png")
+    write_png(frame(2), folder / "samples" / "forest.png")
     yield folder
 
 
@@ -56,3 +57,16 @@ def test_the_answer_stands_in_a_sentence_with_its_numbers(
     asked = parse_qs(urlsplit(page.url).query)
     assert asked["image"] == ["castle.png"]
     assert asked["variant"] == [str(option.variant) for option in expected.options]
+
+
+def test_all_images_are_searched_in_the_background_and_answered_with_an_interval(
+    browser_page: Page, start_app: StartApp, small_artifacts: Path
+) -> None:
+    page = browser_page
+    address = start_app(PROJECT_ROOT / "app.py", {"SYNTHCOMP_ARTIFACTS": str(small_artifacts)})
+    page.goto(f"{address}/advise?limit_bytes=4&families=jpeg&families=webp&scales=1&about=all+images")
+    expect(page.get_by_text("2 images, 2 variants, 4 tasks, of which 0 are done")).to_be_visible()
+    page.get_by_role("button", name="Advise", exact=True).click()
+    answer = page.get_by_text("For these 2 images at size 4,000 bytes").last
+    expect(answer).to_contain_text("95 % interval")
+    expect(page.get_by_text("2 images, 2 variants, 4 tasks, of which 4 are done")).to_be_visible()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from synthcomp_core.batch import launch
+from synthcomp_core.cli import main
 from synthcomp_core.codecs.targets import Target
+from synthcomp_core.ui import run_control
 from synthcomp_core.variants.advice import advice
 from synthcomp_core.variants.candidates import candidates, rows_for_image
+from tests.batch.conftest import OnTheSpot, on_the_spot
 from tests.pages.conftest import frame, settled
+
+__all__ = ["on_the_spot"]
 
 
 @pytest.fixture
@@ -65,6 +72,72 @@ def test_with_two_scales_it_says_at_which_sizes_the_lower_one_pays(page: AppTest
     assert "Half resolution with lanczos " in texts(app)
     assert "for WebP (SSIMULACRA2, measured from " in texts(app)
     assert len(app.dataframe[0].value) == 2  # What was measured for that sentence alone is no option.
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The arguments of every program that the page begins; none is begun."""
+    arguments: list[list[str]] = []
+
+    class Over:
+        def poll(self) -> int:
+            return 0
+
+    def begin(given: list[str], folder: Path) -> Over:
+        arguments.append(given)
+        return Over()
+
+    monkeypatch.setattr(launch, "_begin", begin)
+    # AppTest has no browser, and so no address.
+    monkeypatch.setattr(run_control, "is_local", lambda headers, address: True)
+    return arguments
+
+
+def ask_of_all(app: AppTest) -> AppTest:
+    app.run()
+    app.number_input(key="limit_bytes").set_value(4.0)
+    app.multiselect(key="families").set_value(["webp"])
+    app.segmented_control(key="about").set_value("all images").run()
+    assert not app.exception
+    return app
+
+
+def test_all_images_go_through_the_verb_and_are_answered_with_an_interval(
+    page: AppTest, begun: list[list[str]], on_the_spot: OnTheSpot, small_artifacts: Path
+) -> None:
+    app = ask_of_all(page)
+    assert "2 images, 2 variants, 4 tasks, of which 0 are done" in texts(app)
+    samples = str(small_artifacts / "samples")
+    words = ["advise", samples, "--target-bytes", "4000", "--family", "webp", "--scale", "1", "--scale", "2"]
+    assert app.code[0].value == " ".join(["synthcomp", *words, "--upscaler", "lanczos"])
+    assert not app.dataframe
+    app.button(key="advise_all").click().run()
+    assert begun == [[*words, "--upscaler", "lanczos"]]
+    assert main(begun[0]) == 0  # As the program does that the page begins.
+    app.run()
+    assert not app.exception and not app.error
+    target = Target("bytes", 4000)
+    variants = candidates(target, families=["webp"])
+    rows = [
+        row
+        for number, name in ((1, "castle.png"), (2, "forest.png"))
+        for row in rows_for_image(frame(number), variants, dataset="samples", image_name=name)
+    ]
+    for verdict in advice(rows, target).verdicts:
+        assert verdict.sentence in texts(app)
+    assert "For these 2 images at size 4,000 bytes: WebP quality" in texts(app)
+    assert "Half resolution with lanczos " in texts(app)  # From the measurements that followed the search.
+    assert len(app.dataframe[0].value) == 2
+
+
+def test_a_search_of_all_images_cannot_be_started_from_elsewhere(
+    page: AppTest, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_control, "is_local", lambda headers, address: False)
+    app = ask_of_all(page)
+    assert not [button for button in app.button if button.key == "advise_all"]
+    assert any("only on the machine itself" in caption.value for caption in app.caption)
+    assert begun == []
 
 
 def test_another_question_waits_until_it_is_asked(page: AppTest) -> None:
