@@ -9,11 +9,17 @@ MIB = 2**20
 # Images. 50 megapixels hold 8K (33 megapixels) and the largest frames of any game. Overridable: --max-megapixels,
 # max_megapixels in a plan.
 IMAGE_PIXELS = 50_000_000
+IMAGE_SIDE = 65_535  # the longest that a JPEG has; a decoder takes memory for every row, however short
 FILE_BYTES_PER_PIXEL = 5  # An image file may have this many bytes per pixel of the limit: 250 MB at 50 megapixels.
 IMAGE_HEADER_BYTES = 4096  # of a PPM: its numbers and comments
 IMAGE_FRAMES = 1000  # pages of a TIFF that are counted
 JPEG_SCANS = 100  # Encoders write 10 or so; each costs a pass over all coefficients.
 JPEG_SCAN_PIXELS = 1_000_000_000  # scans times pixels: 20 scans at 50 megapixels
+JPEG_2000_TILES = 10_000  # each takes 10 KB before anything is read
+JPEG_2000_BLOCK_PIXELS = (
+    128  # One code-block or precinct per so many pixels of the limit: blocks of 32 x 32, and a margin
+)
+TIFF_TILE_PIXELS = 2**24  # that a tile may have, however small its image
 
 # Bitstreams. Padding to whole hyper-latents may enlarge a small or narrow image, but not without end.
 BITSTREAM_BYTES = 256 * MIB
@@ -38,6 +44,9 @@ VARIANTS = 10_000  # that the patterns of a plan stand for, and each of them
 # Results, journals, cards and states
 RESULTS_BYTES = 1024 * MIB
 JSON_BYTES = 64 * MIB
+JSON_VALUES = 500_000  # commas and brackets: values in memory take far more than their text
+FOREIGN_TABLE_BYTES = 8 * MIB  # of the thesis's table and of lists of points: all formats but our own
+FOREIGN_TABLE_LINES = 50_000
 CARD_BYTES = MIB  # of a data set, a run's state, a run's record
 JOURNAL_BYTES = 1024 * MIB
 JOURNAL_LINE_BYTES = MIB
@@ -51,6 +60,7 @@ IMAGE_UPLOAD_BYTES = 64 * MIB
 # Zip files. An image hardly compresses; a member that grows more than a hundredfold, or an archive more than
 # twentyfold, is a bomb.
 ZIP_MEMBERS = 200_000
+ZIP_DIRECTORY_BYTES = 32 * MIB  # the list of members at its end
 ZIP_MEMBER_BYTES = 512 * MIB
 ZIP_MEMBER_RATIO = 100
 ZIP_TOTAL_RATIO = 20
@@ -58,3 +68,16 @@ ZIP_FREE_BYTES = 16 * MIB  # below which no ratio is judged: flat test images ar
 ZIP_TOTAL_BYTES = 256 * 1024 * MIB
 PATH_BYTES = 255  # of one name in a path
 PATH_DEPTH = 32
+
+# Folders that are searched with all that lies below them. A disk has millions of files.
+FOLDERS = 100_000  # in search of images; Vimeo-90k has 91,701
+SAMPLE_FOLDERS = 1000  # in search of FSR samples, which lie in one
+
+
+def longest_side(max_pixels: int) -> int:
+    """The longest side of an image at a limit on pixels: raised with it.
+
+    >>> longest_side(IMAGE_PIXELS), longest_side(2 * IMAGE_PIXELS), longest_side(1000)
+    (65535, 131070, 65535)
+    """
+    return IMAGE_SIDE * max(IMAGE_PIXELS, max_pixels) // IMAGE_PIXELS

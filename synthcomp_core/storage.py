@@ -97,6 +97,22 @@ def is_inside(path: Path, folder: Path) -> bool:
         return False
 
 
+def folders_below(folder: Path, *, most: int) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """(path, names of its folders, names of its other entries) of a folder and all below it, from the top.
+
+    Links to folders are not followed; names that the caller takes out of the first list are not visited. SynthcompError
+    for the root of a disk, and after ``most`` folders: what was meant is a folder of it.
+    """
+    if folder.resolve().parent == folder.resolve():
+        raise SynthcompError(f"{folder} is a whole disk, which is not searched; name the folder that is meant.")
+    for number, (here, folders, files) in enumerate(os.walk(folder)):
+        if number >= most:
+            raise SynthcompError(
+                f"{str(folder)[:300]} has more than {most:,} folders, too many to be searched; name the one meant."
+            )
+        yield Path(here), folders, files
+
+
 @contextmanager
 def open_file(path: Path, *, max_bytes: int | None = None) -> Iterator[io.BufferedReader]:
     """A file open for reading, which is a file: a pipe or device, on which reading may wait for ever, is an OSError.

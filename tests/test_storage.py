@@ -1,12 +1,19 @@
 """Where artifacts lie; files are written whole or not at all."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from platformdirs import user_data_path
 
 from synthcomp_core import storage
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import images_below
+from synthcomp_core.library.datasets import fetch
+from synthcomp_core.library.project_scan import scan_project
 from synthcomp_core.storage import artifacts_dir, atomic_path, safe_name, write_bytes
+from synthcomp_core.upscalers.fsr_benchmark import find_samples
 from tests.conftest import PROJECT_ROOT
 
 
@@ -54,3 +61,26 @@ def test_an_installed_package_takes_the_current_folders_artifacts_else_the_users
 )
 def test_names_of_files_are_harmless(text: str, safe: str) -> None:
     assert safe_name(text) == safe
+
+
+@pytest.mark.parametrize(
+    "search", [images_below, scan_project, find_samples, lambda path: fetch(str(path), name="disk")], ids=str
+)
+def test_no_search_walks_a_whole_disk(search: Callable[[Path], object], artifacts: Path) -> None:
+    started = time.process_time()
+    for root in (Path("/"), Path("/usr/../..")):
+        with pytest.raises(SynthcompError, match="whole disk"):
+            search(root)
+    assert time.process_time() - started < 2
+
+
+def test_a_search_ends_after_so_many_folders_and_follows_no_link(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"{number}").mkdir()
+    (tmp_path / "0" / "loop").symlink_to(tmp_path)
+    (tmp_path / "0" / "a.png").write_bytes(b"x")
+    found = [path for path, _, _ in storage.folders_below(tmp_path, most=6)]
+    assert sorted(found) == sorted([tmp_path, *(tmp_path / f"{number}" for number in range(5))])
+    with pytest.raises(SynthcompError, match="more than 5 folders"):
+        list(storage.folders_below(tmp_path, most=5))
+    assert images_below(tmp_path) == [tmp_path / "0" / "a.png"]

@@ -14,7 +14,7 @@ from synthcomp_core import limits
 from synthcomp_core.errors import ImageError
 from synthcomp_core.images.decoding import FORMATS, decode_image_file
 from synthcomp_core.images.headers import sniff
-from synthcomp_core.storage import open_file, read_file, write_bytes
+from synthcomp_core.storage import folders_below, open_file, read_file, write_bytes
 
 Image = NDArray[np.uint8]  # (H, W, 3), sRGB
 
@@ -200,9 +200,10 @@ def downscale(image: Image, scale: float | None) -> Image:
 def iter_images(folder: Path, *, recursive: bool = False) -> Iterator[Path]:
     """The image files in a folder, by extension, in no particular order; hidden files are left out.
 
-    recursive: also those in its subfolders.
+    recursive: also those in its subfolders; SynthcompError for more of them than limits.FOLDERS, and for a whole disk.
     """
-    for path in folder.rglob("*") if recursive else folder.iterdir():
+    walked = (here / name for here, _, files in folders_below(folder, most=limits.FOLDERS) for name in files)
+    for path in walked if recursive else folder.iterdir():
         if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file():
             yield path
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import lzma
+import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
@@ -18,7 +21,21 @@ from synthcomp_core.storage import atomic_path, open_file
 
 _CHUNK = 2**20
 _TOP = PurePosixPath()
-_ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, lzma.LZMAError, EOFError, ValueError)
+_RECORD_BYTES, _ZIP64_BYTES = 22, 76  # of a zip's end record; of what Zip64 puts in front: its own, and a locator
+_END_BYTES = 2**16 + _RECORD_BYTES + _ZIP64_BYTES  # with the longest comment
+_IN_ZIP64 = 2**32 - 1
+_MEMBER_BYTES = 46  # of a member in the directory, without name, extra field and comment
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    struct.error,
+    MemoryError,
+)
 
 
 class _Budget:
@@ -79,10 +96,61 @@ def checked_members(opened: zipfile.ZipFile, archive: str) -> list[zipfile.ZipIn
     return infos
 
 
+@contextmanager
+def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip file open for reading; SynthcompError, before its members are listed, for more than any data set has.
+
+    OSError and what zipfile raises for a file that cannot be read or is none.
+    """
+    with open_file(path) as file:
+        _check_directory(file, path.name)
+        with zipfile.ZipFile(file) as opened:
+            yield opened
+
+
+def _check_directory(file: BinaryIO, archive: str) -> None:
+    """The central directory's size, and the members in it (PKWARE's APPNOTE, 4.3.12 to 4.3.16)."""
+    size = file.seek(0, os.SEEK_END)
+    for end, num_bytes in _directories(file, size):
+        if num_bytes > limits.ZIP_DIRECTORY_BYTES:
+            raise SynthcompError(
+                f"{archive} has a list of members of {num_bytes:,} bytes, of which at most "
+                f"{limits.ZIP_DIRECTORY_BYTES:,} are read; pack its images into several."
+            )
+        file.seek(max(0, end - num_bytes))
+        directory = file.read(num_bytes)
+        members = at = 0
+        while at + _MEMBER_BYTES <= len(directory):
+            members += 1
+            if members > limits.ZIP_MEMBERS:
+                raise SynthcompError(
+                    f"{archive} has more than {limits.ZIP_MEMBERS:,} members, as no data set here; pack its images "
+                    "into several."
+                )
+            at += _MEMBER_BYTES + sum(struct.unpack_from("<HHH", directory, at + 28))  # name, extra field, comment
+
+
+def _directories(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
+    """(end, bytes) of the central directory by its end record, and by that of Zip64; found as zipfile does."""
+    start = max(0, size - _END_BYTES)
+    file.seek(start)
+    tail = file.read()
+    at = len(tail) - _RECORD_BYTES
+    if at < 0 or not tail[at:].startswith(b"PK\5\6") or not tail.endswith(b"\0\0"):
+        at = tail.rfind(b"PK\5\6")
+    if at < 0 or at + _RECORD_BYTES > len(tail):
+        return  # zipfile says so.
+    (num_bytes,) = struct.unpack_from("<I", tail, at + 12)
+    if num_bytes != _IN_ZIP64:
+        yield start + at, num_bytes
+    if at >= _ZIP64_BYTES and tail[at - _ZIP64_BYTES :].startswith(b"PK\6\6"):
+        yield start + at - _ZIP64_BYTES, struct.unpack_from("<Q", tail, at - _ZIP64_BYTES + 40)[0]
+
+
 def _unpacked(
     archive: Path, folder: Path, budget: _Budget, on_progress: OnProgress, inside: PurePosixPath, *, nested: bool
 ) -> list[Path]:
-    with open_file(archive) as file, zipfile.ZipFile(file) as opened:
+    with open_archive(archive) as opened:
         infos = checked_members(opened, archive.name)
         members = [info for info in infos if is_image_member(info) and _path(info).is_relative_to(inside)]
         targets = [_target(info, folder, archive.name) for info in members]
@@ -133,15 +201,15 @@ def _path(info: zipfile.ZipInfo) -> PurePosixPath:
 
 def _target(info: zipfile.ZipInfo, folder: Path, archive: str) -> Path:
     name = info.filename.replace("\\", "/")
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or ":" in name or stat.S_ISLNK(info.external_attr >> 16):
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or ".." in parts or ":" in name or stat.S_ISLNK(info.external_attr >> 16):
         raise SynthcompError(
             f"{archive} holds {info.filename!r}, which points outside its folder; it was not unpacked."
         )
-    long = [part for part in path.parts if len(part.encode("utf-8", "replace")) > limits.PATH_BYTES]
-    if long or len(path.parts) > limits.PATH_DEPTH or "\0" in name:
+    long = any(len(part.encode("utf-8", "replace")) > limits.PATH_BYTES for part in parts)
+    if long or len(parts) > limits.PATH_DEPTH or "\0" in name:
         raise SynthcompError(f"{archive} holds {info.filename[:80]!r}, whose path is too long or too deep.")
-    return folder / Path(*path.parts)
+    return folder.joinpath(*parts)
 
 
 def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: _Budget, most: int) -> None:

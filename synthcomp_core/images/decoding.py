@@ -28,9 +28,11 @@ from PIL import Image as PillowImage
 
 from synthcomp_core import limits
 from synthcomp_core.errors import ImageError
-from synthcomp_core.images import structure
+from synthcomp_core.images import jpeg, structure
+from synthcomp_core.images.avif import check_avif
 from synthcomp_core.images.exr import decode_exr, exr_size
-from synthcomp_core.images.headers import codestream_size, jxl_header, sniff, webp_size
+from synthcomp_core.images.headers import jxl_header, sniff, webp_size
+from synthcomp_core.images.jpeg2000 import check_codestreams, codestream_size
 from synthcomp_core.images.light import Signal, srgb_of
 from synthcomp_core.images.samples import Pixels, as_eight_bit, eight_bit, upright, with_alpha
 from synthcomp_core.images.signals import avif_depth, file_signal
@@ -70,7 +72,8 @@ _PHOTOMETRIC_TAG = 262
 _WHITE_IS_ZERO = 0
 _PNG_END = b"IEND\xaeB`\x82"  # the end chunk with its CRC
 _MOST_EXTRA_CHANNELS = 8  # of a JPEG XL: each is decoded, whether it is shown or not
-_BAND_ROWS = 256
+_PNG_DEEP_BYTES = 8  # of a pixel at most
+_LARGE = 256 * limits.MIB  # bytes of samples: so much is not decoded on the mere chance that a file is whole
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,19 @@ def decode_image_file(
 
 
 def check_pixel_limit(width: int, height: int, label: str, max_pixels: int) -> None:
-    """ImageError when an image has no pixels or more than ``max_pixels``."""
+    """ImageError when an image has no pixels, more than ``max_pixels``, or a side longer than goes with that limit."""
     if width < 1 or height < 1:
         raise ImageError(f"{label} has no pixels: its header says {width} x {height}.")
     if width * height > max_pixels:
         raise ImageError(
             f"{label} is too large: {width} x {height} is {width * height / 1e6:.1f} megapixels, "
             f"the limit is {max_pixels / 1e6:g}; shrink it first."
+        )
+    longest = limits.longest_side(max_pixels)
+    if max(width, height) > longest:
+        raise ImageError(
+            f"{label} is too large: {width} x {height} has a side longer than {longest:,} pixels, which goes with the "
+            f"limit of {max_pixels / 1e6:g} megapixels; cut it in pieces first."
         )
 
 
@@ -145,13 +154,14 @@ def _decode_pillow(
             notes.append(f"the first of {counted} {'pages' if file_format == 'TIFF' else 'frames'} is used")
         tags = dict(picture.tag_v2) if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
         profile = picture.info.get("icc_profile")
+        whole = jpeg.digests_if_whole(content) if file_format == "JPEG" and check_whole else None
         if _is_deep(content, file_format, picture, tags):
             orientation = tags.get(_ORIENTATION_TAG, 1) if tags else _png_orientation(content)
             raster = _deep_raster(content, file_format)
         else:
             picture.load()
-            if file_format == "JPEG":
-                _check_jpeg(content, picture, check_whole)
+            if whole is not None and whole != jpeg.digests(picture):
+                raise ValueError("its data end before the image does")
             orientation = picture.getexif().get(_ORIENTATION_TAG, 1) if file_format != "TIFF" else 1
             raster = _raster_of_picture(picture, tags)
     signal = file_signal(content, file_format, profile)
@@ -187,6 +197,9 @@ def _check_before_opening(content: bytes, file_format: str, label: str, max_pixe
             check_pixel_limit(*webp_size(content), label, max_pixels)
         case "JPEG 2000":  # A JP2 box may state another size than the codestream decoded.
             check_pixel_limit(*codestream_size(content), label, max_pixels)
+            check_codestreams(content, max_pixels=max_pixels)
+        case "AVIF":
+            check_avif(content, max_pixels=max_pixels)
         case "PNG":
             width, height = struct.unpack(">II", content[16:24])
             check_pixel_limit(width, height, label, max_pixels)
@@ -194,29 +207,16 @@ def _check_before_opening(content: bytes, file_format: str, label: str, max_pixe
             # Without its end chunk a PNG is cut off, even where all pixels happen to be there.
             if content.rfind(_PNG_END) < 0:
                 raise ImageError(f"{label} cannot be read: the PNG data is truncated (no end chunk).")
+            if width * height * _PNG_DEEP_BYTES > _LARGE and content[24] == 16:
+                structure.check_png_data(content)
         case "JPEG":
-            size = structure.jpeg_size(content)
+            size = jpeg.jpeg_size(content)
             check_pixel_limit(*size, label, max_pixels)
-            structure.jpeg_structure(content, size[0] * size[1])
+            jpeg.check_jpeg(jpeg.jpeg_structure(content, size[0] * size[1]))
         case "PPM":
             structure.check_ppm(content)
         case "TIFF":
             structure.tiff_pages(content)
-
-
-def _check_jpeg(content: bytes, picture: PillowImage.Image, check_whole: bool) -> None:
-    """ValueError when the data of a JPEG end before its pixels do, which libjpeg fills with grey without a word."""
-    found = structure.jpeg_structure(content, picture.width * picture.height)
-    if not found.sends_everything:
-        raise ValueError("its scans do not bring all of the image")
-    if not check_whole or not found.can_be_tested or found.end is None:
-        return
-    with JpegImagePlugin.JpegImageFile(io.BytesIO(structure.padded_jpeg(content, found))) as padded:
-        padded.load()
-        for top in range(0, picture.height, _BAND_ROWS):
-            band = (0, top, picture.width, min(top + _BAND_ROWS, picture.height))
-            if picture.crop(band).tobytes() != padded.crop(band).tobytes():
-                raise ValueError("its data end before the image does")
 
 
 def _is_deep(content: bytes, file_format: str, picture: ImageFile.ImageFile, tags: dict[int, object]) -> bool:

@@ -14,7 +14,6 @@ _JXL_CODESTREAM = b"\xff\x0a"
 _JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _J2K_CODESTREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ markers
 _MAX_BOXES = 1000
-_MOST_COMPONENTS = 4  # of a JPEG 2000 image: each is decoded whole, whether it is shown or not
 _HEAD = 4096  # bytes of a file that hold its header, wherever none of Pillow's readers is asked
 _JXL_PRIMARIES = {1: 1, 9: 9, 11: 12}  # JPEG XL's enumeration to that of H.273; its 11 is P3 at the stated white
 _JXL_HEAD = 4096  # bytes: more than size and metadata take, unless extra channels have long names
@@ -60,27 +59,6 @@ def webp_size(content: bytes) -> tuple[int, int]:
         width, height = struct.unpack("<HH", body[6:10])
         return width & 0x3FFF, height & 0x3FFF
     raise ValueError("unknown first chunk")
-
-
-def codestream_size(content: bytes) -> tuple[int, int]:
-    """(width, height) in the SIZ marker of a JPEG 2000 codestream, bare or in a JP2 (ITU-T T.800, A.5.1).
-
-    The largest where more than one lies in the file. ValueError when there is none.
-    """
-    sizes: list[tuple[int, int]] = []
-    at = content.find(_J2K_CODESTREAM)
-    while at >= 0:
-        fields = content[at + 4 : at + 42]
-        if len(fields) == 38:
-            length, _, right, bottom, left, top, *_, components = struct.unpack(">HHIIIIIIIIH", fields)
-            if length == 38 + 3 * components:  # else compressed data that looks like a marker
-                if components > _MOST_COMPONENTS:
-                    raise ValueError(f"it has {components} components")
-                sizes.append((right - left, bottom - top))
-        at = content.find(_J2K_CODESTREAM, at + 4)
-    if not sizes:
-        raise ValueError("no codestream header")
-    return max(sizes, key=lambda size: size[0] * size[1])
 
 
 def header_size(path: Path) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ import io
 import os
 import random
 import struct
+import time
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes
 from synthcomp_core.images.archives import extract_images
+from synthcomp_core.library.project_scan import scan_project
 from tests.codecs.models import frame
 
 PNG = png_bytes(frame(0, width=32, height=32))
@@ -107,3 +109,44 @@ def test_a_pipe_is_no_archive(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.zip")
     with pytest.raises(SynthcompError, match="pipe"):
         extract_images(tmp_path / "pipe.zip", tmp_path / "out")
+
+
+def directory_of(members: int, *, zip64: bool = False, comment: bytes = b"") -> bytes:
+    """The end of a zip: a directory of so many members, of which the records say that there is one."""
+    member = b"PK\1\2" + struct.pack("<HHHHHHIIIHHHHHII", 20, 20, *7 * [0], 5, *6 * [0]) + b"a.png"
+    size = members * len(member)
+    record = b""
+    if zip64:
+        record = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, size, 0)
+        record += b"PK\6\7" + struct.pack("<IQI", 0, size, 1)
+    short = 0xFFFFFFFF if zip64 else size
+    return members * member + record + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, short, 0, len(comment)) + comment
+
+
+@pytest.mark.parametrize("zip64", [False, True])
+def test_a_zip_of_millions_of_members_is_refused_before_they_are_listed(tmp_path: Path, zip64: bool) -> None:
+    for members, word in ((250_000, "more than 200,000 members"), (700_000, "list of members")):
+        started = time.process_time()
+        content = directory_of(members, zip64=zip64, comment=b"" if zip64 else b"a comment")
+        assert word in refused(content, tmp_path)
+        assert time.process_time() - started < 2
+    assert scan_project(tmp_path) == []
+
+
+def test_records_that_zipfile_would_not_take_do_not_hide_the_list_of_members(tmp_path: Path) -> None:
+    content = directory_of(250_000)
+    # Disk numbers that read as another end record; a locator without a record of Zip64.
+    hidden = content[:-18] + b"PK\5\6" + content[-14:]
+    located = content[:-22] + bytes(56) + b"PK\6\7" + bytes(16) + content[-22:]
+    assert "members" in refused(hidden, tmp_path)
+    refused(located, tmp_path)
+
+
+def test_a_member_that_asks_for_all_memory_to_be_unpacked_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_memory(*arguments: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", without_memory)
+    refused(zipped({"1.png": PNG}), tmp_path)

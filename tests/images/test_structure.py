@@ -19,7 +19,7 @@ from synthcomp_core.codecs import decode
 from synthcomp_core.codecs.classical import parse_classical
 from synthcomp_core.errors import BitstreamError, ImageError
 from synthcomp_core.images import read_image
-from synthcomp_core.images.structure import jpeg_structure
+from synthcomp_core.images.jpeg import jpeg_structure
 from tests.codecs.models import frame
 
 MAX_S = 2.0
