@@ -160,7 +160,9 @@ def _checked_header(content: bytes, name: str) -> tuple[bytes, list[str]]:
 def _records(content: bytes) -> Iterator[tuple[int, list[str]]]:
     """(row number, cells) of every record below the header, the header being row 1."""
     lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
-    yield from enumerate(list(csv.reader(lines, strict=True))[1:], start=2)
+    records = csv.reader(lines, strict=True)
+    next(records, None)
+    yield from enumerate(records, start=2)
 
 
 def _first_error(content: bytes, header: list[str], name: str, cause: Exception | None) -> ResultsError:

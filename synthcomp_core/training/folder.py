@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # done.json is written last: a model without it is not finished.
 LAST, BEST, FINAL, DONE, LOG = "last.pt", "best.pt", "final.safetensors", "done.json", "log.csv"
 _COLUMNS = ("step", "phase", "name", "value", "lr")
+_LINE_BYTES = 1000  # A longer one was not written here.
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,29 @@ def append_log(folder: Path, step: int, phase: str, values: Mapping[str, float],
 
 def cut_log(folder: Path, step: int) -> None:
     """Remove what a killed training wrote after its last checkpoint, at ``step``: it will be written again."""
-    path = folder / LOG
-    if not path.is_file():
+    rows = _rows(folder)
+    if rows is None:
         return
-    rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8", errors="replace"))))
-    kept = [row for row in rows if len(row) == len(_COLUMNS) and (row[0] == "step" or _step(row[0]) <= step)]
+    kept = [row for row in rows if row[0] == "step" or _step(row[0]) <= step]
     buffer = io.StringIO()
     csv.writer(buffer).writerows(kept)
-    write_text(path, buffer.getvalue())
+    write_text(folder / LOG, buffer.getvalue())
+
+
+def _rows(folder: Path) -> list[list[str]] | None:
+    """The rows of a log that have all columns, without a torn last line; None without a log.
+
+    No cell of a log is quoted: a line is a row, whatever the others hold. ResultsError for one that cannot be read.
+    """
+    try:
+        content = read_file(folder / LOG, max_bytes=limits.RESULTS_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ResultsError(f"The log of {folder.name} cannot be read: {error.strerror or error}.") from error
+    lines = content.rpartition(b"\n")[0].splitlines()
+    texts = (line.decode("utf-8", "replace") for line in lines if len(line) <= _LINE_BYTES)
+    return [row for text in texts if len(row := text.split(",")) == len(_COLUMNS)]
 
 
 def _step(text: str) -> float:
@@ -65,25 +81,15 @@ def _step(text: str) -> float:
 
 def read_log(folder: Path) -> list[LogPoint]:
     """The points of a training's log, its learning rate as points named "lr"; a torn last line is ignored."""
-    try:
-        content = read_file(folder / LOG, max_bytes=limits.RESULTS_BYTES)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise ResultsError(f"The log of {folder.name} cannot be read: {error.strerror or error}.") from error
-    try:
-        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8", "replace").rpartition("\n")[0])))
-    except csv.Error as error:  # A cell of more than 128 KiB.
-        raise ResultsError(f"The log of {folder.name} cannot be read: {error}.") from error
     points: list[LogPoint] = []
     lr_steps: set[int] = set()
-    for row in rows:
+    for written, phase, name, value, lr in _rows(folder) or ():
         try:
-            step, lr = int(row["step"]), row.get("lr")
-            points.append(LogPoint(step, row["phase"], row["name"], float(row["value"])))
+            step = int(written)
+            points.append(LogPoint(step, phase, name, float(value)))
             if lr and step not in lr_steps:
                 lr_steps.add(step)
                 points.append(LogPoint(step, "train", "lr", float(lr)))
-        except (KeyError, TypeError, ValueError):
+        except ValueError:
             continue  # A line that was edited by hand; the curve is drawn without it.
     return points
