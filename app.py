@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
+from synthcomp_core.ui.gate import Gate
 from synthcomp_core.ui.layout import SIDEBAR_WIDTH
 from synthcomp_core.ui.served_page import StyledPage
 
@@ -34,4 +35,4 @@ def run() -> None:
 if __name__ == "__main__":
     run()
 else:  # `streamlit run app.py` finds the server here.
-    app = st.App(__file__, middleware=[Middleware(StyledPage)])
+    app = st.App(__file__, middleware=[Middleware(Gate), Middleware(StyledPage)])

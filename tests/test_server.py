@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import http.client
 import os
 import re
 import socket
@@ -16,9 +17,11 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+import streamlit as st
 from starlette.types import Message, Receive, Scope, Send
 
 from synthcomp_core.storage import last_part
+from synthcomp_core.ui import gate
 from synthcomp_core.ui.layout import FOLDING, STYLE
 from synthcomp_core.ui.served_page import StyledPage
 from tests.browser.running import running_app
@@ -63,11 +66,68 @@ def test_only_names_of_this_machine_may_connect(address: str) -> None:
         "",
     ):
         assert handshake(address, host, f"http://{host}") in (400, 403), host
-    assert handshake(address, f"localhost:{port}", "http://evil.example") == 403
+    own = f"localhost:{port}"
+    for origin in (
+        "http://evil.example",
+        f"http://{own}.evil.example",
+        f"http://{own}@evil.example",
+        "null",
+        "http://[",
+    ):
+        assert handshake(address, own, origin) == 403, origin
 
 
-def test_the_server_offers_no_files_and_counts_that_name_nobody(address: str) -> None:
-    for path in ("/_stcore/metrics", "/app/static/../app.py", "/../../etc/passwd", "/media/../../app.py"):
+def asked(address: str, path: str, method: str = "GET", host: str = "", origin: str = "") -> tuple[int, bytes]:
+    """Status and body of the answer to an HTTP request under any Host (default: its own) and Origin."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(address.rpartition(":")[2]), timeout=60)
+    headers = {"Host": host or address.removeprefix("http://"), **({"Origin": origin} if origin else {})}
+    try:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def test_no_page_and_no_file_is_served_under_a_foreign_name(address: str) -> None:
+    for path in ("/", "/compare", "/_stcore/health", "/_stcore/metrics", "/media/x.png", "/static/x", "/no/such"):
+        for host in ("evil.example", "localhost.evil.example", "x@localhost", "localhost/evil"):
+            status, body = asked(address, path, host=host)
+            assert (status, body[:9]) in ((403, b"Synthcomp"), (400, b"Invalid h")), (path, host)
+    assert asked(address, "/_stcore/health") == (200, b"ok")
+    assert asked(address, "/_stcore/health", host="LOCALHOST:80") == (200, b"ok")
+
+
+def test_what_changes_something_takes_no_request_of_a_foreign_page(address: str) -> None:
+    for method in ("PUT", "DELETE", "POST"):
+        assert asked(address, "/_stcore/upload_file/a/b", method, origin="http://evil.example")[0] == 403
+    token, body = asked(address, "/_stcore/upload_file/a/b", "PUT", origin=address)
+    assert token == 403 and b"XSRF" in body, "the form's own token is still asked for"
+
+
+def test_the_counters_stay_off(address: str) -> None:
+    for path in (
+        "/_stcore/metrics",
+        "/_stcore/metrics/",
+        "/_stcore/metrics?families=session_events",
+        "/_stcore%2Fmetrics",
+    ):
+        assert asked(address, path)[0] == 404, path
+
+
+def test_without_a_setting_the_names_of_this_machine_are_the_allowed_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(st, "get_option", lambda name: [])
+    for host, allowed in (("localhost:80", True), ("[::1]:80", True), ("evil.example", False), ("x@localhost", False)):
+        scope = {"type": "websocket", "path": "/", "headers": [(b"host", host.encode())]}
+        assert gate._is_ours(scope) == allowed, host
+    twice = [(b"host", b"localhost"), (b"host", b"evil.example")]
+    assert not gate._is_ours({"type": "websocket", "path": "/", "headers": twice})
+
+
+def test_the_server_offers_no_files(address: str) -> None:
+    for path in ("/app/static/../app.py", "/../../etc/passwd", "/media/../../app.py"):
         try:
             with urllib.request.urlopen(address + path, timeout=20) as answer:
                 content = answer.read()
