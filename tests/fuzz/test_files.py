@@ -6,6 +6,7 @@ import io
 import json
 import mmap
 import struct
+import tempfile
 import zipfile
 import zlib
 from functools import cache, partial
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import imagecodecs
 import numpy as np
+import OpenEXR
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PillowImage
+from PIL import ImageCms
 from safetensors.torch import load_file, save
 
 from synthcomp_core import codecs
@@ -41,6 +44,7 @@ from tests.conftest import PROJECT_ROOT
 from tests.fuzz.doors import altered, damaged, found, fuzzed, guarded, kept_doors
 
 pytestmark = pytest.mark.slow
+SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 IMAGE_SETTINGS: list[tuple[str, dict[str, object]]] = [
     *(("PNG", {}), ("JPEG", {"quality": 70}), ("JPEG", {"progressive": True}), ("WEBP", {"quality": 60})),
     *(("WEBP", {"lossless": True}), ("AVIF", {"speed": 10}), ("JPEG2000", {}), ("BMP", {}), ("PPM", {})),
@@ -65,7 +69,32 @@ def images() -> list[bytes]:
         imagecodecs.jpegxl_encode(image),
         imagecodecs.jpegxl_encode(deep),
         imagecodecs.jpegxl_encode(image, lossless=True),
+        imagecodecs.avif_encode(deep >> 6, bitspersample=10, speed=10),
+        imagecodecs.tiff_encode(image, tile=(16, 16), compression="deflate"),
     ]
+    for file_format, mode, more in (
+        ("AVIF", "RGBA", {"speed": 10}), ("AVIF", "RGB", {"speed": 10, "save_all": True}), ("JPEG", "CMYK", {}),
+        ("WEBP", "RGBA", {"save_all": True}), ("PNG", "RGB", {"save_all": True, "icc_profile": SRGB_PROFILE}),
+        ("PNG", "P", {"transparency": 3}), ("JPEG2000", "RGBA", {"tile_size": (16, 16), "no_jp2": True}),
+        ("JPEG", "RGB", {"restart_marker_rows": 1, "icc_profile": SRGB_PROFILE}),
+    ):  # fmt: skip
+        pictures = [PillowImage.fromarray(np.roll(image, shift, axis=0)).convert(mode) for shift in (0, 9)]
+        file = io.BytesIO()
+        added = {"append_images": pictures[1:]} if "save_all" in more else {}
+        pictures[0].save(file, file_format, **more, **added)
+        files.append(file.getvalue())
+    return [*files, *exrs(image)]
+
+
+def exrs(image: np.ndarray) -> list[bytes]:
+    files = []
+    with tempfile.TemporaryDirectory() as folder:
+        for compression in (OpenEXR.NO_COMPRESSION, OpenEXR.ZIP_COMPRESSION, OpenEXR.PIZ_COMPRESSION):
+            header = {"compression": compression, "type": OpenEXR.scanlineimage}
+            path = Path(folder) / "whole.exr"
+            with OpenEXR.File(header, {"RGB": (image / 255).astype(np.float16)}) as file:
+                file.write(str(path))
+            files.append(path.read_bytes())
     return files
 
 

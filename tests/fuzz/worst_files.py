@@ -30,12 +30,16 @@ from synthcomp_core.images import png_bytes, read_image
 from synthcomp_core.images.archives import extract_images
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.snapshots import load_snapshot, snapshot_path
+from synthcomp_core.results.formats import load_results
 from tests.codecs.models import SNAPSHOT, frame, random_model
 
 # A backstop: address space that is asked for, most of which is never touched, is more than memory.
 CAP_BYTES = 1024 * 2**20
 # Beyond the limit of pixels; extreme; and 49 megapixels, within the limit, of which the file holds next to nothing.
-SIZES = ((65_535, 65_535), (2**31 - 1, 1), (1, 2**31 - 1), (100_000, 2_000), (50_001, 1_000), (7_000, 7_000))
+SIZES = (
+    *((65_535, 65_535), (2**31 - 1, 1), (1, 2**31 - 1), (100_000, 2_000), (50_001, 1_000), (7_000, 7_000)),
+    *((1, 49_000_000), (49_000_000, 1), (65_535, 760)),
+)
 Case = tuple[str, Callable[[], object]]
 
 
@@ -97,7 +101,7 @@ def headed(header: bytes, length: int | None = None) -> bytes:
 
 def images() -> Iterator[tuple[str, bytes]]:
     """Files of every format that claim each size."""
-    whole = {name: saved(name) for name in ("TIFF", "AVIF")}
+    whole = {name: saved(name) for name in ("TIFF", "AVIF", "BMP", "JPEG", "JPEG2000")}
     lzw = saved("TIFF", compression="tiff_lzw")
     for width, height in SIZES:
         size = f"{width}x{height}"
@@ -105,8 +109,15 @@ def images() -> Iterator[tuple[str, bytes]]:
             yield f"png {kind} {size}", png(width, height, kind)
         yield f"tiff {size}", tiff(whole["TIFF"], width, height)
         yield f"tiff lzw {size}", tiff(lzw, width, height)
-        if width * height > limits.IMAGE_PIXELS:  # Within the limit, the decoder scales the image to what is claimed.
-            yield f"avif {size}", avif(whole["AVIF"], width, height)
+        yield f"avif {size}", avif(whole["AVIF"], width, height)
+        yield f"bmp {size}", whole["BMP"][:18] + struct.pack("<II", width, height) + whole["BMP"][26:]
+        yield f"ppm {size}", b"P6 %d %d 255\n" % (width, height)
+        if max(width, height) < 2**16:
+            at = whole["JPEG"].index(b"\xff\xc0") + 5
+            yield f"jpeg {size}", whole["JPEG"][:at] + struct.pack(">HH", height, width) + whole["JPEG"][at + 4 :]
+        at = whole["JPEG2000"].index(b"\xff\x51") + 6
+        sides = struct.pack(">6I", width, height, 0, 0, width, height)
+        yield f"jpeg 2000 {size}", whole["JPEG2000"][:at] + sides + whole["JPEG2000"][at + 24 :]
         yield f"jxl {size}", jxl(width, height)
 
 
@@ -144,6 +155,32 @@ def cases(folder: Path) -> Iterator[Case]:
         yield f"zip, {kind}", lambda archive=archive, out=out: extract_images(archive, out)
         yield f"zip as a checkpoint, {kind}", lambda archive=archive: read_checkpoint(archive)
 
+    for name, content in results():
+        yield f"results, {name}", lambda content=content: load_results(content, name="odd")
+
+
+def results() -> Iterator[tuple[str, bytes]]:
+    """Tables and JSON of which each byte would take dozens in memory, just within the limits of size and beyond."""
+    thesis = b"model;quality;metric;supersampled;bpp;psnr_rgb;psnr_y;ssim_rgb;ssim_y;msssim\n"
+    row = b"m;4;mse;FALSE;0.3;30.1;32;0.9;0.91;0.97\n"
+    for num_bytes in (limits.FOREIGN_TABLE_BYTES - 1000, 2 * limits.FOREIGN_TABLE_BYTES):
+        lines = min(limits.FOREIGN_TABLE_LINES, num_bytes // len(row))
+        for name, begin, repeated, end in (
+            ("words", b"", b"hello,1\n", b""), ("points", b"bpp,psnr\n", b"1,2\n", b"x,y,z\n"),
+            ("one line", b"bpp,psnr,", b"x,", b""), ("thesis, one line", b"model;", b"x;", b"\nmbt"),
+            ("thesis, a bad last line", thesis, row, b"x"),
+        ):  # fmt: skip
+            most = num_bytes // len(repeated)
+            yield f"{name}, {num_bytes}", begin + repeated * most + end
+            if b"\n" in repeated:
+                yield f"{name}, {lines} lines", begin + repeated * min(lines, most) + end
+    for name, repeated in (("lists", b"[],"), ("objects", b'{"a":0},'), ("numbers", b"1,")):
+        for values in (limits.JSON_VALUES // 2 - 10, 3 * limits.JSON_VALUES):
+            yield f"json, {values} {name}", b"[" + repeated * values + b"0]"
+            yield f"json, {values} {name} in two lists", b'{"bpp":[' + repeated * values + b'0],"psnr":[1]}'
+    yield "json, nested", b"[" * 400_000
+    yield "json, one text", b'{"a":"' + b"x" * (limits.JSON_BYTES - 20) + b'"}'
+
 
 def outcome(attempt: Callable[[], object]) -> str:
     try:
@@ -162,9 +199,18 @@ def main(folder: Path) -> None:
     source = Path(__file__).parents[2] / "artifacts" / "snapshots" / f"{SNAPSHOT}.safetensors"
     (folder / "artifacts" / "snapshots" / source.name).symlink_to(source)
     tries = list(cases(folder))
-    for content in (png_bytes(np.zeros((9, 9, 3), np.uint8)), saved("TIFF"), saved("AVIF"), codecs_jxl()):
+    for content in (
+        png_bytes(np.zeros((9, 9, 3), np.uint8)),
+        saved("TIFF"),
+        saved("AVIF"),
+        codecs_jxl(),
+        saved("BMP"),
+        saved("JPEG"),
+        saved("JPEG2000"),
+    ):
         read_image(content, name="good")
     codecs.decode(load_codec(SNAPSHOT, device="cpu").encode(frame(1, width=64, height=48)), device="cpu")
+    load_results(b"bpp,psnr\n1,30\n2,32\n", name="good")
     held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (held + CAP_BYTES, held + CAP_BYTES))
     for name, attempt in tries:
