@@ -102,6 +102,7 @@ class Target:
     def of(cls, word: str, value: float) -> Target:
         """The target of a kind's word and a value; SynthcompError when the value is out of its bounds."""
         kind = TARGET_KINDS[word]
+        value = round(value, 6)
         if not kind.above < value < kind.below or (kind.quantity == "bytes" and value != int(value)):
             bounds = (
                 "a whole number of at least 1"
@@ -109,7 +110,7 @@ class Target:
                 else f"above {kind.above:g} and below {kind.below:g}"
             )
             raise SynthcompError(f"The target {kind.label} {_plain(value)} cannot be reached: it must be {bounds}.")
-        return cls(word, round(value, 6))
+        return cls(word, value)
 
 
 def is_target(text: str) -> bool:

@@ -98,13 +98,17 @@ def checked_members(opened: zipfile.ZipFile, archive: str) -> list[zipfile.ZipIn
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip file open for reading; SynthcompError, before its members are listed, for more than any data set has.
+    """A zip file open for reading, whose members all have names.
+
+    SynthcompError, before its members are listed, for more than any data set has.
 
     OSError and what zipfile raises for a file that cannot be read or is none.
     """
     with open_file(path) as file:
         _check_directory(file, path.name)
         with zipfile.ZipFile(file) as opened:
+            if not all(info.filename for info in opened.infolist()):
+                raise SynthcompError(f"{path.name} holds a member without a name; it was not unpacked.")
             yield opened
 
 

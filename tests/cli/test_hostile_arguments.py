@@ -35,6 +35,24 @@ def test_a_limit_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     assert not (tmp_path / "b.webp").exists()
 
 
+@pytest.mark.parametrize(
+    "target", ["--target-bpp=1e-300", "--target-bpp=nan", "--target-flip=1e-9", "--target-psnr=inf"]
+)
+def test_a_target_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str) -> None:
+    write_png(frame(0, width=16, height=16), tmp_path / "a.png")
+    assert main(["encode", str(tmp_path / "a.png"), str(tmp_path / "b.webp"), "--codec", "webp", target]) == 1
+    assert "cannot be reached: it must be above 0" in capsys.readouterr().err
+
+
+def test_a_pipe_is_not_replaced_by_what_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_png(frame(0, width=16, height=16), tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe.webp")
+    assert main(["encode", str(tmp_path / "a.png"), str(tmp_path / "pipe.webp"), "--codec", "webp-q50"]) == 1
+    assert "pipe or a device" in capsys.readouterr().err
+    assert (tmp_path / "pipe.webp").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "pipe.webp"]
+
+
 def test_names_with_escapes_and_line_breaks_are_written_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = tmp_path / "a\x1b[31m\nb\u202e[red].png"
     write_png(frame(0, width=16, height=16), name)

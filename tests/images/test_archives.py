@@ -105,6 +105,13 @@ def test_a_damaged_archive_is_a_sentence_or_yields_its_images(tmp_path: Path, me
     assert {path.name for path in tmp_path.iterdir()} <= {"odd.zip", "out"}
 
 
+@pytest.mark.parametrize("name", [b"\0.png", b"\0\0\0\0\0"])
+def test_a_member_without_a_name_is_a_sentence(tmp_path: Path, name: bytes) -> None:
+    content = zipped({"1.png": PNG}).replace(b"1.png", name)  # zipfile cuts a name at a zero byte.
+    assert "without a name" in refused(content, tmp_path)
+    assert scan_project(tmp_path) == []
+
+
 def test_a_pipe_is_no_archive(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.zip")
     with pytest.raises(SynthcompError, match="pipe"):
