@@ -184,10 +184,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path in the folder of ``path``, renamed to it when the block ends without an error.
 
     The folder is made when missing. After an error the temporary file is removed and ``path`` is as before. OSError for
-    a pipe or device, which would be replaced by a file.
+    a folder, and for a pipe or device, which would be replaced by a file.
     """
-    if exists(path) and not path.is_file() and not path.is_dir():
-        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
+    if exists(path) and not path.is_file():
+        what = "it is a folder" if path.is_dir() else "it is a pipe or a device"
+        raise OSError(errno.EINVAL, f"{what}, not a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated
 
 import typer
@@ -71,6 +72,8 @@ def _print_error(sentence: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit status: 0, 1 after an error, 2 for wrong usage, 130 when interrupted."""
+    # What the libraries say of a damaged file; the error's sentence, or a note, says it too.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.|torch\.")
     try:
         status = app(args=arguments, prog_name="synthcomp", standalone_mode=True)
     except SystemExit as stop:
@@ -79,8 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
         _print_error(str(error))
         return EXIT_ERROR
     except OSError as error:
-        # A full disk, a missing folder, a file without permission: the system's message names the path.
-        _print_error(str(error) or type(error).__name__)
+        # A full disk, a missing folder, a file without permission
+        reason = error.strerror or str(error) or type(error).__name__
+        where = "" if error.filename is None else f"{str(error.filename)[:300]} cannot be read or written: "
+        _print_error(f"{where}{reason}.")
         return EXIT_ERROR
     except (KeyboardInterrupt, Cancelled):
         errors.print("Interrupted.", style="yellow")

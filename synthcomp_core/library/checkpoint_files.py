@@ -124,8 +124,8 @@ def _foreign_content(path: Path, message: str) -> str:
             named = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path)) or named
     except (pickle.UnpicklingError, *WEIGHTS_ERRORS):
         pass  # Not a zip archive, or a damaged one; the unpickler's message names the first.
-    if not named:
-        return f"{path.name} cannot be loaded ({one_line(message)}); {_HINT}."
+    if not named:  # torch's own message advises to read the file by running what is in it.
+        return f"{path.name} cannot be loaded (it is no file of tensors and numbers); {_HINT}."
     shown = list(dict.fromkeys(named))
     more = f" and {len(shown) - _GLOBALS_SHOWN} others" if len(shown) > _GLOBALS_SHOWN else ""
     # A whole network, or the weights in a dict of whatever else a script keeps.
@@ -139,7 +139,8 @@ def _foreign_content(path: Path, message: str) -> str:
 
 def one_line(error: object) -> str:
     """What an exception says, in one line without control characters; its type if it says nothing."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", said).strip().splitlines()
     line = "".join(letter for letter in text[0] if letter.isprintable()) if text else ""
     return line[:200].rstrip(". ") or type(error).__name__
 

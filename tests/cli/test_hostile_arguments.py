@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from synthcomp_core.cli.console import visible
 from synthcomp_core.images import write_png
 from synthcomp_core.results.rows import write_rows
 from tests.codecs.models import frame
+from tests.images.test_structure import saved
 from tests.results.test_hostile_results import ROW
 
 
@@ -51,6 +53,34 @@ def test_a_pipe_is_not_replaced_by_what_is_written(tmp_path: Path, capsys: pytes
     assert "pipe or a device" in capsys.readouterr().err
     assert (tmp_path / "pipe.webp").is_fifo()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "pipe.webp"]
+
+
+def test_where_nothing_can_be_written_is_a_sentence_without_a_number_of_the_system(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_png(frame(0, width=16, height=16), tmp_path / "a.png")
+    for out in (tmp_path, tmp_path / "a.png" / "b.webp", tmp_path / ("x" * 300), Path("/proc/none/b.webp")):
+        assert main(["encode", str(tmp_path / "a.png"), str(out), "--codec", "webp-q50"]) == 1
+        shown = capsys.readouterr().err
+        assert "cannot be read or written: " in shown and "Errno" not in shown and ".part" not in shown, shown
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png"]
+
+
+def test_no_message_advises_to_run_what_is_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for content in (b"# a text\n", b"\x80\x02X" + bytes(20), b"", bytes(range(256))):
+        (tmp_path / "odd.pt").write_bytes(content)
+        assert main(["snapshot", "import", str(tmp_path / "odd.pt"), "--id", "odd"]) == 1
+        shown = capsys.readouterr().err
+        assert "odd.pt cannot be loaded" in shown and "weights_only" not in shown and shown.count("\n") == 1, shown
+
+
+def test_what_libraries_say_of_a_damaged_file_is_not_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    content = saved(frame(0, width=64, height=48), "TIFF", compression="tiff_lzw")
+    (tmp_path / "odd.tif").write_bytes(content[: len(content) - 20])
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert main(["measure", str(tmp_path / "odd.tif"), str(tmp_path / "odd.tif")]) == 1
+    assert said == [] and capfd.readouterr().err.count("\n") == 1
 
 
 def test_names_with_escapes_and_line_breaks_are_written_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
