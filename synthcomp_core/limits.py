@@ -38,6 +38,7 @@ CHECKPOINT_BYTES = 2048 * MIB  # A training's checkpoint holds the weights and t
 PLAN_BYTES = MIB
 PLAN_NESTING = 32  # brackets within brackets, and dots in a key
 PLAN_NUMBER_DIGITS = 40
+PLAN_TABLES = 10_000
 PATTERN_CHARACTERS = 1000  # of one entry in `variants`
 VARIANTS = 10_000  # that the patterns of a plan stand for, and each of them
 

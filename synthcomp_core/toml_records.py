@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import json
 import re
 import sys
@@ -27,14 +28,14 @@ from synthcomp_core.errors import PlanError
 from synthcomp_core.storage import NAME_FORM, NAME_PATTERN, read_file
 
 T = TypeVar("T")
-# TOML's texts and comments, in which brackets, dots and digits mean nothing. Possessive, and with an optional end, so
-# that no text is passed over twice.
+# TOML's texts and comments, where brackets, dots and digits mean nothing. Possessive: none is passed over twice.
 _TEXTS = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?|\'\'\'(?:[^\']|\'(?!\'\'))*+(?:\'\'\')?'
     r'|"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|\#[^\n]*+',
     re.DOTALL,
 )
 _BRACKETS = re.compile(r"[][{}]")
+_HEADING = re.compile(r"^[ \t]*+\[", re.MULTILINE)
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{limits.PLAN_NESTING}}}")
 _LONG_NUMBER = re.compile(rf"[\d_]{{{limits.PLAN_NUMBER_DIGITS + 1}}}|0[xob][\da-fA-F_]{{{limits.PLAN_NUMBER_DIGITS}}}")
 _SHOWN = 60
@@ -137,24 +138,23 @@ def parse_record(
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError.
         raise PlanError(f"{path} is not valid TOML: {_one_line(error)}.") from error
-    table = _Table({**(fallback or {}), **values}, path)
-    record: T = _record(table, kind, dict(given or {}))
+    record: T = _record(_Table({**(fallback or {}), **values}, path), kind, dict(given or {}))
     return record
 
 
 def _check_budget(text: str, path: Path) -> None:
-    """PlanError for what no plan has and reading would pay dearly for: deep nesting, long keys and numbers."""
+    """PlanError for what no plan has and reading would pay dearly for: deep nesting, long keys, many tables."""
     bare = _TEXTS.sub("_", text)
-    depth = deepest = 0
-    for bracket in _BRACKETS.findall(bare):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    if deepest > limits.PLAN_NESTING:
-        raise PlanError(f"{path} has {deepest} brackets within each other; a plan has at most {limits.PLAN_NESTING}.")
-    if _LONG_KEY.search(bare):
-        raise PlanError(f"{path} has a key of more than {limits.PLAN_NESTING} parts, joined by dots.")
-    if _LONG_NUMBER.search(bare):
-        raise PlanError(f"{path} has a number of more than {limits.PLAN_NUMBER_DIGITS} digits.")
+    steps = (1 if bracket in "[{" else -1 for bracket in _BRACKETS.findall(bare))
+    deepest = max(itertools.accumulate(steps), default=0)
+    for what, is_found in (
+        (f"{deepest} brackets within each other, more than {limits.PLAN_NESTING}", deepest > limits.PLAN_NESTING),
+        (f"a key of more than {limits.PLAN_NESTING} parts, joined by dots", _LONG_KEY.search(bare)),
+        (f"a number of more than {limits.PLAN_NUMBER_DIGITS} digits", _LONG_NUMBER.search(bare)),
+        (f"more than {limits.PLAN_TABLES:,} tables", len(_HEADING.findall(bare)) > limits.PLAN_TABLES),
+    ):
+        if is_found:
+            raise PlanError(f"{path} has {what}.")
 
 
 def _one_line(error: Exception) -> str:

@@ -38,6 +38,8 @@ HOSTILE = {
     "braces within braces": 'variants = ["' + "{" * 5000 + "a,b" + "}" * 5000 + '"]' + DATA,
     "a range of everything": 'variants = ["webp-q{1..99999999999999999999}"]' + DATA,
     "100 x 100": 'variants = ["{1..100}x{1..100}"]' + DATA,
+    "many tables": 'variants = ["webp-q50"]\n' + "[[datasets]]\n" * 80_000,
+    "many tables of nothing": "".join(f"[t{number}]\n" for number in range(50_000)),
     "many patterns": "variants = [" + ", ".join(['"webp-q{1..100}@x{2..99}-bicubic"'] * 3) + "]" + DATA,
 }
 
