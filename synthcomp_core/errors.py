@@ -4,9 +4,22 @@ A message is one sentence for a person: what went wrong, where (the file or id),
 The command line prints it as a line, the app shows it with ``st.error``.
 """
 
+import re
+
+_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
 
 class SynthcompError(ValueError):
-    """Anything a user can put right: a bad file, id, plan or table."""
+    """Anything a user can put right: a bad file, id, plan or table.
+
+    Line breaks in the message are written out, since what it quotes may hold any.
+
+    >>> str(SynthcompError("There is no file 'a\\nb'."))
+    "There is no file 'a\\\\nb'."
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_BREAKS.sub(lambda found: found[0].encode("unicode_escape").decode(), message))
 
 
 class ImageError(SynthcompError):
