@@ -38,9 +38,8 @@ def check_avif(content: bytes, *, max_pixels: int) -> None:
 
     max_pixels: of the image; its parts, with those that hold its alpha, may have four times as many.
     """
-    boxes = list(_boxes(content, 0, len(content)))
     total = 0
-    for claimed, coded in _pictures(content, boxes):
+    for claimed, coded in _pictures(content, list(boxes(content))):
         total += coded[0] * coded[1]
         if claimed != coded:
             raise ValueError(f"it claims {claimed[0]} x {claimed[1]} pixels for a picture of {coded[0]} x {coded[1]}")
@@ -48,14 +47,14 @@ def check_avif(content: bytes, *, max_pixels: int) -> None:
             raise ValueError(f"its parts have more than {4 * max_pixels / 1e6:g} megapixels")
 
 
-def _pictures(content: bytes, boxes: list[Box]) -> Iterator[tuple[Size, Size]]:
+def _pictures(content: bytes, found: list[Box]) -> Iterator[tuple[Size, Size]]:
     """(claimed, coded) size of every picture: the items', and the first one of every track."""
-    sizes = _item_sizes(content, boxes)
-    for item, data in _item_data(content, boxes):
+    sizes = _item_sizes(content, found)
+    for item, data in _item_data(content, found):
         if item in sizes:
             yield from ((sizes[item], coded) for coded in _coded_sizes(data))
     claimed: Size | None = None
-    for kind, begin, end in boxes:
+    for kind, begin, end in found:
         if kind == b"tkhd" and end - begin >= 8:
             width, height = struct.unpack_from(">II", content, end - 8)
             claimed = (width >> 16, height >> 16)
@@ -65,9 +64,9 @@ def _pictures(content: bytes, boxes: list[Box]) -> Iterator[tuple[Size, Size]]:
             yield from ((claimed, coded) for coded in _coded_sizes(content[at : at + _HEAD]))
 
 
-def _boxes(content: bytes, begin: int, end: int) -> Iterator[Box]:
-    """All boxes in order, those inside of containers too."""
-    left = [(begin, end)]
+def boxes(content: bytes, begin: int = 0, end: int | None = None) -> Iterator[Box]:
+    """All boxes of an ISO file, or of a part of it, in order, those inside of containers too."""
+    left = [(begin, len(content) if end is None else end)]
     for _ in range(_MOST_BOXES):
         if not left:
             return
@@ -89,10 +88,10 @@ def _boxes(content: bytes, begin: int, end: int) -> Iterator[Box]:
     raise ValueError(f"it has more than {_MOST_BOXES:,} boxes")
 
 
-def _item_sizes(content: bytes, boxes: list[Box]) -> dict[int, Size]:
+def _item_sizes(content: bytes, found: list[Box]) -> dict[int, Size]:
     """The size (ispe) that is claimed for each item, by the associations of properties (ipma)."""
     properties: list[tuple[bytes, int]] = []
-    for kind, begin, end in boxes:
+    for kind, begin, end in found:
         if kind == b"ipco":
             at = begin
             while at + 8 <= end:
@@ -102,7 +101,7 @@ def _item_sizes(content: bytes, boxes: list[Box]) -> dict[int, Size]:
                     break
                 at += size
     sizes: dict[int, Size] = {}
-    for kind, begin, end in boxes:
+    for kind, begin, end in found:
         if kind == b"ipma":
             for item, index in _associations(content[begin:end]):
                 if 0 < index <= len(properties) and properties[index - 1][0] == b"ispe":
@@ -127,11 +126,11 @@ def _associations(body: bytes) -> Iterator[tuple[int, int]]:
             at += 1 + wide
 
 
-def _item_data(content: bytes, boxes: list[Box]) -> Iterator[tuple[int, bytes]]:
+def _item_data(content: bytes, found: list[Box]) -> Iterator[tuple[int, bytes]]:
     """(item, its data) of the items that are AV1 pictures."""
-    pictures = {item for kind, begin, end in boxes if kind == b"iinf" for item in _av1_items(content, begin, end)}
-    inside = next((begin for kind, begin, _ in boxes if kind == b"idat"), 0)
-    for kind, begin, end in boxes:
+    pictures = {item for kind, begin, end in found if kind == b"iinf" for item in _av1_items(content, begin, end)}
+    inside = next((begin for kind, begin, _ in found if kind == b"idat"), 0)
+    for kind, begin, end in found:
         if kind == b"iloc":
             for item, is_inside, extents in _locations(content[begin:end]):
                 if item in pictures:
@@ -142,7 +141,7 @@ def _item_data(content: bytes, boxes: list[Box]) -> Iterator[tuple[int, bytes]]:
 def _av1_items(content: bytes, begin: int, end: int) -> Iterator[int]:
     """The ids of the items of type av01 in an iinf box."""
     first = begin + 4 + (2 if content[begin : begin + 1] == b"\0" else 4)
-    for kind, at, stop in _boxes(content, first, end):
+    for kind, at, stop in boxes(content, first, end):
         wide = content[at : at + 1] > b"\2"
         name = at + (10 if wide else 8)
         if kind == b"infe" and stop - at >= 12 and content[name : name + 4] == b"av01":

@@ -5,14 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from synthcomp_core.images.avif import boxes
 from synthcomp_core.images.light import SRGB, Chromaticities, Signal, signal_of_codes
 
 _GAMMA_UNIT = 100_000  # PNG: gAMA and cHRM hold whole numbers of this
 _USUAL_GAMMA = 1 / 2.2
 _USUAL_WITHIN = 0.05  # of it: shown as sRGB is, as browsers do
 _MAX_CHUNKS = 1000
-_MAX_BOXES = 1000
-_CONTAINERS = {b"iprp": 0, b"ipco": 0, b"meta": 4}  # boxes of an AVIF that hold boxes, behind so many bytes
 
 
 def file_signal(content: bytes, file_format: str, profile: bytes | None) -> Signal | None:
@@ -45,9 +44,10 @@ def png_signal(content: bytes) -> Signal | None:
 
 
 def avif_signal(content: bytes) -> Signal | None:
-    """What the first nclx box of an AVIF says; None without one."""
-    for kind, body in _boxes(content):
-        if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 11:
+    """What the first nclx box of an AVIF says; None without one, or where it is not known here."""
+    for kind, begin, end in boxes(content):
+        body = content[begin : min(end, begin + 11)]
+        if kind == b"colr" and body[:4] == b"nclx" and len(body) == 11:
             primaries, transfer = struct.unpack(">HH", body[4:8])
             return _signal(primaries, transfer)  # Decoders expand a limited range themselves.
     return None
@@ -55,9 +55,9 @@ def avif_signal(content: bytes) -> Signal | None:
 
 def avif_depth(content: bytes) -> int:
     """Bits per sample of an AVIF, by its pixi box; 8 without one."""
-    for kind, body in _boxes(content):
-        if kind == b"pixi" and len(body) > 5:
-            return body[5]
+    for kind, begin, end in boxes(content):
+        if kind == b"pixi" and end - begin > 5:
+            return content[begin + 5]
     return 8
 
 
@@ -91,23 +91,3 @@ def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         yield kind, content[at + 8 : at + 8 + min(length, 64)]
         at += 12 + length
-
-
-def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(type, data) of an ISO file's boxes (ISO/IEC 14496-12), those inside meta, iprp and ipco too."""
-    left = [(0, len(content))]
-    for _ in range(_MAX_BOXES):
-        if not left:
-            return
-        at, end = left.pop()
-        if at + 8 > end:
-            continue
-        size, kind = struct.unpack(">I4s", content[at : at + 8])
-        stop = end if size == 0 else at + size
-        if size == 1 or stop > end or (size and size < 8):
-            continue
-        left.append((stop, end))
-        if kind in _CONTAINERS:
-            left.append((at + 8 + _CONTAINERS[kind], stop))
-        else:
-            yield kind, content[at + 8 : min(stop, at + 40)]
