@@ -47,6 +47,25 @@ def check_avif(content: bytes, *, max_pixels: int) -> None:
             raise ValueError(f"its parts have more than {4 * max_pixels / 1e6:g} megapixels")
 
 
+def avif_size(content: bytes) -> tuple[int, int]:
+    """(width, height) that an AVIF claims for its image, of one that is a sequence for its first track."""
+    found = list(boxes(content))
+    for kind, _, end in found:
+        if kind == b"tkhd" and content[8:12] == b"avis":
+            return _track_size(content, end)
+    sizes = _item_sizes(content, found)
+    for kind, begin, end in found:
+        if kind == b"pitm":
+            return sizes[int.from_bytes(content[begin + 4 : end], "big")]
+    raise ValueError("it has no image")
+
+
+def _track_size(content: bytes, end: int) -> Size:
+    """The last fields of a tkhd box that ends there."""
+    width, height = struct.unpack_from(">II", content, end - 8)
+    return width >> 16, height >> 16
+
+
 def _pictures(content: bytes, found: list[Box]) -> Iterator[tuple[Size, Size]]:
     """(claimed, coded) size of every picture: the items', and the first one of every track."""
     sizes = _item_sizes(content, found)
@@ -56,8 +75,7 @@ def _pictures(content: bytes, found: list[Box]) -> Iterator[tuple[Size, Size]]:
     claimed: Size | None = None
     for kind, begin, end in found:
         if kind == b"tkhd" and end - begin >= 8:
-            width, height = struct.unpack_from(">II", content, end - 8)
-            claimed = (width >> 16, height >> 16)
+            claimed = _track_size(content, end)
         elif kind in (b"stco", b"co64") and claimed is not None:
             wide = 8 if kind == b"co64" else 4
             at = int.from_bytes(content[begin + 8 : min(end, begin + 8 + wide)], "big")

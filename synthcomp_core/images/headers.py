@@ -1,12 +1,17 @@
 """What the first bytes of an image file say: its format and, where no library finds it without decoding, its size."""
 
+import io
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from synthcomp_core import limits
+from synthcomp_core.images.avif import avif_size
 from synthcomp_core.images.exr import exr_size
+from synthcomp_core.images.jpeg import jpeg_size
+from synthcomp_core.images.jpeg2000 import codestream_size
 from synthcomp_core.images.light import PRIMARIES, Signal, signal_of_codes
+from synthcomp_core.images.structure import ppm_size, tiff_size
 from synthcomp_core.storage import open_file, read_file
 
 _JXL_CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -14,7 +19,8 @@ _JXL_CODESTREAM = b"\xff\x0a"
 _JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _J2K_CODESTREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ markers
 _MAX_BOXES = 1000
-_HEAD = 4096  # bytes of a file that hold its header, wherever none of Pillow's readers is asked
+_HEAD = 4096  # bytes of a file that hold its header, in most formats
+_JPEG_HEAD = 2**22  # bytes: profiles, thumbnails and the like stand in front of the size
 _JXL_PRIMARIES = {1: 1, 9: 9, 11: 12}  # JPEG XL's enumeration to that of H.273; its 11 is P3 at the stated white
 _JXL_HEAD = 4096  # bytes: more than size and metadata take, unless extra channels have long names
 
@@ -64,25 +70,45 @@ def webp_size(content: bytes) -> tuple[int, int]:
 def header_size(path: Path) -> tuple[int, int] | None:
     """(width, height) of an image file by its header, before any rotation that EXIF asks for; None when unreadable.
 
-    Nothing is decoded, so a size is known of a file that may yet turn out to be damaged.
+    Nothing is decoded, so a size is known of a file that may yet turn out to be damaged. Nor is what a file may lay out
+    without end walked through: a search for its size is bounded.
     """
-    from PIL import Image as PillowImage
-
     try:
         with open_file(path) as file:
             head = file.read(_HEAD)
-        match sniff(head):
-            case "JPEG XL":
-                header = jxl_header(head)
-                return header.width, header.height
-            case "WebP":
-                return webp_size(head)
-            case "OpenEXR":
-                return exr_size(read_file(path, max_bytes=limits.FILE_BYTES_PER_PIXEL * limits.IMAGE_PIXELS))
-        with PillowImage.open(path) as opened:
-            return opened.size
-    except (OSError, ValueError, SyntaxError, RuntimeError, PillowImage.DecompressionBombError):
+            file_format = sniff(head)
+            if file_format == "TIFF":
+                return tiff_size(file)
+            if file_format == "JPEG":
+                head += file.read(_JPEG_HEAD)
+        return _size(path, file_format, head)
+    except (OSError, ValueError, SyntaxError, RuntimeError, LookupError, TypeError, struct.error):
         return None
+
+
+def _size(path: Path, file_format: str | None, head: bytes) -> tuple[int, int] | None:
+    """The size of a file of this format that begins so; read as a whole where its header may stand anywhere."""
+    match file_format:
+        case "PNG":
+            width, height = struct.unpack(">II", head[16:24])
+            return width, height
+        case "JPEG":
+            return jpeg_size(head)
+        case "JPEG XL":
+            header = jxl_header(head)
+            return header.width, header.height
+        case "WebP":
+            return webp_size(head)
+        case "PPM":
+            return ppm_size(head)
+        case "BMP":
+            from PIL import BmpImagePlugin
+
+            return BmpImagePlugin.BmpImageFile(io.BytesIO(head)).size
+        case "AVIF" | "JPEG 2000" | "OpenEXR":
+            content = read_file(path, max_bytes=limits.FILE_BYTES_PER_PIXEL * limits.IMAGE_PIXELS)
+            return {"AVIF": avif_size, "JPEG 2000": codestream_size, "OpenEXR": exr_size}[file_format](content)
+    return None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from synthcomp_core import limits
 
@@ -92,6 +93,37 @@ def check_ppm(content: bytes) -> None:
         raise ValueError(f"its first {limits.IMAGE_HEADER_BYTES:,} bytes hold no header")
 
 
+def ppm_size(content: bytes) -> tuple[int, int]:
+    """(width, height) of a binary PPM; ValueError as :func:`check_ppm`."""
+    check_ppm(content)
+    _, width, height, *_ = re.sub(rb"#[^\r\n]*", b"", content[: limits.IMAGE_HEADER_BYTES]).split(maxsplit=3)
+    return int(width), int(height)
+
+
+def tiff_size(file: BinaryIO) -> tuple[int, int]:
+    """(width, height) in the first directory of a TIFF; ValueError where it does not say."""
+    file.seek(0)
+    start = file.read(8)
+    order = "<" if start[:2] == b"II" else ">"
+    file.seek(struct.unpack_from(f"{order}I", start, 4)[0])
+    (entries,) = struct.unpack(f"{order}H", file.read(2))
+    sides = _tiff_sides(file.read(12 * entries), order, 0, entries)
+    if not all(tag in sides for tag in _TIFF_SIDES):
+        raise ValueError("its first directory has no size")
+    return sides[_TIFF_SIDES[0]], sides[_TIFF_SIDES[1]]
+
+
+def _tiff_sides(content: bytes, order: str, at: int, entries: int) -> dict[int, int]:
+    """The sides of image and tiles, by their tags, in a directory's entries."""
+    sides: dict[int, int] = {}
+    for index in range(min(entries, (len(content) - at) // 12)):
+        tag, kind, count = struct.unpack_from(f"{order}HHI", content, at + 12 * index)
+        if tag in (*_TIFF_SIDES, *_TIFF_TILE_SIDES) and count == 1:
+            width = "H" if kind == _TIFF_SHORT else "I"
+            (sides[tag],) = struct.unpack_from(f"{order}{width}", content, at + 12 * index + 8)
+    return sides
+
+
 def tiff_pages(content: bytes) -> int:
     """The number of directories of a TIFF, at most limits.IMAGE_FRAMES + 1; ValueError when the first one's tags are
     too many, or take more bytes than the file has."""
@@ -113,17 +145,13 @@ def tiff_pages(content: bytes) -> int:
 
 def _check_tags(content: bytes, order: str, at: int, entries: int) -> None:
     total = 0
-    sides: dict[int, int] = {}
     for index in range(min(entries, (len(content) - at) // 12)):
-        tag, kind, count = struct.unpack_from(f"{order}HHI", content, at + 12 * index)
+        _, kind, count = struct.unpack_from(f"{order}HHI", content, at + 12 * index)
         total += _TIFF_TYPE_BYTES[kind] * count if kind < len(_TIFF_TYPE_BYTES) else 0
-        if tag in (*_TIFF_SIDES, *_TIFF_TILE_SIDES) and count == 1:
-            (sides[tag],) = struct.unpack_from(
-                f"{order}{'H' if kind == _TIFF_SHORT else 'I'}", content, at + 12 * index + 8
-            )
     if entries > _MOST_PARTS or total > len(content):
         raise ValueError("its tags are more than the file holds")
     # libtiff unpacks a whole tile, however little of it the image takes.
+    sides = _tiff_sides(content, order, at, entries)
     image, tile = (math.prod(sides.get(tag, 0) for tag in tags) for tags in (_TIFF_SIDES, _TIFF_TILE_SIDES))
     if tile > max(image, limits.TIFF_TILE_PIXELS):
         raise ValueError(f"its tiles of {tile / 1e6:,.1f} megapixels are larger than any image's")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +15,10 @@ from PIL import Image as PillowImage
 from synthcomp_core import limits
 from synthcomp_core.errors import ImageError
 from synthcomp_core.images import read_image
+from synthcomp_core.images.headers import header_size
 from synthcomp_core.images.structure import check_png_data
 from tests.codecs.models import frame
-from tests.images.test_structure import refusal, saved
+from tests.images.test_structure import MAX_S, refusal, saved
 
 SMALL = frame(1, width=40, height=30)
 
@@ -172,3 +175,40 @@ def test_a_jpeg_xl_whose_frame_is_larger_than_its_image_is_refused() -> None:
     for number, count in fields:
         value, at = value | number << at, at + count
     refusal(b"\xff\x0a" + value.to_bytes(-(-at // 8), "little") + bytes(3000))
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "AVIF", "JPEG2000", "BMP", "TIFF", "PPM"])
+@pytest.mark.parametrize("size", [(1, 1), (40, 30), (300, 7)], ids=str)
+def test_the_size_in_a_header_is_that_of_the_image(tmp_path: Path, file_format: str, size: tuple[int, int]) -> None:
+    path = tmp_path / "a.file"
+    path.write_bytes(saved(frame(1, width=size[0], height=size[1]), file_format))
+    assert header_size(path) == size
+
+
+def test_the_size_of_an_animation_and_of_a_file_with_much_in_front_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.file"
+    pictures = [PillowImage.fromarray(np.roll(SMALL, shift, axis=0)) for shift in (0, 9)]
+    for file_format in ("AVIF", "PNG", "WEBP", "TIFF"):
+        pictures[0].save(path, file_format, save_all=True, append_images=pictures[1:])
+        assert header_size(path) == (40, 30), file_format
+    content = saved(SMALL, "JPEG")
+    path.write_bytes(content[:2] + 20 * (b"\xff\xe1\xff\xff" + bytes(65_533)) + content[2:])
+    assert header_size(path) == (40, 30)
+    path.write_bytes(b"P6 # 7 7\n40 # 8\n# 9\n30 255\n")
+    assert header_size(path) == (40, 30)
+
+
+def test_a_header_without_end_has_no_size_and_takes_no_time(tmp_path: Path) -> None:
+    png, jpeg, tiff = (saved(SMALL, name) for name in ("PNG", "JPEG", "TIFF"))
+    empty = struct.pack(">I", 0) + b"teXt" + struct.pack(">I", zlib.crc32(b"teXt"))
+    path = tmp_path / "a.file"
+    for content in (
+        b"P6\n#" + b"x" * 30_000_000, b"P6" + b"\n" * 30_000_000, png[:33] + 1_000_000 * empty + png[33:],
+        jpeg[:2] + b"\xff\xfe\0\x02" * 5_000_000 + jpeg[2:], tiff[:4] + b"\xff" * 4 + tiff[8:],
+        b"II*\0\x08\0\0\0\xff\xff" + bytes(12 * 65_535), b"\0\0\0\x08ftypavif" + b"\0\0\0\x08free" * 1_000_000,
+        b"%!PS-Adobe-3.0 EPSF-3.0\n" + b"%\n" * 1_000_000, b"FORM" + bytes(1000), b"GIF89a" + bytes(1000),
+    ):  # fmt: skip
+        path.write_bytes(content)
+        started = time.process_time()
+        assert header_size(path) in (None, (40, 30))
+        assert time.process_time() - started < MAX_S
