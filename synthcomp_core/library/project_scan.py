@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import os
-=======
-import re
-import zipfile
->>>>>>> 3149efb (Hold what files claim against what they hold, before anything is made of it)
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
-<<<<<<< HEAD
 from synthcomp_core.images import EXTENSIONS, iter_images
 from synthcomp_core.images.zipped import ZippedImages
 from synthcomp_core.library.datasets import image_paths, list_datasets
@@ -29,13 +22,7 @@ from synthcomp_core.library.findings import (
 from synthcomp_core.library.split_names import split_named
 from synthcomp_core.library.thesis_names import reference_stem, thesis_point
 from synthcomp_core.library.zip_scan import findings_in_zip
-from synthcomp_core.storage import is_folder, safe_name
-=======
-from synthcomp_core.images import EXTENSIONS
-from synthcomp_core.images.archives import open_archive
-from synthcomp_core.library.thesis_names import thesis_point
-from synthcomp_core.storage import folders_below, is_folder
->>>>>>> 3149efb (Hold what files claim against what they hold, before anything is made of it)
+from synthcomp_core.storage import folders_below, is_folder, safe_name
 
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 _MAX_DEPTH = 6
@@ -137,49 +124,6 @@ def _of_file(path: Path) -> Finding | None:
     return None
 
 
-<<<<<<< HEAD
-def _num_images(folder: Path) -> int:
-    return sum(name.lower().endswith(EXTENSIONS) for _, _, files in os.walk(folder) for name in files)
-=======
-def _of_zip(path: Path) -> Finding | None:
-    try:
-        with open_archive(path) as opened:
-            names = [PurePosixPath(info.filename) for info in opened.infolist() if not info.is_dir()]
-    except (SynthcompError, zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
-        return None
-    images = [name for name in names if name.suffix.lower() in EXTENSIONS and "__MACOSX" not in name.parts]
-    if any(_NATIVE.fullmatch(name.name) for name in images):
-        natives = sum(bool(_NATIVE.fullmatch(name.name)) for name in images)
-        return Finding(Kind.SAMPLES, _slug(path.stem), path, f"{natives} native images, in a zip")
-    counts: dict[str, int] = {}
-    for name in images:
-        part = next((_SPLITS[part.lower()] for part in name.parts[:-1] if part.lower() in _SPLITS), None)
-        if part:
-            counts[part] = counts.get(part, 0) + 1
-    if "train" in counts and len(counts) > 1:
-        return Finding(Kind.DATA_SET, data_set_name(path.stem), path, f"{_split_text(counts)}, in a zip")
-    return None
-
-
-def data_set_name(text: str) -> str:
-    """A data set's name from that of its folder or zip; the thesis's as its plans call it.
-
-    >>> data_set_name("gtaplus-dataset"), data_set_name("My Frames")
-    ('gta-plus', 'my-frames')
-    """
-    slug = _slug(text).removesuffix("-dataset").removesuffix("_dataset")
-    return "gta-plus" if slug in ("gtaplus", "gta") else slug
-
-
 def _num_images(folder: Path) -> int:
     walked = folders_below(folder, most=limits.FOLDERS)
     return sum(name.lower().endswith(EXTENSIONS) for _, _, files in walked for name in files)
-
-
-def _split_text(counts: dict[str, int]) -> str:
-    return ", ".join(f"{part} {counts[part]}" for part in ("train", "valid", "test") if part in counts)
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._") or "unnamed"
->>>>>>> 3149efb (Hold what files claim against what they hold, before anything is made of it)

@@ -11,20 +11,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-<<<<<<< HEAD
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, downscale
 from synthcomp_core.metrics import METRICS, Metrics, measure
 from synthcomp_core.progress import OnProgress, silent, span
-=======
-from synthcomp_core import limits
-from synthcomp_core.errors import ImageError, SynthcompError
-from synthcomp_core.images import Image, downscale, read_image
-from synthcomp_core.images.archives import extract_images
-from synthcomp_core.metrics import METRICS, Metrics, measure
-from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.storage import folders_below, is_file, is_folder
->>>>>>> 3149efb (Hold what files claim against what they hold, before anything is made of it)
 from synthcomp_core.upscalers import FSR_MODES, Upscaler, list_upscalers, parse_upscaler
 from synthcomp_core.upscalers.fsr_samples import SampleFile, SampleSet, open_samples
 from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, FsrRow, FsrTable, Treatment
@@ -177,33 +167,6 @@ def _read_or_error(samples: SampleSet, name: str) -> Image | SynthcompError:
         return error
 
 
-<<<<<<< HEAD
-=======
-def _sample_folder(folder: Path) -> Path:
-    holding: list[Path] = []
-    for here, folders, files in folders_below(folder, most=limits.SAMPLE_FOLDERS):
-        if any(_SAMPLE.fullmatch(name) for name in files):
-            holding.append(here)
-        if folder in holding:
-            return folder
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-    if len(holding) != 1:
-        found = "several of its subfolders have" if holding else "neither it nor a subfolder has"
-        raise SynthcompError(
-            f"{folder.name} is not a folder of FSR samples: {found} files named like 1-native.png, 1-q2.png, "
-            "1-q2-sharpened.png."
-        )
-    return holding[0]
-
-
-def _treatment(kind: str) -> Treatment:
-    if kind == _SUPER_RESOLVED:
-        return Treatment("rcan", 2.0)
-    quality, _, sharpened = kind.partition("-")
-    return Treatment("fsr1", THESIS_QUALITIES[quality], sharpened=bool(sharpened))
-
-
->>>>>>> 3149efb (Hold what files claim against what they hold, before anything is made of it)
 def method_label(upscaler_id: str, scale: float) -> str:
     """An upscaler at a scale, for people.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
+from synthcomp_core import limits
 from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import Image, read_image
 from synthcomp_core.images.zipped import ZippedImages
-from synthcomp_core.storage import is_file, is_folder
+from synthcomp_core.storage import folders_below, is_file, is_folder
 from synthcomp_core.upscalers.fsr_table import THESIS_QUALITIES, Treatment
 
 _SAMPLE = re.compile(r"(?P<image>[^.].*?)-(?P<kind>native|native_x2_SR|q[2-5](?:-sharpened)?)\.png")
@@ -19,7 +19,6 @@ _NATIVE, _SUPER_RESOLVED = "native", "native_x2_SR"
 # In the order in which the thesis's notebook evaluates them.
 _KINDS = ("q2", "q3", "q4", "q5", "q2-sharpened", "q3-sharpened", "q4-sharpened", "q5-sharpened")
 _FORM = "files named like 1-native.png, 1-q2.png, 1-q2-sharpened.png"
-_MAX_FOLDERS = 2000
 
 
 @dataclass(frozen=True)
@@ -135,12 +134,10 @@ def treatment_of(kind: str) -> Treatment:
 
 def _holding(folder: Path) -> Iterator[Path]:
     """The folders from ``folder`` down that hold samples; hidden ones are left out."""
-    for number, (here, folders, files) in enumerate(os.walk(folder)):
-        if number > _MAX_FOLDERS:
-            raise SynthcompError(f"{folder} has more than {_MAX_FOLDERS:,} folders; name the one that holds samples.")
+    for here, folders, files in folders_below(folder, most=limits.SAMPLE_FOLDERS):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         if any(_SAMPLE.fullmatch(name) for name in files):
-            yield Path(here)
+            yield here
 
 
 def _only(top: PurePath, holding: Iterable[PurePath], label: str) -> PurePath:
