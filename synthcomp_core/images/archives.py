@@ -162,11 +162,10 @@ def _unpacked(
             on_progress(number / max(1, len(members)), f"extracting {target.name}")
             if not (target.is_file() and target.stat().st_size == info.file_size):
                 _extract(opened, info, target, budget, limits.ZIP_MEMBER_BYTES)
-        for info in infos if nested else ():
+        for info in filter(is_zip_member, infos) if nested else ():
             place = _path(info).with_suffix("")
-            within = _TOP if place.is_relative_to(inside) else inside
-            if is_zip_member(info) and (within == _TOP or inside.is_relative_to(place)):
-                within = within.relative_to(place) if within != _TOP else _TOP
+            if place.is_relative_to(inside) or inside.is_relative_to(place):
+                within = _TOP if place.is_relative_to(inside) else inside.relative_to(place)
                 targets += _unpacked_inner(opened, info, _target(info, folder, archive.name), budget, within)
     return targets
 
@@ -183,6 +182,11 @@ def _unpacked_inner(
         inner.unlink(missing_ok=True)
 
 
+def is_folder_member(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is a folder; zipfile's own answer fails for one without a name."""
+    return info.filename.endswith("/") or not info.filename
+
+
 def is_image_member(info: zipfile.ZipInfo) -> bool:
     """Whether a member is an image, by its extension, and not hidden."""
     return _is_visible(info, EXTENSIONS)
@@ -196,7 +200,7 @@ def is_zip_member(info: zipfile.ZipInfo) -> bool:
 def _is_visible(info: zipfile.ZipInfo, suffixes: tuple[str, ...]) -> bool:
     path = PurePosixPath(info.filename)
     hidden = any(part.startswith((".", "__MACOSX")) and part not in ("..", ".") for part in path.parts)
-    return not info.is_dir() and not hidden and path.suffix.lower() in suffixes
+    return not is_folder_member(info) and not hidden and path.suffix.lower() in suffixes
 
 
 def _path(info: zipfile.ZipInfo) -> PurePosixPath:

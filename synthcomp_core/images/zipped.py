@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images.archives import checked_members, is_image_member, is_zip_member, zip_errors
+from synthcomp_core.images.archives import checked_members, is_folder_member, is_image_member, is_zip_member, zip_errors
 from synthcomp_core.storage import open_file
 
 
@@ -72,7 +72,9 @@ class ZippedImages:
         for info in filter(is_image_member, members):
             place = _Place(inner, info.filename, (info.CRC, info.file_size))
             self._places[folder / info.filename.replace("\\", "/")] = place
-        others = (info for info in members if not (info.is_dir() or is_image_member(info) or is_zip_member(info)))
+        others = (
+            info for info in members if not (is_folder_member(info) or is_image_member(info) or is_zip_member(info))
+        )
         self.others += [folder / info.filename.replace("\\", "/") for info in others]
 
     def _check_size(self, info: zipfile.ZipInfo, ratio: int, most: int) -> None:

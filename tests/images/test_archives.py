@@ -16,6 +16,7 @@ from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes
 from synthcomp_core.images.archives import extract_images
+from synthcomp_core.images.zipped import ZippedImages
 from synthcomp_core.library.project_scan import scan_project
 from tests.codecs.models import frame
 
@@ -157,3 +158,37 @@ def test_a_member_that_asks_for_all_memory_to_be_unpacked_is_a_sentence(
 
     monkeypatch.setattr(zipfile.ZipExtFile, "read", without_memory)
     refused(zipped({"1.png": PNG}), tmp_path)
+
+
+def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo(""), b"nothing")
+        archive.writestr("1.png", PNG)
+    assert [path.name for path in extract_images(tmp_path / "a.zip", tmp_path / "out")] == ["1.png"]
+    assert [path.name for path in ZippedImages(tmp_path / "a.zip", "a.zip").paths] == ["1.png"]
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        ("", ["1.png", "2.png", "3.png"]),
+        ("main", ["1.png", "2.png"]),
+        ("main/inner", ["2.png"]),
+        ("main/inner/deep", ["2.png"]),
+        ("main/inn", []),
+        ("other", ["3.png"]),
+    ],
+)
+def test_only_what_lies_inside_a_folder_is_taken_out_that_of_a_zip_included(
+    inside: str, expected: list[str], tmp_path: Path
+) -> None:
+    image, inner = PNG, io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("deep/2.png", image)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("main/inner.zip", inner.getvalue())
+        for name in ("main/1.png", "other/3.png"):
+            archive.writestr(name, image)
+    found = extract_images(tmp_path / "a.zip", tmp_path / "out", inside=inside)
+    assert sorted(path.name for path in found) == expected
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*.png")) == expected
