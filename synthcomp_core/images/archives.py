@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
@@ -98,22 +98,22 @@ def checked_members(opened: zipfile.ZipFile, archive: str) -> list[zipfile.ZipIn
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip file open for reading, whose members all have names.
-
-    SynthcompError, before its members are listed, for more than any data set has.
+    """A zip file open for reading; SynthcompError, before its members are listed, for more than any data set has.
 
     OSError and what zipfile raises for a file that cannot be read or is none.
     """
     with open_file(path) as file:
-        _check_directory(file, path.name)
+        check_directory(file, path.name)
         with zipfile.ZipFile(file) as opened:
-            if not all(info.filename for info in opened.infolist()):
-                raise SynthcompError(f"{path.name} holds a member without a name; it was not unpacked.")
             yield opened
 
 
-def _check_directory(file: BinaryIO, archive: str) -> None:
-    """The central directory's size, and the members in it (PKWARE's APPNOTE, 4.3.12 to 4.3.16)."""
+def check_directory(file: IO[bytes], archive: str) -> None:
+    """SynthcompError for a zip of more members than any data set has, counted before zipfile makes objects of them.
+
+    By the central directory's size, and the members in it (PKWARE's APPNOTE, 4.3.12 to 4.3.16). file: is read from
+    anywhere, and left at any place.
+    """
     size = file.seek(0, os.SEEK_END)
     for end, num_bytes in _directories(file, size):
         if num_bytes > limits.ZIP_DIRECTORY_BYTES:
@@ -134,7 +134,7 @@ def _check_directory(file: BinaryIO, archive: str) -> None:
             at += _MEMBER_BYTES + sum(struct.unpack_from("<HHH", directory, at + 28))  # name, extra field, comment
 
 
-def _directories(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
+def _directories(file: IO[bytes], size: int) -> Iterator[tuple[int, int]]:
     """(end, bytes) of the central directory by its end record, and by that of Zip64; found as zipfile does."""
     start = max(0, size - _END_BYTES)
     file.seek(start)

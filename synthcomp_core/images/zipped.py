@@ -12,7 +12,14 @@ from pathlib import Path, PurePosixPath
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images.archives import checked_members, is_folder_member, is_image_member, is_zip_member, zip_errors
+from synthcomp_core.images.archives import (
+    check_directory,
+    checked_members,
+    is_folder_member,
+    is_image_member,
+    is_zip_member,
+    zip_errors,
+)
 from synthcomp_core.storage import open_file
 
 
@@ -89,7 +96,10 @@ class ZippedImages:
         with ExitStack() as stack:
             source = self._source
             file = io.BytesIO(source) if isinstance(source, bytes) else stack.enter_context(open_file(source))
+            check_directory(file, self.name)
             opened = stack.enter_context(zipfile.ZipFile(file))
             if inner:
-                opened = stack.enter_context(zipfile.ZipFile(stack.enter_context(opened.open(inner))))
+                inside = stack.enter_context(opened.open(inner))
+                check_directory(inside, f"{self.name}, {inner}")
+                opened = stack.enter_context(zipfile.ZipFile(inside))
             yield opened

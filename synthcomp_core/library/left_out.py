@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from synthcomp_core.images import EXTENSIONS
-from synthcomp_core.images.archives import checked_members, is_folder_member, is_zip_member, zip_errors
-from synthcomp_core.storage import open_file
+from synthcomp_core.images.archives import checked_members, is_folder_member, is_zip_member, open_archive, zip_errors
 
 _MOST_SUFFIXES = 5
 
@@ -34,7 +32,7 @@ def left_out_of_folder(folder: Path) -> str:
 
 def left_out_of_zip(archive: Path) -> str:
     """The members of a zip that are no images by their names, for people; or "". SynthcompError for what is no zip."""
-    with zip_errors(archive.name), open_file(archive) as file, zipfile.ZipFile(file) as opened:
+    with zip_errors(archive.name), open_archive(archive) as opened:
         members = [info for info in checked_members(opened, archive.name) if not is_folder_member(info)]
     return _others(info.filename for info in members if not is_zip_member(info))
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from synthcomp_core.codecs import SCB_MAGIC, decode
 from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import Image, png_bytes, read_image
-from synthcomp_core.library.renderings import BITSTREAMS, PREFIX, renderings_dir
+from synthcomp_core.library.rendering_rates import BITSTREAMS
+from synthcomp_core.library.renderings import PREFIX, renderings_dir
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.storage import last_part, safe_name, write_bytes
 from synthcomp_core.variants.variant import Variant

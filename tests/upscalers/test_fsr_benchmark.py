@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 import time
 import zipfile
 from pathlib import Path
@@ -249,14 +248,6 @@ def test_a_zip_of_the_thesis_s_size_opens_in_bounded_memory(tmp_path: Path) -> N
 @pytest.mark.parametrize("folder", ["/", "/usr", "/proc", "/dev"])
 def test_a_whole_disk_and_folders_of_a_system_are_refused_at_once(folder: str) -> None:
     started = time.process_time()
-    with pytest.raises(SynthcompError, match=r"whole disk|folders, too many|not a folder of"):
+    with pytest.raises(SynthcompError, match=r"whole disk|folders, too many|holds no FSR samples"):
         evaluate_samples(Path(folder))
     assert time.process_time() - started < 2
-
-
-def test_samples_are_found_in_the_one_subfolder_that_has_them(samples: Path, tmp_path: Path) -> None:
-    inner = tmp_path / "archive" / "samples"
-    inner.parent.mkdir()
-    shutil.copytree(samples, inner)
-    shutil.copytree(samples, tmp_path / "archive" / "__MACOSX")
-    assert {sample.path.parent for sample in find_samples(tmp_path / "archive")} == {inner}

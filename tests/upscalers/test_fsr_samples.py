@@ -127,8 +127,8 @@ def test_a_damaged_zip_and_no_zip_are_sentences() -> None:
 
 
 def test_a_folder_of_far_too_many_folders_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthcomp_core.upscalers.fsr_samples._MAX_FOLDERS", 3)
+    monkeypatch.setattr(limits, "SAMPLE_FOLDERS", 3)
     for number in range(5):
         (tmp_path / str(number)).mkdir()
-    with pytest.raises(SynthcompError, match="more than 3 folders; name the one that holds samples"):
+    with pytest.raises(SynthcompError, match="more than 3 folders, too many to be searched; name the one meant"):
         open_samples(tmp_path)
