@@ -33,6 +33,7 @@ SNAPSHOT_TENSORS = 10_000
 SNAPSHOT_HEADER_BYTES = 4 * MIB
 SNAPSHOT_CARD_BYTES = 64 * 1024
 CHECKPOINT_BYTES = 2048 * MIB  # A training's checkpoint holds the weights and two moments of each.
+CHECKPOINT_PICKLE_BYTES = MIB  # of it without the tensors' values: some 100 bytes a tensor
 
 # Plans
 PLAN_BYTES = MIB

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SnapshotError
+from synthcomp_core.images.archives import open_archive
 from synthcomp_core.library.snapshot_file import read_snapshot_file
 from synthcomp_core.library.snapshots import WEIGHTS_ERRORS
 from synthcomp_core.storage import exists, open_file
@@ -27,6 +29,7 @@ _GLOBALS_SHOWN = 4
 _NETWORKS = ("torch.nn.modules.", "compressai.models.")
 _RIVAL = 0.5  # A state dict that has this share of another's names is one of the same model.
 _HINT = "expected a PyTorch state dict or a safetensors file"
+_LONG_PICKLE = f"what it holds beside the tensors' values is longer than {limits.CHECKPOINT_PICKLE_BYTES:,} bytes"
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 _NUMBERS = (
     "Bool",
@@ -87,13 +90,56 @@ def _loaded(path: Path) -> Any:
             read_snapshot_file(path)
             return load_file(path)
         with _numpy_scalars_allowed(), open_file(path, max_bytes=limits.CHECKPOINT_BYTES) as file:
-            return torch.load(file, map_location="cpu", weights_only=True)
+            is_zip = file.read(4) == b"PK\3\4"  # as torch tells its two formats apart
+            file.seek(0)
+            if is_zip:
+                _check_members(path)
+            source = file if is_zip else cast(BinaryIO, _Pickles(file))
+            return torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SnapshotError(_foreign_content(path, str(error))) from None
     except (SafetensorError, struct.error, *WEIGHTS_ERRORS) as error:
         # The unpickler's own slips on what is no pickle, such as KeyError: 101, say nothing to anybody.
         reason = "it is no such file" if isinstance(error, LookupError | EOFError) else one_line(error)
         raise SnapshotError(f"{path.name} cannot be loaded ({reason}); {_HINT}.") from error
+
+
+def _check_members(path: Path) -> None:
+    """ValueError for a zip of torch's whose members would grow when they are read, or whose pickle is too long."""
+    with open_archive(path) as opened:
+        infos = opened.infolist()
+    if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
+        raise ValueError("its members are compressed, which PyTorch never does")
+    if sum(info.file_size for info in infos) > path.stat().st_size:
+        raise ValueError("its members overlap")
+    if any(info.filename.endswith(".pkl") and info.file_size > limits.CHECKPOINT_PICKLE_BYTES for info in infos):
+        raise ValueError(_LONG_PICKLE)
+
+
+class _Pickles:
+    """A checkpoint of torch's older format, open for reading: a few pickles and, behind them, the tensors' values.
+
+    The latter torch takes from the file itself. What it reads here are the pickles, each byte of which may become an
+    object: ValueError for more of them than limits.CHECKPOINT_PICKLE_BYTES.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._left = file, limits.CHECKPOINT_PICKLE_BYTES
+        self.seek, self.tell, self.fileno = file.seek, file.tell, file.fileno
+
+    def read(self, size: int = -1) -> bytes:
+        """As of a file."""
+        return self._counted(self._file.read(min(size, self._left + 1) if size >= 0 else self._left + 1))
+
+    def readline(self) -> bytes:
+        """As of a file."""
+        return self._counted(self._file.readline(self._left + 1))
+
+    def _counted(self, content: bytes) -> bytes:
+        self._left -= len(content)
+        if self._left < 0:
+            raise ValueError(_LONG_PICKLE)
+        return content
 
 
 @contextmanager

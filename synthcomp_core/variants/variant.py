@@ -55,7 +55,7 @@ class Variant:
             raise SynthcompError(
                 f"Variant {text!r} is not of the form CODEC@xSCALE-UPSCALER, as in jpeg-q75@x1.5-fsr1."
             )
-        scale = float(match[1])
+        scale = float(f"{float(match[1]):g}")  # as an id writes it
         if not 1 < scale <= MAX_SCALE:
             raise SynthcompError(
                 f"Variant {text!r} has the scale {scale:g}; it must be above 1 and at most {MAX_SCALE:g}."

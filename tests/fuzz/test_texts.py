@@ -169,6 +169,7 @@ IDS = [
 
 
 @given(st.sampled_from(IDS), st.integers(0, 40), st.text(max_size=12) | st.integers().map(str), st.integers(0, 5))
+@example("mbt2018-q4-mse-games@x1.5-rcan", 24, "00000", 0)
 @fuzzed(300)
 def test_ids(text: str, at: int, inserted: str, removed: int) -> None:
     tried = text[:at] + inserted + text[at + removed :]

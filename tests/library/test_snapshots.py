@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import struct
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +242,51 @@ def test_no_file_at_all_ends_in_anything_but_a_sentence_as_a_checkpoint(tmp_path
         with pytest.raises(SnapshotError) as found:
             read_checkpoint(path)
         assert "\n" not in str(found.value)
+
+
+def torch_zip(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    """A zip such as torch reads, with these members and the pickle of an empty dict."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in {"a/data.pkl": b"\x80\2}.", "a/version": b"3\n", **members}.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def overlapping() -> bytes:
+    content = torch_zip({f"a/data/{number}": bytes(1000) for number in range(20)})
+    at = content.index(b"PK\1\2")
+    sizes = re.sub(
+        rb"(PK\x01\x02.{16}).{8}", rb"\g<1>" + struct.pack("<II", 50_000, 50_000), content[at:], flags=re.DOTALL
+    )
+    return content[:at] + sizes
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"\x80\2" + b"]" * 20_000_000 + b".", "beside the tensors' values"),
+        (b"\x80\2X" + struct.pack("<I", 10_000_000) + bytes(10_000_000) + b".", "beside the tensors' values"),
+        (torch_zip({"a/data.pkl": b"\x80\2" + b"]" * 20_000_000 + b"."}), "beside the tensors' values"),
+        (torch_zip({"a/data.pkl": b"\x80\2" + b"]" * 20_000_000 + b"."}, zipfile.ZIP_DEFLATED), "compressed"),
+        (torch_zip({"a/data/0": bytes(100_000_000)}, zipfile.ZIP_DEFLATED), "compressed"),
+        (overlapping(), "overlap"),
+    ],
+    ids=["opcodes", "a text", "opcodes in a zip", "compressed opcodes", "compressed values", "overlapping"],
+)
+def test_a_checkpoint_that_grows_when_it_is_read_is_refused(tmp_path: Path, content: bytes, word: str) -> None:
+    path = tmp_path / "odd.pt"
+    path.write_bytes(content)
+    started = time.process_time()
+    with pytest.raises(SnapshotError, match=word):
+        read_checkpoint(path)
+    assert time.process_time() - started < 3, "2 s, and torch's first use"
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_training_s_checkpoint_with_an_optimiser_and_large_tensors_is_read(tmp_path: Path, zipped: bool) -> None:
+    tensors = {f"layer.{number}.weight": torch.full((300, 40), float(number)) for number in range(300)}
+    content = {"state_dict": tensors, "epoch": 3, "optimizer": {"state": dict(enumerate(tensors.values()))}}
+    torch.save(content, tmp_path / "a.pth.tar", _use_new_zipfile_serialization=zipped)
+    found = read_checkpoint(tmp_path / "a.pth.tar")
+    assert found.keys() == tensors.keys() and all(bool((found[name] == tensors[name]).all()) for name in tensors)
