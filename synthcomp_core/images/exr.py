@@ -33,11 +33,20 @@ def decode_exr(content: bytes, max_pixels: int, notes: list[str]) -> NDArray[np.
     width, height = _window(header["dataWindow"])
     if width * height * len(names) > _MAX_CHANNELS * max_pixels:
         raise ValueError(f"its {len(names)} channels of {width} x {height} are too large")
+    if not _has_colours(names):
+        raise ValueError(f"it has the channels {', '.join(sorted(names))[:120]}, but no R, G and B, and no Y")
     pixels = _colour(_opened(content, header_only=False).channels(), names, notes)
     signal = Signal("gamma", _chromaticities(header))
     eight = np.repeat(srgb_of(pixels, signal), 3 // pixels.shape[2], axis=2)
     notes.append(NOTE)
     return _in_display_window(eight, header, notes)
+
+
+def _has_colours(names: list[str]) -> bool:
+    """Whether the channels hold R, G and B, of a layer or none, or luminance alone: known before any is decoded."""
+    layers = {name[:-1] for name in names if name.endswith("R")}
+    coloured = any({f"{layer}G", f"{layer}B"} <= set(names) for layer in layers)
+    return coloured or ("Y" in names and "BY" not in names)
 
 
 def _opened(content: bytes, *, header_only: bool) -> Any:

@@ -9,12 +9,13 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import OpenEXR
 import pytest
 from PIL import Image as PillowImage
 
 from synthcomp_core import limits
 from synthcomp_core.errors import ImageError
-from synthcomp_core.images import read_image
+from synthcomp_core.images import exr, read_image
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.images.structure import check_png_data
 from tests.codecs.models import frame
@@ -155,6 +156,22 @@ def test_an_animated_avif_is_read_and_refused_when_its_track_claims_another_size
     claimed = struct.pack(">II", 7000 << 16, 7000 << 16)
     assert struct.unpack_from(">II", content, at) == (40 << 16, 30 << 16)
     assert "claims 7000 x 7000" in refusal(content[:at] + claimed + content[at + 8 :])
+
+
+def test_an_exr_without_colours_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    with OpenEXR.File(header, {name: np.zeros((30, 40), np.float32) for name in ("U", "V")}) as file:
+        file.write(str(tmp_path / "a.exr"))
+    opened = exr._opened
+
+    def header_alone(content: bytes, *, header_only: bool) -> object:
+        assert header_only
+        return opened(content, header_only=header_only)
+
+    monkeypatch.setattr(exr, "_opened", header_alone)
+    assert "the channels U, V, but no R, G and B" in refusal((tmp_path / "a.exr").read_bytes())
 
 
 @pytest.mark.parametrize("canvas", [(7000, 7000), (20, 15)], ids=str)
