@@ -17,7 +17,7 @@ from synthcomp_core.batch.rendered_elsewhere import MatchedRendering, measured_r
 from synthcomp_core.batch.tasks import ENLARGE, MEASURE, Stamp, Task
 from synthcomp_core.codecs import decode
 from synthcomp_core.images import Image, png_bytes, read_image
-from synthcomp_core.metrics import measure
+from synthcomp_core.metrics import Reference, measure
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.storage import read_file, write_bytes
 from synthcomp_core.upscalers import mode_size, parse_upscaler
@@ -57,9 +57,9 @@ def carry_out_task(task: Task) -> TaskOutcome:
     reference = _reference(task.image, task.image_sha256, task.max_pixels)
     stamps = task.stamps
     if task.kind == MEASURE:
-        row = _measure_elsewhere(task, reference)
+        row = _measure_elsewhere(task, reference.image)
     elif task.kind == ENLARGE:
-        row, stamps = _enlarge(task, reference)
+        row, stamps = _enlarge(task, reference.image)
     elif task.previous is not None and (task.rendering is not None or task.bitstream is not None):
         row = _measure_kept(task, reference, task.previous)
     else:
@@ -81,17 +81,18 @@ def apply_settings(settings: WorkerSettings) -> None:
 
 # Tasks come image by image, so that the next one mostly has the same reference.
 @functools.lru_cache(maxsize=2)
-def _reference(path: Path, sha256: str, max_pixels: int) -> Image:
-    return read_image(path, max_pixels=max_pixels).image
+def _reference(path: Path, sha256: str, max_pixels: int) -> Reference:
+    return Reference(read_image(path, max_pixels=max_pixels).image)
 
 
-def _render(task: Task, reference: Image) -> tuple[ResultRow, tuple[Stamp | None, Stamp | None]]:
+def _render(task: Task, reference: Reference) -> tuple[ResultRow, tuple[Stamp | None, Stamp | None]]:
     evaluation = evaluate(
-        reference,
+        reference.image,
         task.variant,
         dataset=task.dataset,
         image_name=task.image.name,
         metrics=task.metrics,
+        reference=reference,
         precision=task.precision,
     )
     rendering = bitstream = None
@@ -121,11 +122,11 @@ def _enlarge(task: Task, reference: Image) -> tuple[ResultRow, tuple[Stamp | Non
     return row, (Stamp.of(content), None)
 
 
-def _measure_kept(task: Task, reference: Image, previous: ResultRow) -> ResultRow:
+def _measure_kept(task: Task, reference: Reference, previous: ResultRow) -> ResultRow:
     if task.rendering is not None:
         image = read_image(task.rendering, max_pixels=task.max_pixels).image
     elif task.bitstream is not None:
-        image = _decode_kept(task, task.bitstream, reference)
+        image = _decode_kept(task, task.bitstream, reference.image)
     else:
         raise ValueError("a task that measures what was kept has a rendering or a bitstream")
     values = dataclasses.asdict(measure(reference, image, metrics=task.metrics))
