@@ -29,7 +29,7 @@ from synthcomp_core.cli.options import (
     read_noted,
 )
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.metrics import METRICS
+from synthcomp_core.metrics import METRICS, Reference
 from synthcomp_core.results.text_tables import MISSING
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants.candidates import (
@@ -98,10 +98,12 @@ def advise(
         parse_upscaler(upscaler_id)
     variants = candidates(target, families=family, scales=scale or DEFAULT_SCALES, upscalers=upscalers)
 
+    reference = None if names_images(images) else Reference(read_noted(images, max_megapixels).image)
+
     def measured(variants: Sequence[Variant], metrics: Sequence[str]) -> list[ResultRow]:
-        if names_images(images):
+        if reference is None:
             return _rows_of_folder(images, variants, metrics, workers, max_megapixels)
-        return _rows_of_image(images, variants, metrics, max_megapixels)
+        return _rows_of_image(images, reference, variants, metrics)
 
     rows = measured(variants, ADVICE_METRICS)
     found = advice(rows, target, max_encode_s=max_encode_s)
@@ -114,14 +116,13 @@ def advise(
 
 
 def _rows_of_image(
-    path: Path, variants: Sequence[Variant], metrics: Sequence[str], max_megapixels: float
+    path: Path, reference: Reference, variants: Sequence[Variant], metrics: Sequence[str]
 ) -> list[ResultRow]:
-    loaded = read_noted(path, max_megapixels)
-    dataset = path.resolve().parent.name
     with progress_bar("advise") as on_progress:
         return rows_for_image(
-            loaded.image, variants, dataset=dataset, image_name=path.name, metrics=metrics, on_progress=on_progress
-        )
+            *(reference.image, variants), dataset=path.resolve().parent.name, image_name=path.name, metrics=metrics,
+            reference=reference, on_progress=on_progress,
+        )  # fmt: skip
 
 
 def _rows_of_folder(

@@ -13,7 +13,7 @@ from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.advice_chart import advice_chart
 from synthcomp_core.figures.rd_chart import mode_bar
-from synthcomp_core.metrics import METRICS
+from synthcomp_core.metrics import METRICS, Reference
 from synthcomp_core.progress import OnProgress, span
 from synthcomp_core.results.rows import ResultRow, rows_to_csv
 from synthcomp_core.results.text_tables import MISSING
@@ -136,14 +136,15 @@ def _ask(picked: PickedImage, question: Question) -> None:
 
     def search(on_progress: OnProgress, publish: Callable[[tuple[ResultRow, ...]], None]) -> None:
         rows: list[ResultRow] = []
+        reference = Reference(picked.image)
 
         def add(row: ResultRow) -> None:
             rows.append(row)
             publish(tuple(rows))
 
         rows_for_image(
-            picked.image, question.variants, dataset=picked.dataset, image_name=picked.name, on_row=add,
-            on_progress=span(on_progress, 0.0, _SEARCHED),
+            picked.image, question.variants, dataset=picked.dataset, image_name=picked.name, reference=reference,
+            on_row=add, on_progress=span(on_progress, 0.0, _SEARCHED),
         )  # fmt: skip
         try:
             more = ladder(advice(rows, question.target, max_encode_s=question.max_encode_s), rows)
@@ -151,7 +152,7 @@ def _ask(picked: PickedImage, question: Question) -> None:
             return
         rows_for_image(
             picked.image, more.variants, dataset=picked.dataset, image_name=picked.name, metrics=(more.metric,),
-            on_row=add, on_progress=span(on_progress, _SEARCHED, 1.0),
+            reference=reference, on_row=add, on_progress=span(on_progress, _SEARCHED, 1.0),
         )  # fmt: skip
 
     name = (picked.sha256, *map(str, question.variants))

@@ -87,15 +87,16 @@ def rows_for_image(
     dataset: str,
     image_name: str,
     metrics: Sequence[str] = ADVICE_METRICS,
+    reference: Reference | None = None,
     on_row: Callable[[ResultRow], None] = lambda row: None,
     on_progress: OnProgress = silent,
 ) -> list[ResultRow]:
     """The rows of one (H, W, 3) image through the variants, in their order, several at a time.
 
-    on_row: called in this thread with each row when it is ready. A variant that cannot keep to its target is a row with
-    an error. Raise ``Cancelled`` from ``on_progress`` to stop.
+    reference: of the image, where more variants follow. on_row: called in this thread with each row when it is ready. A
+    variant that cannot keep to its target is a row with an error. Raise ``Cancelled`` from ``on_progress`` to stop.
     """
-    reference = Reference(image)
+    known = reference or Reference(image)
     rows: dict[int, ResultRow] = {}
     stopped = threading.Event()
 
@@ -106,7 +107,7 @@ def rows_for_image(
     def work(variant: Variant) -> ResultRow:
         try:
             return evaluate(
-                image, variant, dataset=dataset, image_name=image_name, metrics=metrics, reference=reference,
+                image, variant, dataset=dataset, image_name=image_name, metrics=metrics, reference=known,
                 on_progress=heed,
             ).row  # fmt: skip
         except SynthcompError as error:
