@@ -13,7 +13,7 @@ from synthcomp_core.images import images_below
 from synthcomp_core.library.datasets import fetch
 from synthcomp_core.library.project_scan import scan_project
 from synthcomp_core.storage import artifacts_dir, atomic_path, safe_name, write_bytes
-from synthcomp_core.upscalers.fsr_benchmark import find_samples
+from synthcomp_core.upscalers.fsr_samples import open_samples
 from tests.conftest import PROJECT_ROOT
 
 
@@ -64,7 +64,7 @@ def test_names_of_files_are_harmless(text: str, safe: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "search", [images_below, scan_project, find_samples, lambda path: fetch(str(path), name="disk")], ids=str
+    "search", [images_below, scan_project, open_samples, lambda path: fetch(str(path), name="disk")], ids=str
 )
 def test_no_search_walks_a_whole_disk(search: Callable[[Path], object], artifacts: Path) -> None:
     started = time.process_time()

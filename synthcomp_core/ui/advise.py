@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
+from synthcomp_core.codecs import FAMILIES
 from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.advice_chart import advice_chart
@@ -19,6 +21,7 @@ from synthcomp_core.results.rows import ResultRow, rows_to_csv
 from synthcomp_core.results.text_tables import MISSING
 from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.image_picker import PickedImage
+from synthcomp_core.ui.widgets.named_choice import pick_many, upscaler_label
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.work_queue import Job, JobState, server_queue, session_id
@@ -26,6 +29,7 @@ from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.advice import Advice, Option, advice, ladder
 from synthcomp_core.variants.candidates import ADVICE_METRICS, candidates, lossy_families, rows_for_image
+from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, learned_points
 
 # What people ask for: the target's word, the label of its limit, lowest, highest, default, step, and the factor to
 # the target's unit.
@@ -43,6 +47,14 @@ _SCALES = ("1", "1.5", "2")
 _POLL_S = 0.5
 _SEARCHED = 0.8  # The search's share of the work; the rest says at which sizes lower resolutions pay.
 _COMPARED = 4  # Variants that the link to Compare carries.
+
+
+def _family_name(family: str) -> str:
+    """A family for people: all qualities of a learned one go by the id of one snapshot."""
+    if family in FAMILIES:
+        return FAMILIES[family].label.partition(" (")[0]
+    point = next((point for point in learned_points() if point.id == family), None)
+    return family if point is None else f"{point.model}, {DISTORTION_LABELS[point.distortion]}, {point.trained_on}"
 
 
 @dataclass(frozen=True)
@@ -74,20 +86,29 @@ def pick_question() -> Question | str:
     query.check_number(key, low, high, what="the limit")
     value = float(st.number_input(label, low, high, default, step, key=key, format="%.4g", bind="query-params"))
     families = lossy_families()
-    query.check_choices("families", families, what="the codec")
     query.check_choices("scales", _SCALES, what="the scale")
-    chosen = st.multiselect(
-        "Codecs", families, default=[name for name in _DEFAULT_FAMILIES if name in families], key="families",
-        bind="query-params", help="Of a learned codec, all qualities are tried; it takes longer.",
-    )  # fmt: skip
+    chosen = pick_many(
+        "Codecs",
+        families,
+        key="families",
+        default=_DEFAULT_FAMILIES,
+        name_of=_family_name,
+        widget=partial(st.multiselect, help="Of a learned codec, all qualities are tried; it takes longer."),
+        what="the codec",
+    )
     scales = st.pills(
         "Scales", _SCALES, selection_mode="multi", default=["1", "2"], key="scales", bind="query-params",
         help="Side of the original over the coded side; 1 is full resolution.",
     )  # fmt: skip
     upscalers = [info.id for info in list_upscalers() if info.available]
-    query.check_choices("upscalers", upscalers, what="the upscaler")
-    enlarging = st.multiselect(
-        "Upscalers of lower resolutions", upscalers, default=["lanczos"], key="upscalers", bind="query-params"
+    enlarging = pick_many(
+        "Upscalers of lower resolutions",
+        upscalers,
+        key="upscalers",
+        default=["lanczos"],
+        name_of=upscaler_label,
+        widget=st.multiselect,
+        what="the upscaler",
     )
     query.check_number("max_encode_s", 0.0, 3600.0, what="the time limit")
     most = float(

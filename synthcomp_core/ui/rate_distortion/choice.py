@@ -12,6 +12,7 @@ from synthcomp_core.results.answers import default_curves
 from synthcomp_core.results.curves import DECIBEL_METRICS, RDCurve, curves_of
 from synthcomp_core.results.formats import LoadedResults
 from synthcomp_core.ui import query
+from synthcomp_core.ui.widgets.named_choice import pick_one
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 
@@ -47,11 +48,10 @@ class RDState:
 
 def pick_view() -> RDChoice:
     """Draw metric, kind of chart and switches."""
-    query.check_choice("metric", METRICS)
     query.check_choice("chart", VIEWS)
     for switch in ("log_rate", "bands", "in_db"):
         query.check_switch(switch)
-    metric = str(st.selectbox("Metric", list(METRICS), key="metric", bind="query-params"))
+    metric = pick_one("Metric", list(METRICS), key="metric", name_of=lambda name: METRICS[name].heading)
     view = str(st.segmented_control("Chart", VIEWS, default=MEANS, required=True, key="chart", bind="query-params"))
     log_rate = st.toggle("Log rate", key="log_rate", bind="query-params")
     bands = st.toggle("95 % bands", key="bands", bind="query-params", disabled=view != MEANS)

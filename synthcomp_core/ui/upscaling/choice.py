@@ -8,8 +8,9 @@ import streamlit as st
 
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.ui import query
+from synthcomp_core.ui.widgets.named_choice import pick_many, pick_one, upscaler_label
 from synthcomp_core.upscalers import FSR_MODES, list_upscalers
-from synthcomp_core.upscalers.fsr_benchmark import benchmark_upscalers
+from synthcomp_core.upscalers.fsr_benchmark import benchmark_upscalers, method_label
 
 ANY_IMAGE, SAMPLES_FOLDER = "any image", "FSR samples"
 SOURCES = [ANY_IMAGE, SAMPLES_FOLDER]
@@ -60,12 +61,18 @@ def pick_choice() -> UpscalingChoice:
     available = [info.id for info in list_upscalers() if info.available and not info.id.startswith("fsr1")]
     # A network takes many times what the others take together; who wants it adds it.
     defaults = [name for name in benchmark_upscalers() if not name.startswith(("fsr1", *_SLOW))]
-    query.check_choices("fsr_against", available, what="the upscaler")
     query.check_choices("fsr_modes", list(FSR_MODES), what="the mode")
     query.check_number("fsr_stops", 0.0, _MAX_STOPS, what="the sharpness")
     query.check_switch("fsr_curve", what="the sharpness curve")
-    query.check_choices("fsr_metrics", list(METRICS), what="the metric")
-    others = st.multiselect("Against FSR 1", available, default=defaults, key="fsr_against", bind="query-params")
+    others = pick_many(
+        "Against FSR 1",
+        available,
+        key="fsr_against",
+        default=defaults,
+        name_of=upscaler_label,
+        widget=st.multiselect,
+        what="the upscaler",
+    )
     stops = st.slider(
         "FSR 1 sharpness [stops]", 0.0, _MAX_STOPS, 0.2, 0.05, key="fsr_stops", bind="query-params",
         help="RCAS: 0 is the sharpest; AMD recommends 0.2. FSR without sharpening is always included.",
@@ -74,8 +81,14 @@ def pick_choice() -> UpscalingChoice:
     view, shown_scale, shown_method = _pick_view(upscalers)
     with st.expander("Benchmark"):
         modes = st.multiselect("Modes", list(FSR_MODES), default=list(FSR_MODES), key="fsr_modes", bind="query-params")
-        metrics = st.multiselect(
-            "Metrics", list(METRICS), default=list(QUICK_METRICS), key="fsr_metrics", bind="query-params"
+        metrics = pick_many(
+            "Metrics",
+            list(METRICS),
+            key="fsr_metrics",
+            default=QUICK_METRICS,
+            name_of=lambda name: METRICS[name].heading,
+            widget=st.multiselect,
+            what="the metric",
         )
         curve = st.toggle("Sharpness curve", key="fsr_curve", bind="query-params")
     scales = tuple(FSR_MODES[mode] for mode in FSR_MODES if mode in modes)
@@ -98,7 +111,12 @@ def _pick_view(upscalers: tuple[str, ...]) -> tuple[str, float, str]:
         )  # fmt: skip
         scale = float(str(chosen))
     else:
-        query.check_choice("fsr_method", upscalers, what="the method")
-        query.keep_among("fsr_method", upscalers)
-        method = str(st.selectbox("Method", upscalers, index=1, key="fsr_method", bind="query-params"))
+        method = pick_one(
+            "Method",
+            upscalers,
+            key="fsr_method",
+            default=upscalers[1],
+            name_of=lambda upscaler: method_label(upscaler, scale),
+            what="the method",
+        )
     return view, scale, method

@@ -12,6 +12,17 @@ from typing import Protocol
 import streamlit as st
 
 from synthcomp_core.ui import query
+from synthcomp_core.upscalers import list_upscalers
+
+
+def upscaler_label(upscaler_id: str) -> str:
+    """What the lists call an upscaler.
+
+    >>> upscaler_label("lanczos"), upscaler_label("gsr1_edge")
+    ('Lanczos', 'Snapdragon GSR 1, following edges')
+    """
+    labels = {info.id: info.label for info in list_upscalers()}
+    return labels.get(upscaler_id, upscaler_id).partition(" (")[0]
 
 
 class ManyWidget(Protocol):
@@ -30,12 +41,13 @@ def pick_many(
     default: Collection[str],
     name_of: Callable[[str], str],
     widget: ManyWidget,
+    what: str = "",
 ) -> list[str]:
     """Draw a widget of several options and return the ids picked, in the widget's order.
 
-    default: the ids that are picked at first. name_of: what people call an id.
+    default: the ids that are picked at first. name_of: what people call an id. what: one's name in sentences.
     """
-    query.check_choices(key, options)
+    query.check_choices(key, options, what=what)
     linked = query.arrived_choices(key)
     if linked is not None and (not linked or any(value in options for value in linked)):
         st.session_state[key] = [value for value in linked if value in options]
@@ -54,15 +66,18 @@ def pick_one(
     *,
     key: str,
     name_of: Callable[[str], str],
+    default: str = "",
     what: str = "",
     help: str | None = None,
 ) -> str:
-    """Draw a select box and return the id picked, at first that of the first option. what: its name in sentences."""
+    """Draw a select box and return the id picked. default: at first, "" for the first. what: its name in sentences."""
     query.check_choice(key, options, what=what)
     linked = query.arrived(key)
     if linked in options:
         st.session_state[key] = linked
     query.keep_among(key, options)
+    if default in options and key not in st.session_state:
+        st.session_state[key] = default
     value = str(st.selectbox(label, options, format_func=name_of, key=key, help=help))
     query.write_own(key, value)
     return value
