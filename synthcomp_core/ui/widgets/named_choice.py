@@ -53,7 +53,7 @@ def pick_many(
         st.session_state[key] = [value for value in linked if value in options]
     query.keep_among(key, options)
     if key not in st.session_state:
-        st.session_state[key] = [value for value in options if value in default]
+        st.session_state[key] = [value for value in default if value in options]
     picked = widget(label, options, format_func=name_of, key=key)
     values = [str(value) for value in picked] if isinstance(picked, list) else []
     query.write_own_choices(key, values)
