@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from synthcomp_core import limits
 from synthcomp_core.codecs import classical
 from synthcomp_core.codecs.classical import FAMILIES, decode_any, parse_classical, rate_bytes
 from synthcomp_core.errors import BitstreamError, ImageError, SynthcompError
@@ -165,7 +166,10 @@ def test_sides_beyond_jpeg_s_limit_fit_the_others() -> None:
     picture = smooth(1, 70_000)
     for codec_id in ("jxl-q50", "jpeg2000-q36", "png", "none"):
         codec = parse_classical(codec_id)
-        assert codec.decode(codec.encode(picture)).shape == picture.shape
+        content = codec.encode(picture)
+        assert codec.decode(content, max_pixels=2 * limits.IMAGE_PIXELS).shape == picture.shape
+    with pytest.raises(BitstreamError, match="longer than 65,535 pixels"):  # Unless more pixels are asked for.
+        parse_classical("png").decode(parse_classical("png").encode(picture))
 
 
 @pytest.mark.parametrize("name", [family.name for family in FAMILIES.values() if family.qualities])
