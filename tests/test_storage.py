@@ -64,7 +64,9 @@ def test_names_of_files_are_harmless(text: str, safe: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "search", [images_below, scan_project, open_samples, lambda path: fetch(str(path), name="disk")], ids=str
+    "search",
+    [images_below, scan_project, open_samples, lambda path: fetch(str(path), name="disk")],
+    ids=["images_below", "scan_project", "open_samples", "fetch"],
 )
 def test_no_search_walks_a_whole_disk(search: Callable[[Path], object], artifacts: Path) -> None:
     started = time.process_time()

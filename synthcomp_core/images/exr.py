@@ -14,6 +14,8 @@ from synthcomp_core.images.light import SRGB, Chromaticities, Signal, srgb_of
 
 NOTE = "linear light, shown at exposure 0 (1.0 is white, what is brighter is clipped) through sRGB's curve"
 _MAX_CHANNELS = 4  # times the pixel limit: what all channels together may hold
+_PARTS_OR_DEEP = 0x1800  # bits of the version: the file has several parts, or a list of samples for each pixel
+_RISING = b"\0"
 _PLAIN = ("RGB", "RGBA")
 _FINISHED = ("combined", "beauty", "rgba", "rgb")  # as renderers call the layer with the finished image
 
@@ -35,6 +37,7 @@ def decode_exr(content: bytes, max_pixels: int, notes: list[str]) -> NDArray[np.
         raise ValueError(f"its {len(names)} channels of {width} x {height} are too large")
     if not _has_colours(names):
         raise ValueError(f"it has the channels {', '.join(sorted(names))[:120]}, but no R, G and B, and no Y")
+    _check_end(content)
     pixels = _colour(_opened(content, header_only=False).channels(), names, notes)
     signal = Signal("gamma", _chromaticities(header))
     eight = np.repeat(srgb_of(pixels, signal), 3 // pixels.shape[2], axis=2)
@@ -47,6 +50,35 @@ def _has_colours(names: list[str]) -> bool:
     layers = {name[:-1] for name in names if name.endswith("R")}
     coloured = any({f"{layer}G", f"{layer}B"} <= set(names) for layer in layers)
     return coloured or ("Y" in names and "BY" not in names)
+
+
+def _check_end(content: bytes) -> None:
+    """ValueError for a file that was cut off, before the memory of its pixels is taken: its table leads beyond its end.
+
+    The table of chunks follows the header (OpenEXR's "File Layout"); where they lie in rising order, the first begins
+    behind the table. Files of other orders or of several parts are left to the library.
+    """
+    if struct.unpack_from("<I", content, 4)[0] & _PARTS_OR_DEEP:
+        return
+    at, order = 8, b""
+    try:
+        while content[at]:
+            end = content.index(0, at)
+            kind = content.index(0, end + 1) + 1
+            (size,) = struct.unpack_from("<I", content, kind)
+            name, at = content[at:end], kind + 4 + size
+            order = content[at - 1 : at] if name == b"lineOrder" else order
+        table = at + 1
+        (first,) = struct.unpack_from("<Q", content, table)
+    except (IndexError, struct.error) as error:
+        raise ValueError("it ends within its header") from error
+    if order != _RISING or first == 0:  # A program that was stopped leaves zeros, and the library finds the chunks.
+        return
+    offsets = np.frombuffer(
+        content[table : min(first, len(content))], "<u8", max(0, min(first, len(content)) - table) // 8
+    )
+    if first > len(content) or (offsets > len(content)).any():
+        raise ValueError("it ends before its last rows")
 
 
 def _opened(content: bytes, *, header_only: bool) -> Any:

@@ -174,6 +174,27 @@ def test_an_exr_without_colours_is_refused_before_it_is_decoded(
     assert "the channels U, V, but no R, G and B" in refusal((tmp_path / "a.exr").read_bytes())
 
 
+@pytest.mark.parametrize("compression", [OpenEXR.NO_COMPRESSION, OpenEXR.ZIP_COMPRESSION, OpenEXR.PIZ_COMPRESSION])
+def test_an_exr_that_was_cut_off_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: int
+) -> None:
+    header = {"compression": compression, "type": OpenEXR.scanlineimage}
+    noise = np.random.default_rng(0).random((90, 40, 3), np.float32)
+    with OpenEXR.File(header, {"RGB": noise}) as file:
+        file.write(str(tmp_path / "a.exr"))
+    content = (tmp_path / "a.exr").read_bytes()
+    assert read_image(content, name="a.exr").image.shape == (90, 40, 3)
+    opened = exr._opened
+
+    def header_alone(content: bytes, *, header_only: bool) -> object:
+        assert header_only
+        return opened(content, header_only=header_only)
+
+    monkeypatch.setattr(exr, "_opened", header_alone)
+    for share in (0.1, 0.5, 0.6):
+        assert "before its last rows" in refusal(content[: int(share * len(content))])
+
+
 @pytest.mark.parametrize("canvas", [(7000, 7000), (20, 15)], ids=str)
 def test_a_webp_that_claims_another_size_than_its_picture_s_is_refused(canvas: tuple[int, int]) -> None:
     picture = saved(SMALL, "WEBP")[12:]
