@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _START_S, _LIMIT_S = 180.0, 300.0
+_LOOK_S = 0.03  # Between two looks at the page: each takes the browser's time, of which the server has the rest.
 _WINDOW = {"width": 1440, "height": 900}
 # The viewer lies in the shadow root of its component. Text of the footer, and which images are drawn.
 _VIEWER = """() => {
@@ -129,7 +130,7 @@ def _wait_for(holds: Callable[[], bool], limit_s: float, what: str) -> float:
     while not holds():
         if time.perf_counter() - started > limit_s:
             raise SynthcompError(f"Waited {limit_s:.0f} s in vain until {what}.")
-        time.sleep(0.005)
+        time.sleep(_LOOK_S)
     return time.perf_counter() - started
 
 
