@@ -84,7 +84,7 @@ def _pick_axes() -> MatrixAxes | None:
         default = all_axes().model
         model = st.selectbox("Model", models, index=models.index(default), key="model", bind="query-params")
     found = all_axes(model)
-    at_quality, at_training = st.columns(2, gap="small")
+    at_quality, at_training = st.columns([2, 3], gap="small")
     with at_quality:
         qualities = _pills("quality", "Quality (λ)", [str(quality) for quality in found.qualities], 1)
     with at_training:
@@ -192,21 +192,16 @@ def _pick_lock(variants: tuple[Variant, ...]) -> IsoLock | None:
         name_of=lambda name: families[name].partition(" (")[0],
         widget=partial(st.pills, selection_mode="multi"),
     )
-    at_quantity, at_anchor = st.columns(2, gap="small")
-    with at_quantity:
-        quantity = pick_one(
-            "Hold",
-            list(ISO_QUANTITIES),
-            key="hold",
-            name_of=lambda name: ISO_QUANTITIES[name].label[:1].upper() + ISO_QUANTITIES[name].label[1:],
-            what="the quantity to hold",
-            help="What the classical codecs share with the anchor: each gets the quality that comes closest.",
-        )
+    quantity = pick_one(
+        "Hold",
+        list(ISO_QUANTITIES),
+        key="hold",
+        name_of=lambda name: ISO_QUANTITIES[name].label[:1].upper() + ISO_QUANTITIES[name].label[1:],
+        what="the quantity to hold",
+        help="What the classical codecs share with the anchor: each gets the quality that comes closest.",
+    )
     anchors = [str(variant) for variant in variants]
     if not anchors:
         return None
-    with at_anchor:
-        anchor = pick_one(
-            "Equal to", anchors, key="equal_to", name_of=lambda anchor: variant_name(Variant.parse(anchor))
-        )
+    anchor = pick_one("Equal to", anchors, key="equal_to", name_of=lambda anchor: variant_name(Variant.parse(anchor)))
     return IsoLock(tuple(wanted), quantity, Variant.parse(anchor)) if wanted else None
