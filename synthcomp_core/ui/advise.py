@@ -29,6 +29,7 @@ from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.advice import Advice, Option, advice, ladder
 from synthcomp_core.variants.candidates import ADVICE_METRICS, candidates, lossy_families, rows_for_image
+from synthcomp_core.variants.names import family_name
 from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, learned_points
 
 # What people ask for: the target's word, the label of its limit, lowest, highest, default, step, and the factor to
@@ -52,7 +53,7 @@ _COMPARED = 4  # Variants that the link to Compare carries.
 def _family_name(family: str) -> str:
     """A family for people: all qualities of a learned one go by the id of one snapshot."""
     if family in FAMILIES:
-        return FAMILIES[family].label.partition(" (")[0]
+        return family_name(family)
     point = next((point for point in learned_points() if point.id == family), None)
     return family if point is None else f"{point.model}, {DISTORTION_LABELS[point.distortion]}, {point.trained_on}"
 

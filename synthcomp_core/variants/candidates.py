@@ -20,6 +20,7 @@ from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import usable_threads
 from synthcomp_core.variants.evaluation import evaluate
+from synthcomp_core.variants.names import variant_name
 from synthcomp_core.variants.rows import bare_row
 from synthcomp_core.variants.snapshot_matrix import learned_points
 from synthcomp_core.variants.targets import aiming_id
@@ -120,7 +121,7 @@ def rows_for_image(
         try:
             while running:
                 now = variants[next(iter(running.values()))]
-                on_progress(len(rows) / len(variants), f"trying {now}")
+                on_progress(len(rows) / len(variants), f"trying {variant_name(now)}")
                 for future in wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED).done:
                     number = running.pop(future)
                     rows[number] = future.result()

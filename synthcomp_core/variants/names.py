@@ -43,8 +43,17 @@ def codec_name(codec: str) -> str:
         point = next((point for point in learned_points() if point.id == parsed.family), None)
         name = parsed.family if point is None else point_name(point)
     else:
-        name = "uncompressed" if parsed.family == "none" else FAMILIES[parsed.family].label.partition(" (")[0]
+        name = family_name(parsed.family)
     return ", ".join([name + quality + aim, *options])
+
+
+def family_name(family: str) -> str:
+    """The name of a classical family, without its quality.
+
+    >>> family_name("jxl"), family_name("none")
+    ('JPEG XL', 'uncompressed')
+    """
+    return "uncompressed" if family == "none" else FAMILIES[family].label.partition(" (")[0]
 
 
 def _option_name(option: CodecOption, word: str) -> str:

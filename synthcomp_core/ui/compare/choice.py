@@ -19,7 +19,7 @@ from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant, has_codec
 from synthcomp_core.variants.matching import ISO_QUANTITIES
-from synthcomp_core.variants.names import resolution_name, upscaler_name, variant_name
+from synthcomp_core.variants.names import family_name, resolution_name, upscaler_name, variant_name
 from synthcomp_core.variants.snapshot_matrix import (
     DISTORTION_LABELS,
     FULL,
@@ -183,13 +183,13 @@ def _pick_extra() -> tuple[Variant, ...]:
 
 
 def _pick_lock(variants: tuple[Variant, ...]) -> IsoLock | None:
-    families = {family.name: family.label for family in list_families() if family.qualities is not None}
+    families = [family.name for family in list_families() if family.qualities is not None]
     wanted = pick_many(
         "Classical codecs, matched",
-        list(families),
+        families,
         key="classical",
         default=(),
-        name_of=lambda name: families[name].partition(" (")[0],
+        name_of=family_name,
         widget=partial(st.pills, selection_mode="multi"),
     )
     quantity = pick_one(

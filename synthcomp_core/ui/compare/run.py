@@ -32,6 +32,7 @@ from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.work_queue import JobState, JobStatus, Work, server_queue, session_id
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.matching import BYTES, ISO_QUANTITIES, IsoMatch, match
+from synthcomp_core.variants.names import family_name, variant_name
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def comparison_so_far(picked: PickedImage, choice: ComparisonChoice) -> Comparis
     wanted = {rendered_key(image_hash, variant): str(variant) for variant in choice.variants}
     families = choice.lock.families if choice.lock is not None else ()
     locks = {_lock_key(image_hash, choice.lock, family): family for family in families}
-    under_way = _look_at_jobs({**wanted, **locks})
+    names = {rendered_key(image_hash, variant): variant_name(variant) for variant in choice.variants}
+    under_way = _look_at_jobs(names | {key: family_name(family) for key, family in locks.items()})
     if load_state(CompareState).locks_asked and choice.lock is not None:
         _start_locks(picked, choice.lock)
     state = load_state(CompareState)
