@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from synthcomp_core.figures.viewer.scripts import BROWSER_FOLDER, joined_modules
 from synthcomp_core.images import png_bytes
@@ -43,7 +43,7 @@ def test_an_outdated_call_made_last_neither_wins_nor_closes_the_viewer(page: Pag
     page.evaluate("show('newer'); show('older')()")
     assert page.locator(".stage-name").inner_text() == "newer"
     page.locator(".viewer[data-ready]").wait_for()
-    assert "9 bytes" in page.locator(".footer").inner_text()
+    expect(page.locator(".footer")).to_contain_text("9 bytes")
     page.evaluate("void show('later')")
     assert page.locator(".stage-name").inner_text() == "later"
 

@@ -62,6 +62,7 @@ function describe(viewer, scene) {
   const mode = scene.mode(view);
   const [left, right] = scene.pair(view);
   const facts = {
+    ready: scene.pictures.map((picture) => picture.url).join(" "), // drawn, and their numbers shown
     mode: peek ? "original" : mode,
     left: left.key,
     right: right.key,

@@ -121,7 +121,6 @@ export class Viewer {
       old.release();
     }
     this.controls.message.textContent = "";
-    this.root.dataset.ready = scene.pictures.map((picture) => picture.url).join(" ");
     this.changed();
     void dropUnused();
   }
