@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from tests.browser.running import CHROMIUM_FLAGS, CHROMIUM_NAMES, chromium_path, running_app, states_of_servers
 from tests.browser.viewing import Viewer
@@ -29,6 +29,7 @@ def pytest_runtest_makereport(
     """Say with a failure what the servers were doing: a page that stands still tells nothing."""
     report = yield
     if report.when == "call" and report.failed:
+        item.stash[FAILED] = True
         report.sections.append(("Streamlit servers", states_of_servers()))
     return report
 
@@ -47,25 +48,53 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
+FAILED = pytest.StashKey[bool]()
+
+# A page that never left about:blank has no storage.
+_FORGET = "location.protocol === 'about:' || (sessionStorage.clear(), localStorage.clear())"
+
+
 class Contexts:
     """Browser contexts, each with its own storage and cache; 1280 x 800 CSS pixels unless asked otherwise."""
 
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
         self.shared: dict[str, BrowserContext] = {}
+        self.free: dict[str, list[Page]] = {}
+        self.taken: dict[Page, tuple[str, ViewportSize]] = {}
 
     def new(self, **options: Any) -> BrowserContext:
         """A context of its own."""
-        context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context = self.browser.new_context(**{"viewport": VIEWPORT, **options})
         context.set_default_timeout(LIMIT_MS)
         return context
 
-    def of(self, **options: Any) -> BrowserContext:
-        """The context that all tests with these options share: its cache holds Streamlit's scripts."""
+    def take(self, **options: Any) -> Page:
+        """A blank page in the context that all tests with these options share: its cache holds Streamlit's scripts.
+
+        Tests use one page after the other, since a new one compiles every script anew: 0.8 s of the processor for the
+        viewer's harness, 1.7 s for Live.
+        """
         name = repr(sorted(options.items()))
         if name not in self.shared:
-            self.shared[name] = self.new(**options)
-        return self.shared[name]
+            self.shared[name], self.free[name] = self.new(**options), []
+        page = self.free[name].pop() if self.free[name] else self.shared[name].new_page()
+        self.taken[page] = (name, options.get("viewport", VIEWPORT))
+        return page
+
+    def give_back(self, page: Page, *, sound: bool) -> None:
+        """Clear a page for the next test; sound: False closes it, after a test that failed."""
+        name, viewport = self.taken.pop(page)
+        if not sound or page.is_closed():
+            page.close()
+            return
+        page.unroute_all()
+        page.mouse.move(0, 0)
+        page.evaluate(_FORGET)
+        page.goto("about:blank")
+        page.set_viewport_size(viewport)
+        self.free[name].append(page)
 
 
 @pytest.fixture(scope="session")
@@ -89,11 +118,23 @@ def new_page(contexts: Contexts) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def browser_page(contexts: Contexts) -> Iterator[Page]:
-    """A fresh page in the context that the tests share."""
-    page = contexts.of().new_page()
-    yield page
-    page.close()
+def shared_page(contexts: Contexts, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """Opens blank pages in the contexts that the tests share."""
+    opened: list[Page] = []
+
+    def open_page(**options: Any) -> Page:
+        opened.append(contexts.take(**options))
+        return opened[-1]
+
+    yield open_page
+    for page in opened:
+        contexts.give_back(page, sound=not request.node.stash.get(FAILED, False))
+
+
+@pytest.fixture
+def browser_page(shared_page: Callable[..., Page]) -> Page:
+    """A blank page in the context that the tests share."""
+    return shared_page()
 
 
 @pytest.fixture(scope="session")
@@ -113,18 +154,16 @@ def start_app() -> Iterator[StartApp]:
 
 @pytest.fixture
 def open_viewer(
-    start_app: StartApp, contexts: Contexts, new_page: Callable[..., Page]
-) -> Iterator[Callable[..., Viewer]]:
+    start_app: StartApp, shared_page: Callable[..., Page], new_page: Callable[..., Page]
+) -> Callable[..., Viewer]:
     """Opens the harness with a query and options of the context, and waits until its images are drawn.
 
     With `elsewhere`, in a context that shares nothing with the others.
     """
     address = start_app(VIEWER_HARNESS)
-    opened: list[Page] = []
 
     def open_page(query: str = "what=known", *, elsewhere: bool = False, **options: Any) -> Viewer:
-        page = new_page(**options) if elsewhere else contexts.of(**options).new_page()
-        opened.append(page)
+        page = (new_page if elsewhere else shared_page)(**options)
         page.goto(f"{address}/?{query}")
         page.locator(".viewer[data-ready]").wait_for()
         viewer = Viewer(page)
@@ -132,6 +171,4 @@ def open_viewer(
         viewer.settle()
         return viewer
 
-    yield open_page
-    for page in opened:
-        page.close()
+    return open_page

@@ -172,7 +172,7 @@ def test_without_the_internet_no_request_fails_or_leaves_the_machine(browser_pag
     hosts, failed = set(), []
     page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
     page.on("requestfailed", lambda request: failed.append(request.url))
-    page.context.route(
+    page.route(
         "**/*",
         lambda route: route.continue_() if "127.0.0.1" in route.request.url else route.abort("internetdisconnected"),
     )

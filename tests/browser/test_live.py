@@ -171,9 +171,10 @@ def test_the_main_area_says_that_the_page_opens_for_as_long_as_it_is_empty(brows
     assert page.evaluate(said) == '"Opening the page…"'
 
 
-def test_the_viewer_fills_the_window_at_three_sizes(new_page: Callable[..., Page], pieces: str) -> None:
+def test_the_viewer_fills_the_window_at_three_sizes(browser_page: Page, pieces: str) -> None:
+    page = browser_page
     for width, height in ((1440, 900), (1024, 768), (390, 844)):
-        page = new_page(viewport={"width": width, "height": height})
+        page.set_viewport_size({"width": width, "height": height})
         page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40")
         expect(footer(page)).to_contain_text(re.compile("SSIMULACRA2"))
         stage = page.locator(".viewer .stage").bounding_box()
@@ -184,7 +185,6 @@ def test_the_viewer_fills_the_window_at_three_sizes(new_page: Callable[..., Page
         for text in ("A · PNG", "B · WebP, quality 40"):
             place = footer(page).get_by_text(text).bounding_box()
             assert place is not None and place["y"] < height
-        page.close()
 
 
 def test_a_file_dropped_anywhere_or_pasted_becomes_the_image(browser_page: Page, pieces: str) -> None:
@@ -294,9 +294,10 @@ def test_a_result_of_another_encoder_is_opened_as_a_side_with_its_own_bytes(
 
 @pytest.mark.parametrize(("width", "is_folded"), [(900, True), (1000, False)])
 def test_below_1000_pixels_the_controls_are_folded_and_can_be_unfolded(
-    new_page: Callable[..., Page], pieces: str, width: int, is_folded: bool
+    browser_page: Page, pieces: str, width: int, is_folded: bool
 ) -> None:
-    page = new_page(viewport={"width": width, "height": 700})
+    page = browser_page
+    page.set_viewport_size({"width": width, "height": 700})
     page.goto(f"{pieces}/?a=png&b=webp-q40&trail_curves=false")
     sidebar, unfold = page.get_by_test_id("stSidebar"), page.locator('button[aria-controls="stSidebar"]')
     expect(sidebar).to_have_attribute("data-collapsed", str(is_folded).lower())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from synthcomp_core.results.rows import ResultRow, rows_to_csv
-from tests.browser.conftest import Contexts, StartApp
+from tests.browser.conftest import StartApp
 from tests.browser.waiting import rest
 from tests.conftest import PROJECT_ROOT
 
@@ -36,9 +37,9 @@ def test_the_thesis_table_opens_in_one_step_with_its_warning(browser_page: Page,
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
 def test_the_chart_is_in_view_and_no_two_curves_look_alike(
-    contexts: Contexts, start_app: StartApp, width: int, height: int
+    shared_page: Callable[..., Page], start_app: StartApp, width: int, height: int
 ) -> None:
-    page = contexts.of(viewport={"width": width, "height": height}).new_page()
+    page = shared_page(viewport={"width": width, "height": height})
     page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion")
     chart = page.locator(".js-plotly-plot").first
     expect(chart).to_be_visible()

@@ -39,8 +39,8 @@ def address(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> st
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.partition("?")[0] or "live")
-def test_axe_finds_no_serious_fault(new_page: Callable[..., Page], address: str, path: str, scheme: str) -> None:
-    page = new_page(color_scheme=scheme, viewport={"width": 1440, "height": 900})
+def test_axe_finds_no_serious_fault(shared_page: Callable[..., Page], address: str, path: str, scheme: str) -> None:
+    page = shared_page(color_scheme=scheme, viewport={"width": 1440, "height": 900})
     page.goto(f"{address}/{path}")
     expect(page.get_by_test_id("stMainBlockContainer")).to_be_visible()
     for _ in range(3):  # What a late rerun has just faded is no lack of contrast: a fault is one that stays.
