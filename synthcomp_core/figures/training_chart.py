@@ -19,6 +19,7 @@ _AXES = {
     "psnr": "PSNR [dB]",
     "distortion": "Distortion",
     "lr": "Learning rate",
+    "skipped": "Skipped steps",
 }
 _COLOURS = {"train": BLUE, "validation": VERMILION}
 MAX_POINTS = 1000  # Per curve. More cannot be distinguished on screen, and every refresh sends them again.
@@ -26,7 +27,7 @@ _ROW_PIXELS = 240
 
 
 def training_chart(points: Sequence[LogPoint], *, name: str) -> go.Figure:
-    """Loss, rate, PSNR, distortion and learning rate over steps, each in its own axes, as far as there are values.
+    """Loss, rate, PSNR, distortion, learning rate and skipped steps, each in its own axes, as far as there are values.
 
     Training as a line, validation with markers; of more than MAX_POINTS points every n-th is drawn.
     """

@@ -13,7 +13,7 @@ from synthcomp_core.images import resize
 Bytes = NDArray[np.uint8]
 Name = Literal["downscale", "transpose", "channels", "gamma"]
 _SHARE = 0.5  # of the samples that each augmentation changes
-_MOST_DOWNSCALED = 2.0  # per side
+MOST_DOWNSCALED = 2.0  # per side
 _GAMMA = 1.4  # exponents from its inverse to it, evenly in the logarithm
 
 
@@ -34,7 +34,7 @@ def draw(names: tuple[Name, ...], generator: np.random.Generator) -> Draw:
     and blue in another order. gamma: samples to a power.
     """
     chosen = generator.random(4) < _SHARE
-    zoom = float(generator.uniform(1.0, _MOST_DOWNSCALED))
+    zoom = float(generator.uniform(1.0, MOST_DOWNSCALED))
     order = generator.permutation(3)
     exponent = float(_GAMMA ** generator.uniform(-1.0, 1.0))
     return Draw(
@@ -54,6 +54,11 @@ def apply(patch: Bytes, drawn: Draw, side: int) -> Bytes:
     if drawn.channels != (0, 1, 2):
         patch = patch[..., list(drawn.channels)]
     if drawn.gamma != 1.0:
-        levels = np.floor(255 * (np.arange(256) / 255) ** drawn.gamma + 0.5).astype(np.uint8)
-        patch = levels[patch]
+        patch = gamma_levels(drawn.gamma)[patch]
     return patch
+
+
+def gamma_levels(gamma: float) -> Bytes:
+    """What each of the 256 levels becomes, (256,) uint8."""
+    levels: Bytes = np.floor(255 * (np.arange(256) / 255) ** gamma + 0.5).astype(np.uint8)
+    return levels

@@ -11,11 +11,12 @@ from torch.nn import functional
 from synthcomp_core.errors import PlanError, SnapshotError
 from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.runtime import ensure_torchvision
+from synthcomp_core.training.device_pixels import DevicePixels, fits, send
 from synthcomp_core.training.forward import Noise, draw_noise, quantised_forward, train_forward
 from synthcomp_core.training.gain import search_gain
 from synthcomp_core.training.gdn import use_blocked_gdn
 from synthcomp_core.training.klt_start import linear_start
-from synthcomp_core.training.loader import PatchSampler, PixelCache, to_tensor, validation_crops
+from synthcomp_core.training.loader import PatchSampler, PixelCache, as_floats, to_tensor, validation_crops
 from synthcomp_core.training.loop import Validation
 from synthcomp_core.training.losses import RateDistortionLoss
 from synthcomp_core.training.plan import KLT_START
@@ -32,21 +33,37 @@ TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
 
 
 class CompressionStep(nn.Module):
-    """A model and its loss behind one ``forward``, as data-parallel wrappers want it."""
+    """A model and its loss behind one ``forward``, as data-parallel wrappers want it.
 
-    def __init__(self, net: nn.Module, loss: RateDistortionLoss, surrogate: str) -> None:
+    float32_latents: see :func:`~synthcomp_core.training.forward.train_forward`.
+    """
+
+    def __init__(
+        self, net: nn.Module, loss: RateDistortionLoss, surrogate: str, *, float32_latents: bool = False
+    ) -> None:
         super().__init__()
         self.net = net
         self.loss = loss
         self.surrogate = surrogate
+        self.float32_latents = float32_latents
 
-    def forward(self, x: Tensor, noise_y: Tensor, noise_z: Tensor, entropy_only: Tensor) -> Tensor:
-        """(loss, bpp, distortion) of a batch, (3,) float32; of the entropy model's steps (bpp, bpp, 0)."""
-        alone = bool(entropy_only)
-        noise = Noise(noise_y, noise_z)
-        result = train_forward(self.net, x, noise, surrogate=self.surrogate, entropy_only=alone)
+    def forward(self, x: Tensor, noise_y: Tensor, noise_z: Tensor, entropy_only: bool) -> Tensor:
+        """(loss, bpp, distortion) of a batch, (3,) float32; of the entropy model's steps (bpp, bpp, 0).
+
+        x: (B, 3, H, W) in [0, 1], or (B, H, W, 3) uint8.
+        """
+        if x.dtype == torch.uint8:
+            x = as_floats(x)
+        result = train_forward(
+            self.net,
+            x,
+            Noise(noise_y, noise_z),
+            surrogate=self.surrogate,
+            entropy_only=entropy_only,
+            float32_latents=self.float32_latents,
+        )
         bpp = result.bits_per_pixel()
-        if alone:
+        if entropy_only:
             return torch.stack((bpp, bpp, torch.zeros_like(bpp)))
         distortion = self.loss.distort(result.x_hat, x)
         return torch.stack((bpp + self.loss.lmbda * distortion, bpp, distortion))
@@ -64,6 +81,13 @@ class CompressionTraining:
         side = min(VALIDATION_SIDE, *(min(shape) // 64 * 64 for shape in validation.shapes))
         self.crops = validation_crops(validation, side=side, per_image=plan.validation_crops)
         self.gain_crops = validation_crops(train, side=side, per_image=GAIN_CROPS_PER_IMAGE, seed=1)[:24]
+        self.device: torch.device | None = None
+        self.pixels: DevicePixels | None = None
+
+    def move_data(self, device: torch.device) -> None:
+        """Keep the images on ``device`` if they fit, and draw patches and noise there."""
+        caches = [self.sampler.cache]
+        self.device, self.pixels = device, DevicePixels(caches, device) if fits(caches, device) else None
 
     def build(self, start: dict[str, Tensor] | None) -> tuple[nn.Module, str]:
         """The model to train, from ``start`` when given, and a note on how the start was fitted to the plan."""
@@ -71,9 +95,9 @@ class CompressionTraining:
         net = use_blocked_gdn(new_model(plan.architecture, plan.N, plan.M))
         if start is None and plan.init == KLT_START:
             linear_start(net, self._patches(), plan.lambda_value)
-            return CompressionStep(net, self.loss, plan.surrogate), "from a cascaded KLT of the training images"
+            return self._step(net), "from a cascaded KLT of the training images"
         if start is None:
-            return CompressionStep(net, self.loss, plan.surrogate), "from random weights"
+            return self._step(net), "from random weights"
         weights = self._weights(start)
         note = f"from {plan.init}"
         # Parameters only: the constants among the buffers do not survive float16 (a likelihood floor of 1e-9 is 0).
@@ -82,7 +106,10 @@ class CompressionTraining:
             net.eval()
             gain, loss = search_gain(net, to_tensor(self.gain_crops), self.loss)
             note += f", latents times {gain:.3g} (loss {loss:.3f})"
-        return CompressionStep(net, self.loss, plan.surrogate), note
+        return self._step(net), note
+
+    def _step(self, net: nn.Module) -> CompressionStep:
+        return CompressionStep(net, self.loss, self.plan.surrogate, float32_latents=self.device is not None)
 
     def _weights(self, start: dict[str, Tensor]) -> dict[str, Tensor]:
         """Every parameter of the plan's network, from a start in any form that `snapshot import` takes.
@@ -113,14 +140,19 @@ class CompressionTraining:
         steps = range(-(-KLT_PATCHES // self.plan.batch))
         return torch.cat([to_tensor(self.sampler.patches(step)) for step in steps])
 
-    def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor, ...]:
-        """Patches and noise of one step for one of ``world`` processes."""
-        plan = self.plan
-        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
-        noise = draw_noise(_Channels(plan.N, plan.M), plan.batch, plan.patch, plan.patch, generator)
+    def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor | bool, ...]:
+        """Patches and noise of one step for one of ``world`` processes, and whether it is the entropy model's."""
+        plan, device = self.plan, self.device
+        generator = torch.Generator(device or "cpu").manual_seed(plan.seed * 1_000_003 + step)
+        channels = _Channels(plan.N, plan.M)
+        noise = draw_noise(channels, plan.batch, plan.patch, plan.patch, generator, integers=device is not None)
         share = slice(rank * plan.batch // world, (rank + 1) * plan.batch // world)
-        patches = self.sampler.patches(step, rank=rank, world=world)
-        return to_tensor(patches), noise.y[share], noise.z[share], torch.tensor(step < plan.entropy_steps)
+        if device is not None and self.pixels is not None:
+            x = self.pixels.patches(self.sampler, step, rank=rank, world=world)
+        else:
+            patches = self.sampler.patches(step, rank=rank, world=world)
+            x = to_tensor(patches) if device is None else send(torch.from_numpy(patches), device)
+        return x, noise.y[share], noise.z[share], step < plan.entropy_steps
 
     def auxiliary(self, module: nn.Module) -> tuple[list[nn.Parameter], Any] | None:
         """The quantiles and their loss: they only track the learnt density, outside the gradient of the rate."""

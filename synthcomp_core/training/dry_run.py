@@ -76,6 +76,7 @@ def _timed(plan: TrainingPlan, model: ModelPlan, fabric: Any) -> tuple[float, in
         saved = _SavedBytes()
         with torch.autograd.graph.saved_tensors_hooks(saved.pack, lambda tensor: tensor):
             trainer.advance(1)
+        _synchronise(fabric)
         started = time.perf_counter()
         trainer.advance(_STEPS)
         _synchronise(fabric)

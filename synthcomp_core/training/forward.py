@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+_NOISE_BITS = 24  # as many as torch.rand draws for a float32
+
+
 @dataclass(frozen=True)
 class Forward:
     """One forward pass: x_hat (B, 3, H, W), unclipped, and the bits of y and z of each image, (B,) float32."""
@@ -43,43 +46,64 @@ class Forward:
 
 @dataclass(frozen=True)
 class Noise:
-    """Uniform noise in [-0.5, 0.5) for y (B, M, H/16, W/16) and z (B, N, H/64, W/64)."""
+    """Uniform noise for y (B, M, H/16, W/16) and z (B, N, H/64, W/64): in [-0.5, 0.5), or int32 from 0 to 2^24 - 1.
+
+    Integers pass through Fabric's module as they are, which makes floats bfloat16 under bf16-mixed.
+    """
 
     y: Tensor
     z: Tensor
 
 
-def draw_noise(model: Any, batch: int, height: int, width: int, generator: torch.Generator) -> Noise:
-    """Noise for a batch of (height, width) patches; made on the CPU so that every device draws the same."""
-    channels_y, channels_z = int(model.M), int(model.N)
-    y = torch.rand((batch, channels_y, height // 16, width // 16), generator=generator) - 0.5
-    z = (
-        torch.rand((batch, channels_z, -(-height // HYPER_STRIDE), -(-width // HYPER_STRIDE)), generator=generator)
-        - 0.5
-    )
+def draw_noise(
+    model: Any, batch: int, height: int, width: int, generator: torch.Generator, *, integers: bool = False
+) -> Noise:
+    """Noise for a batch of (height, width) patches, on the generator's device."""
+    side = -(-height // HYPER_STRIDE), -(-width // HYPER_STRIDE)
+    shapes = (batch, int(model.M), height // 16, width // 16), (batch, int(model.N), *side)
+    device = generator.device
+    if integers:
+        y, z = (
+            torch.randint(1 << _NOISE_BITS, shape, generator=generator, device=device, dtype=torch.int32)
+            for shape in shapes
+        )
+    else:
+        y, z = (torch.rand(shape, generator=generator, device=device) - 0.5 for shape in shapes)
     return Noise(y, z)
 
 
+def _centred(noise: Tensor) -> Tensor:
+    """Noise in [-0.5, 0.5) float32, of either kind."""
+    return noise if noise.is_floating_point() else noise.float() * 2.0**-_NOISE_BITS - 0.5
+
+
 def train_forward(
-    model: nn.Module, x: Tensor, noise: Noise, *, surrogate: str = "mixed", entropy_only: bool = False
+    model: nn.Module,
+    x: Tensor,
+    noise: Noise,
+    *,
+    surrogate: str = "mixed",
+    entropy_only: bool = False,
+    float32_latents: bool = False,
 ) -> Forward:
     """Differentiable pass over x (B, 3, H, W) in [0, 1], H and W multiples of 64.
 
     Convolutions run in the precision of the surrounding autocast; latents, likelihoods and bits in float32.
-    entropy_only: no gradient reaches g_a, and g_s is left out: x_hat is x.
+    entropy_only: no gradient reaches g_a, and g_s is left out: x_hat is x. float32_latents: the last layer of g_a and
+    the first of g_s run in float32 even so; a large latent has no digits behind the point in bfloat16.
     """
     net: Any = model
     with torch.set_grad_enabled(torch.is_grad_enabled() and not entropy_only):
-        y = net.g_a(x)
+        y, features = _analysis(net, x) if float32_latents else (net.g_a(x), None)
     z = net.h_a(y).float()
     y = y.float()
-    z_noisy = z + noise.z
+    z_noisy = z + _centred(noise.z)
     bits_z = _bits(_factorised_likelihood(net.entropy_bottleneck, z_noisy))
     z_hat = z_noisy
     if surrogate == "mixed":
         medians = net.entropy_bottleneck.quantiles[:, 0, 1].detach()[None, :, None, None]
         z_hat = z + (torch.round(z - medians) + medians - z).detach()
-    y_noisy = y + noise.y
+    y_noisy = y + _centred(noise.y)
     scales, means = _entropy_parameters(net, net.h_s(z_hat), net.context_prediction(y_noisy))
     bits_y = _bits(_gaussian_likelihood(net.gaussian_conditional, y_noisy, scales, means))
     if entropy_only:
@@ -87,7 +111,27 @@ def train_forward(
     y_hat = y_noisy
     if surrogate == "mixed":
         y_hat = y + (torch.round(y - means) + means - y).detach()
-    return Forward(net.g_s(y_hat).float(), bits_y, bits_z)
+    x_hat = net.g_s(y_hat) if features is None else _synthesis(net, y_hat, features)
+    return Forward(x_hat.float(), bits_y, bits_z)
+
+
+def _analysis(net: Any, x: Tensor) -> tuple[Tensor, torch.dtype]:
+    """y, by a last layer in float32, and the format of the features before it."""
+    *layers, last = net.g_a
+    for layer in layers:
+        x = layer(x)
+    with float32_region(x.device.type):
+        return last(x.float()), x.dtype
+
+
+def _synthesis(net: Any, y_hat: Tensor, dtype: torch.dtype) -> Tensor:
+    """x_hat of y_hat, by a first layer in float32 and features of ``dtype`` behind it."""
+    first, *layers = net.g_s
+    with float32_region(y_hat.device.type):
+        x: Tensor = first(y_hat.float()).to(dtype)
+    for layer in layers:
+        x = layer(x)
+    return x
 
 
 @torch.no_grad()

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from synthcomp_core.images import Image, read_image
 from synthcomp_core.storage import atomic_path, write_text
+from synthcomp_core.training.augment import Draw, apply, draw
 from synthcomp_core.training.augment import Name as Augmentation
-from synthcomp_core.training.augment import apply, draw
 
 Bytes = NDArray[np.uint8]
 
@@ -75,6 +75,30 @@ def open_cache(
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where the n samples of a step are cut: the image and the source of each, the row and column in that source, and
+    how it is turned, (n, 3): mirrored, upside down, transposed."""
+
+    images: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    turns: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class AugmentedPlace:
+    """Where one augmented sample is cut: a square of ``side``; whether it is mirrored, and what is done to it then."""
+
+    image: int
+    row: int
+    column: int
+    side: int
+    mirrored: bool
+    drawn: Draw
+
+
+@dataclass(frozen=True)
 class PatchSampler:
     """Random patches with flips (and quarter turns) from a cache, as a function of the step."""
 
@@ -93,14 +117,21 @@ class PatchSampler:
         return self.paired(step, [self.cache], scale=1, rank=rank, world=world)[0]
 
     def _augmented(self, step: int, sample: int) -> Bytes:
-        """One patch, flipped like any other and augmented; what is drawn depends on seed, step and sample alone."""
+        """One patch, flipped like any other and augmented."""
+        place = self.augmented_place(step, sample)
+        image = self.cache.image(place.image)
+        piece = image[place.row : place.row + place.side, place.column : place.column + place.side]
+        return apply(piece[:, ::-1] if place.mirrored else piece, place.drawn, self.patch)
+
+    def augmented_place(self, step: int, sample: int) -> AugmentedPlace:
+        """Where a sample is cut, and what is done to it; what is drawn depends on seed, step and sample alone."""
         generator = np.random.default_rng((self.seed, step, sample))
-        image = self.cache.image(int(generator.integers(len(self.cache))))
+        index = int(generator.integers(len(self.cache)))
+        shape = self.cache.shapes[index]
         drawn = draw(self.augment, generator)
-        side = min(round(self.patch * drawn.zoom), *image.shape[:2])
-        row, column = (int(generator.random() * (length - side + 1)) for length in image.shape[:2])
-        piece = image[row : row + side, column : column + side]
-        return apply(piece[:, ::-1] if generator.random() < 0.5 else piece, drawn, self.patch)
+        side = min(round(self.patch * drawn.zoom), *shape)
+        row, column = (int(generator.random() * (length - side + 1)) for length in shape)
+        return AugmentedPlace(index, row, column, side, bool(generator.random() < 0.5), drawn)
 
     def paired(
         self, step: int, inputs: list[PixelCache], *, scale: int, rank: int = 0, world: int = 1, first: float = 0.0
@@ -109,25 +140,34 @@ class PatchSampler:
 
         first: the share of samples that take ``inputs[0]``; the others take one of the rest, each as often.
         """
+        places = self.places(step, inputs, scale=scale, rank=rank, world=world, first=first)
+        share, small = len(places.images), self.patch // scale
+        targets = np.empty((share, self.patch, self.patch, 3), np.uint8)
+        sources = np.empty((share, small, small, 3), np.uint8)
+        for slot in range(share):
+            index, row, column = int(places.images[slot]), int(places.rows[slot]), int(places.columns[slot])
+            source, turn = inputs[places.sources[slot]], places.turns[slot]
+            sources[slot] = _turned(source.image(index), row, column, small, turn)
+            targets[slot] = _turned(self.cache.image(index), row * scale, column * scale, self.patch, turn)
+        return targets, sources
+
+    def places(
+        self, step: int, inputs: list[PixelCache], *, scale: int, rank: int = 0, world: int = 1, first: float = 0.0
+    ) -> Places:
+        """Where :meth:`paired` cuts."""
         generator = np.random.default_rng((self.seed, step))
         indices = generator.integers(len(self.cache), size=self.batch)
         places = generator.random((self.batch, 2))
         turns = generator.integers(0, 2, size=(self.batch, 4))
         choices = generator.random(self.batch)
         share, small = self.batch // world, self.patch // scale
-        targets = np.empty((share, self.patch, self.patch, 3), np.uint8)
-        sources = np.empty((share, small, small, 3), np.uint8)
-        for slot in range(share):
-            sample = rank * share + slot
-            index = int(indices[sample])
-            source = inputs[_choose(float(choices[sample]), len(inputs), first)]
-            height, width = source.shapes[index]
-            row = int(places[sample, 0] * (height - small + 1))
-            column = int(places[sample, 1] * (width - small + 1))
-            turn = turns[sample] if self.rotate else turns[sample] * (1, 0, 0, 0)
-            sources[slot] = _turned(source.image(index), row, column, small, turn)
-            targets[slot] = _turned(self.cache.image(index), row * scale, column * scale, self.patch, turn)
-        return targets, sources
+        samples = slice(rank * share, (rank + 1) * share)
+        images = indices[samples]
+        sources = np.array([_choose(float(choice), len(inputs), first) for choice in choices[samples]])
+        sizes = np.array([inputs[source].shapes[index] for source, index in zip(sources, images, strict=True)])
+        corners = (places[samples] * (sizes - small + 1)).astype(np.int64)
+        kept = turns[samples, :3] if self.rotate else turns[samples, :3] * (1, 0, 0)
+        return Places(images, sources, corners[:, 0], corners[:, 1], kept)
 
 
 def _choose(value: float, count: int, first: float) -> int:
@@ -161,4 +201,9 @@ def validation_crops(cache: PixelCache, *, side: int, per_image: int, seed: int 
 
 def to_tensor(patches: Bytes) -> Tensor:
     """(B, H, W, 3) uint8 to (B, 3, H, W) float32 in [0, 1], channels last in memory."""
-    return torch.from_numpy(patches).permute(0, 3, 1, 2).to(torch.float32).div_(255)
+    return as_floats(torch.from_numpy(patches))
+
+
+def as_floats(patches: Tensor) -> Tensor:
+    """As :func:`to_tensor`, on the device where the patches are."""
+    return patches.permute(0, 3, 1, 2).to(torch.float32).div_(255)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import pickle
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,17 +17,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from synthcomp_core.errors import SnapshotError, SynthcompError
+from synthcomp_core.errors import SynthcompError
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.storage import atomic_path
+from synthcomp_core.training.checkpoint import load_checkpoint, save_checkpoint
 from synthcomp_core.training.folder import BEST, LAST, append_log, cut_log
+from synthcomp_core.training.readings import Readings
+from synthcomp_core.training.schedule import learning_rate
 
 if TYPE_CHECKING:
     from synthcomp_core.training.loggers import MetricLogger
     from synthcomp_core.training.plan import ModelPlan
 
 LOG_EVERY = 50
-HALVINGS = 5  # "halving" cuts the rate in half at each fifth of the steps.
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,14 @@ class Trained:
     """The best averaged weights of a training, their validation, and the steps and seconds it took.
 
     seconds: of all calls together, validation included; None where a checkpoint of an older version did not say.
+    skipped: steps that changed nothing, because loss or gradient was not finite.
     """
 
     state: dict[str, Tensor]
     validation: Validation
     steps: int
     seconds: float | None
+    skipped: int = 0
 
 
 class Training(Protocol):
@@ -60,8 +62,9 @@ class Training(Protocol):
 
     @property
     def columns(self) -> tuple[str, ...]: ...
+    def move_data(self, device: torch.device) -> None: ...
     def build(self, start: dict[str, Tensor] | None) -> tuple[nn.Module, str]: ...
-    def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor, ...]: ...
+    def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor | bool, ...]: ...
     def auxiliary(self, module: nn.Module) -> tuple[list[nn.Parameter], Any] | None: ...
     def groups(self, module: nn.Module) -> list[list[nn.Parameter]]: ...
     def factors(self, step: int) -> tuple[float, ...]: ...
@@ -70,23 +73,14 @@ class Training(Protocol):
     def state_dict(self, module: nn.Module) -> dict[str, Tensor]: ...
 
 
-def learning_rate(plan: ModelPlan, step: int) -> float:
-    """The rate at a step: linear warm-up, then a half cosine to ``lr_final``, or constant before a plateau's cuts."""
-    if step < plan.warmup:
-        return plan.lr * (step + 1) / plan.warmup
-    if plan.schedule == "plateau":
-        return plan.lr
-    progress = (step - plan.warmup) / max(1, plan.steps - plan.warmup)
-    if plan.schedule == "halving":
-        return max(plan.lr_final, plan.lr * 0.5 ** int(progress * HALVINGS))
-    return plan.lr_final + (plan.lr - plan.lr_final) * 0.5 * (1 + math.cos(math.pi * progress))
-
-
 class Trainer:
     """One training under way: its module, averaged copy and optimisers, and the step it has reached.
 
     fabric: a launched lightning_fabric.Fabric. start: weights to begin with, asked for only if ``folder`` holds no
     checkpoint. loggers: take the values too.
+    on_device: what a GPU wants, and has unless this says otherwise: images and random numbers on the device, and no
+    step that waits for it. Losses are read every LOG_EVERY steps; a step that is not finite changes nothing and is
+    counted, where on a CPU it ends the training at once.
     """
 
     def __init__(
@@ -98,9 +92,13 @@ class Trainer:
         start: Callable[[], dict[str, Tensor] | None] = lambda: None,
         compile_module: bool = False,
         loggers: Sequence[MetricLogger] = (),
+        on_device: bool | None = None,
     ) -> None:
         plan = training.plan
         self.training, self.folder, self.fabric, self.loggers = training, folder, fabric, loggers
+        self.on_device = fabric.device.type == "cuda" if on_device is None else on_device
+        if self.on_device:
+            training.move_data(fabric.device)
         torch.manual_seed(plan.seed)
         checkpoint = load_checkpoint(folder / LAST) if (folder / LAST).is_file() else None
         if checkpoint is None:
@@ -123,12 +121,14 @@ class Trainer:
         for parameter in slow:
             parameter.requires_grad_(True)
         self.auxiliary_loss = auxiliary[1] if auxiliary else None
-        self.auxiliary = torch.optim.Adam(slow, lr=plan.lr_quantiles) if slow else None
+        # Fused for what only such an optimiser does: it skips a step when the device says so.
+        fused = True if self.on_device else None
+        self.auxiliary = torch.optim.Adam(slow, lr=plan.lr_quantiles, fused=fused) if slow else None
         self.step, self.best = 0, Validation(math.inf, 0.0)
         self.cuts, self.waited = 0, 0
         self.earlier_s: float | None = 0.0  # of the calls before this one
         self.started = time.monotonic()
-        self.running = torch.zeros(len(training.columns), dtype=torch.float64)
+        self.readings = Readings(len(training.columns), fabric.device if self.on_device else torch.device("cpu"))
         if checkpoint is not None:
             self._restore(checkpoint)
         elif fabric.global_rank == 0:
@@ -156,15 +156,7 @@ class Trainer:
         while self.step < plan.steps:
             self._advance()
             if self.step % LOG_EVERY == 0:
-                mean = self.running / LOG_EVERY
-                self.running.zero_()
-                seconds = time.monotonic() - started
-                self._log(
-                    "train", {name: float(value) for name, value in zip(self.training.columns, mean, strict=True)}
-                )
-                rate = (self.step - first) / seconds
-                stage = f"{plan.id}: step {self.step}/{plan.steps}, loss {float(mean[0]):.4f}, {rate:.1f} steps/s"
-                on_progress(self.step / plan.steps, stage)
+                self._report(on_progress, (self.step - first) / (time.monotonic() - started))
             last = self.step == plan.steps
             if self.step % plan.validate_every == 0 or last:
                 self.validate()
@@ -173,9 +165,12 @@ class Trainer:
             on_step(self.step)
             if until():
                 break
+        reading = self.readings.peek()
+        if self.step and reading.streak >= min(LOG_EVERY, self.step):
+            raise self._not_finite(reading.loss)
         best = self.folder / BEST
         state = load_checkpoint(best)["state"] if best.is_file() else self.training.state_dict(self.averaged)
-        return Trained(state, self.best, self.step, self._seconds())
+        return Trained(state, self.best, self.step, self._seconds(), reading.skipped)
 
     def advance(self, steps: int) -> None:
         """Take ``steps`` steps without logging, validation or checkpoints."""
@@ -188,29 +183,96 @@ class Trainer:
         for group, factor in zip(self.optimizer.param_groups, self.training.factors(self.step), strict=True):
             group["lr"] = rate * factor
         batch = self.training.batch(self.step, rank=fabric.global_rank, world=fabric.world_size)
-        parts: Tensor = self.module(*(tensor.to(fabric.device) for tensor in batch))
-        values = parts.detach()
-        if fabric.world_size > 1:
-            values = fabric.all_reduce(values, reduce_op="mean")
+        parts: Tensor = self.module(*(one if isinstance(one, bool) else one.to(fabric.device) for one in batch))
+        loss, values = parts[0], parts.detach()
+        if self.on_device:
+            # One value that is not finite leaves no gradient finite, in any of the processes that exchange them.
+            loss = loss * torch.where(torch.isfinite(values).all(), 1.0, math.nan)
+        else:
+            values = self._checked(values)
+        self.optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        norm = self._clip()
+        fine = torch.isfinite(norm) if self.on_device else torch.tensor(True)
+        self._update(fine)
+        self.step += 1
+        self._average(fine)
+        self.readings.add(values, fine)
+
+    def _checked(self, values: Tensor) -> Tensor:
+        """The values of all processes, read now; SynthcompError if one is not finite."""
+        if self.fabric.world_size > 1:
+            values = self.fabric.all_reduce(values, reduce_op="mean")
         values = values.double().cpu()
         if not bool(torch.isfinite(values).all()):
-            raise SynthcompError(
-                f"{plan.id}: the loss is {float(values[0])} at step {self.step + 1}; the last checkpoint is kept; "
-                "lower `lr` in the plan and run it again."
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        fabric.backward(parts[0])
-        fabric.clip_gradients(self.module, self.optimizer, max_norm=plan.clip, error_if_nonfinite=False)
+            raise self._not_finite(float(values[0]), at=self.step + 1)
+        return values
+
+    def _not_finite(self, loss: float, *, at: int | None = None) -> SynthcompError:
+        found = "the gradient is not finite" if math.isfinite(loss) else f"the loss is {loss}"
+        return SynthcompError(
+            f"{self.training.plan.id}: {found} at step {at or self.step}; the last checkpoint is kept; lower `lr` in "
+            "the plan and run it again."
+        )
+
+    def _clip(self) -> Tensor:
+        """Clip the gradients; their norm before."""
+        fabric, clip = self.fabric, self.training.plan.clip
+        scaler = getattr(fabric.strategy.precision, "scaler", None)
+        if scaler is None:
+            norm: Tensor = fabric.clip_gradients(self.module, self.optimizer, max_norm=clip, error_if_nonfinite=False)
+            return norm
+        # 16-mixed: Fabric refuses to clip for a fused optimiser, which could unscale by itself; torch does not.
+        optimizer = self.optimizer.optimizer
+        scaler.unscale_(optimizer)
+        return nn.utils.clip_grad_norm_([one for group in optimizer.param_groups for one in group["params"]], clip)
+
+    def _update(self, fine: Tensor) -> None:
+        """Let both optimisers take their step, unless it is not finite."""
+        if self.on_device:
+            found = (~fine).float()
+            # Fused optimisers ask for it, as torch's GradScaler sets it.
+            optimizers: tuple[Any, ...] = (self.optimizer.optimizer, self.auxiliary)
+            for optimizer in optimizers:
+                if optimizer is not None:
+                    optimizer.found_inf = found
         self.optimizer.step()
         if self.auxiliary is not None and self.auxiliary_loss is not None:
             self.auxiliary.zero_grad(set_to_none=True)
             self.auxiliary_loss().backward()
             self.auxiliary.step()
-        self.step += 1
-        decay = min(plan.ema, (1 + self.step) / (10 + self.step))
+
+    def _average(self, fine: Tensor) -> None:
+        """Move the averaged weights towards the present ones, unless the step is not finite."""
+        weight = 1 - min(self.training.plan.ema, (1 + self.step) / (10 + self.step))
+        averaged, present = list(self.averaged.parameters()), list(self.raw.parameters())
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.raw.parameters()), 1 - decay)
-        self.running += values
+            if not self.on_device:
+                torch._foreach_lerp_(averaged, present, weight)
+                return
+            drift = torch._foreach_sub(present, averaged)
+            torch._foreach_mul_(drift, fine.float() * weight)
+            torch._foreach_add_(averaged, drift)
+
+    def _report(self, on_progress: OnProgress, steps_per_s: float) -> None:
+        """Log the means since the last report, and tell; SynthcompError if not one step since then was finite."""
+        plan = self.training.plan
+        reading = self.readings.read(self._reduced)
+        if reading.streak >= LOG_EVERY:
+            raise self._not_finite(reading.loss)
+        values = dict(zip(self.training.columns, reading.means, strict=True))
+        stage = f"{plan.id}: step {self.step}/{plan.steps}, loss {reading.means[0]:.4f}, {steps_per_s:.1f} steps/s"
+        if reading.skipped:
+            values["skipped"] = reading.skipped
+            stage += f", {reading.skipped} skipped (not finite)"
+        self._log("train", values)
+        on_progress(self.step / plan.steps, stage)
+
+    def _reduced(self, sums: Tensor) -> Tensor:
+        """The mean of sums over the processes that have not exchanged their values yet."""
+        if self.on_device and self.fabric.world_size > 1:
+            sums = self.fabric.all_reduce(sums, reduce_op="mean")
+        return sums
 
     def validate(self) -> Validation:
         """Validate the averaged weights, and keep them when they are the best so far."""
@@ -236,6 +298,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the last checkpoint, from which this training can be resumed."""
+        readings = self.readings.state_dict(self._reduced)
         if self.fabric.global_rank:
             return
         best = {"loss": self.best.loss, "psnr": self.best.psnr, "bpp": self.best.bpp}
@@ -249,7 +312,8 @@ class Trainer:
             "best": best,
             "cuts": self.cuts,
             "waited": self.waited,
-            "running": self.running.clone(),
+            **readings,
+            "precision": self.fabric.strategy.precision.state_dict(),
             "seconds": self._seconds(),
         }
         save_checkpoint(self.folder / LAST, content)
@@ -258,11 +322,15 @@ class Trainer:
         self.averaged.load_state_dict(checkpoint["averaged"])
         self.optimizer.load_state_dict(checkpoint["optimizer"])
         if self.auxiliary is not None:
+            for group in checkpoint["auxiliary"]["param_groups"]:
+                group["fused"] = self.auxiliary.defaults["fused"]  # Whatever device the checkpoint comes from.
             self.auxiliary.load_state_dict(checkpoint["auxiliary"])
+        if checkpoint.get("precision"):
+            self.fabric.strategy.precision.load_state_dict(checkpoint["precision"])
         self.step, self.cuts, self.waited = checkpoint["step"], checkpoint["cuts"], checkpoint["waited"]
         self.earlier_s = checkpoint.get("seconds")
         self.best = Validation(**checkpoint["best"])
-        self.running = checkpoint["running"].clone()
+        self.readings.restore(checkpoint, finite=self.step % LOG_EVERY)
         if self.fabric.global_rank == 0:
             cut_log(self.folder, self.step)
 
@@ -276,21 +344,3 @@ class Trainer:
         for logger in self.loggers:
             logger.log({f"{phase}/{name}": value for name, value in values.items()}, self.step)
         append_log(self.folder, self.step, phase, values, lr=self.optimizer.param_groups[0]["lr"])
-
-
-def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write nested dicts of tensors and plain numbers, whole or not at all."""
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """What :func:`save_checkpoint` wrote, without unpickling anything but tensors; SnapshotError if unreadable."""
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        raise SnapshotError(
-            f"The checkpoint {path} cannot be read ({type(error).__name__}); delete it to train this model from the "
-            "beginning."
-        ) from error
-    return content

@@ -63,7 +63,8 @@ class DataPlan:
 class DevicePlan:
     """The settings of Lightning Fabric: devices per node, nodes, precision ("auto": bf16-mixed where it is fast).
 
-    project: of the runs at Weights & Biases, one per model (default: synthcomp-NAME).
+    compile: steps go through torch.compile, which takes minutes before the first one. project: of the runs at Weights
+    & Biases, one per model (default: synthcomp-NAME).
     """
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,7 @@ def train_models(
 
     Skipped: a model whose training is done, or whose snapshot is installed without a training begun here; with
     ``again`` only the former. only: ids of the models to train, all when empty. Raises SynthcompError when a loss is
-    not finite.
+    not finite: on a GPU, when no loss of the last 50 steps is.
     """
     unknown = set(only) - {model.id for model in plan.models}
     if unknown:
@@ -92,7 +94,8 @@ def _train(
         )
         on_progress(0.0, f"{model.id}: {trainer.origin}, step {trainer.step}/{model.steps}")
         try:
-            trained = trainer.run(on_progress, on_step=on_step)
+            with _compilation(plan):
+                trained = trainer.run(on_progress, on_step=on_step)
         finally:
             for logger in loggers:
                 logger.finish()
@@ -105,6 +108,22 @@ def _train(
         write_text(folder / DONE, json.dumps(done))
         (folder / LAST).unlink(missing_ok=True)
     return card
+
+
+@contextmanager
+def _compilation(plan: TrainingPlan) -> Iterator[None]:
+    """PlanError where torch.compile, which a plan asks for, fails: it needs a compiler, and Triton for a GPU."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not plan.device.compile or not isinstance(error, torch._dynamo.exc.TorchDynamoException):
+            raise
+        lines = str(getattr(error, "inner_exception", error)).strip().splitlines() or [type(error).__name__]
+        reason = lines[0].strip().rstrip(".:")
+        raise PlanError(
+            f"{plan.path.name}: `device.compile` is true, but torch.compile failed ({reason[:200]}); set `compile = "
+            "false`."
+        ) from error
 
 
 def launch(device: DevicePlan) -> Any:
@@ -123,6 +142,8 @@ def launch(device: DevicePlan) -> Any:
         torch_device(accelerator)
     except SynthcompError as error:
         raise PlanError(f"`device.accelerator` is {accelerator}. {error}") from None
+    if accelerator == "cuda":
+        torch.backends.cudnn.benchmark = True  # Shapes are fixed: looking for the fastest convolutions pays.
     several = device.devices * device.nodes > 1
     fabric = Fabric(
         accelerator=accelerator,
@@ -218,6 +239,9 @@ def _facts(plan: TrainingPlan, model: ModelPlan, trained: Trained, origin: str, 
         f"lr {model.lr:g} {model.schedule} to {model.lr_final:g}, EMA {model.ema:g}; plan {plan.path.name}; "
         f"torch {torch.__version__}. {model.notes or ''}"
     ).strip()
+    if trained.skipped:
+        steps = "1 step" if trained.skipped == 1 else f"{trained.skipped} steps"
+        notes += f" {steps} skipped, loss or gradient not finite."
     validation = trained.validation
     return _Facts(
         trained_on=" + ".join(plan.data[name].trained_on or name for name in model.data),

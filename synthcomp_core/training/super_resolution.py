@@ -22,8 +22,9 @@ from synthcomp_core.images import Image, crop, resize
 from synthcomp_core.library.snapshots import find_snapshot
 from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.runtime import ensure_torchvision
+from synthcomp_core.training.device_pixels import DevicePixels, fits, send
 from synthcomp_core.training.forward import float32_region
-from synthcomp_core.training.loader import PatchSampler, open_cache, to_tensor
+from synthcomp_core.training.loader import PatchSampler, as_floats, open_cache, to_tensor
 from synthcomp_core.training.loop import Validation
 from synthcomp_core.upscalers.edsr import in_edsr_layout, without_mean_shift
 
@@ -41,7 +42,9 @@ class SuperResolutionStep(nn.Module):
         self.net = net
 
     def forward(self, low: Tensor, high: Tensor) -> Tensor:
-        """(loss, MSE) of a batch in [0, 1]; low (B, 3, h, w), high (B, 3, h scale, w scale)."""
+        """(loss, MSE) of a batch; low (B, 3, h, w), high (B, 3, h scale, w scale) in [0, 1]; or bytes, as decoded."""
+        if low.dtype == torch.uint8:
+            low, high = as_floats(low), as_floats(high)
         result = upscale(self.net, low)
         return torch.stack((functional.l1_loss(result, high), functional.mse_loss(result.detach(), high)))
 
@@ -80,6 +83,14 @@ class SuperResolutionTraining:
             held_sampler.paired(0, [open_cache(held, cache, **_degradation(plan.scale, codec))], scale=plan.scale)
             for codec in judged
         ]
+        self.device: torch.device | None = None
+        self.pixels: tuple[DevicePixels, DevicePixels] | None = None
+
+    def move_data(self, device: torch.device) -> None:
+        """Keep the images, inputs and targets, on ``device`` if they fit, and cut patches there."""
+        self.device = device
+        if fits([self.sampler.cache, *self.sources], device):
+            self.pixels = DevicePixels(self.sources, device), DevicePixels([self.sampler.cache], device)
 
     def build(self, start: dict[str, Tensor] | None) -> tuple[nn.Module, str]:
         """The network, from ``start`` or begun as an interpolation."""
@@ -99,10 +110,17 @@ class SuperResolutionTraining:
             ) from None
         return SuperResolutionStep(net), f"from {plan.init}"
 
-    def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor, ...]:
+    def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor | bool, ...]:
         """Low- and high-resolution patches of one step for one of ``world`` processes."""
+        scale, sampler = self.plan.scale, self.sampler
         first = self.plan.clean if self.plan.behind else 1.0
-        high, low = self.sampler.paired(step, self.sources, scale=self.plan.scale, rank=rank, world=world, first=first)
+        if self.pixels is not None:
+            places = sampler.places(step, self.sources, scale=scale, rank=rank, world=world, first=first)
+            low_pixels, high_pixels = self.pixels
+            return low_pixels.cut(places, sampler.patch // scale), high_pixels.cut(places, sampler.patch, scale=scale)
+        high, low = sampler.paired(step, self.sources, scale=scale, rank=rank, world=world, first=first)
+        if self.device is not None:
+            return send(torch.from_numpy(low), self.device), send(torch.from_numpy(high), self.device)
         return to_tensor(low), to_tensor(high)
 
     def auxiliary(self, module: nn.Module) -> tuple[list[nn.Parameter], Any] | None:

@@ -49,7 +49,21 @@ def save_then_die(trainer):
     if trainer.step >= kill_from:
         threading.Timer(random.uniform(0, 0.03), os.kill, (os.getpid(), signal.SIGKILL)).start()
 
+def distort_or_nan(loss, x_hat, x):
+    value = distort(loss, x_hat, x)
+    if x_hat.requires_grad:
+        calls.append(1)
+        if len(calls) == 3 and os.environ.get("LOCAL_RANK", "0") == os.environ["NAN_RANK"]:
+            value = value * float("nan")
+    return value
+
 Trainer.save = save_then_die
+if "NAN_RANK" in os.environ:
+    from synthcomp_core.training.losses import RateDistortionLoss
+    distort, calls = RateDistortionLoss.distort, []
+    RateDistortionLoss.distort = distort_or_nan
+    begin = Trainer.__init__
+    Trainer.__init__ = lambda *given, **options: begin(*given, **options, on_device=True)
 
 if __name__ == "__main__":
     train_models(read_training_plan(Path(sys.argv[1])))
@@ -68,7 +82,8 @@ def write_plan(folder: Path, *, steps: int = 20, checkpoint_every: int = 5, devi
 def script(tmp_path: Path) -> Path:
     """A Python file that carries out the plan it is given.
 
-    With KILL_FROM it dies soon after the checkpoint of that step; killed from outside, it could have ended before.
+    With KILL_FROM it dies soon after the checkpoint of that step; killed from outside, it could have ended before. With
+    NAN_RANK it trains as on a GPU, and the loss of the third step is NaN in the process of that rank.
     """
     path = tmp_path / "carry_out.py"
     path.write_text(SCRIPT)

@@ -19,9 +19,11 @@ from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.snapshots import read_card
 from synthcomp_core.runtime import processor_name
-from synthcomp_core.training.loop import Trainer, learning_rate, load_checkpoint, save_checkpoint
+from synthcomp_core.training.checkpoint import load_checkpoint, save_checkpoint
+from synthcomp_core.training.loop import Trainer
 from synthcomp_core.training.plan import ModelPlan, read_training_plan
 from synthcomp_core.training.runner import launch, make_training, train_models
+from synthcomp_core.training.schedule import learning_rate
 from tests.conftest import PROJECT_ROOT
 from tests.training.conftest import write_plan
 
@@ -91,19 +93,23 @@ def test_killed_at_a_random_step_and_run_again_gives_the_same_final_weights(tmp_
 
 
 @pytest.mark.slow
-def test_two_processes_train_what_one_does_with_the_whole_batch(tmp_path: Path, script: Path) -> None:
+@pytest.mark.parametrize("as_on_gpus", [False, True])
+def test_two_processes_train_what_one_does_with_the_whole_batch(tmp_path: Path, script: Path, as_on_gpus: bool) -> None:
+    """As on GPUs, a step that is not finite in one process is skipped by both."""
     results = []
     for devices in (1, 2):
         plan = write_plan(tmp_path / str(devices), steps=8, devices=devices)
         artifacts = tmp_path / f"artifacts-{devices}"
         ran = subprocess.run(
             [sys.executable, str(script), str(plan)],
-            env=environment(artifacts),
+            env=environment(artifacts) | ({"NAN_RANK": str(devices - 1)} if as_on_gpus else {}),
             capture_output=True,
             text=True,
         )
         assert ran.returncode == 0, ran.stderr[-2000:]
         results.append(final_weights(artifacts))
+        notes = read_card(artifacts / "snapshots" / "tiny-codec.safetensors").notes or ""
+        assert ("1 step skipped" in notes) == as_on_gpus
     for name, value in results[0].items():
         torch.testing.assert_close(results[1][name], value, atol=2e-4, rtol=1e-3)
 
