@@ -90,6 +90,8 @@ def train(
     patch: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 128,
     batch: Annotated[int, typer.Option(help="Patches a step.")] = 8,
     threads: Annotated[int, typer.Option(help="Threads; 0 = torch's choice.")] = 0,
+    device: Annotated[str, typer.Option(help="Where both train: cpu or cuda.")] = "cpu",
+    compile_: Annotated[bool, typer.Option("--compile", help="Ours by torch.compile.")] = False,
     json: AsJson = False,
 ) -> None:
     """A training step of mbt2018 (N=64, M=96) against the plain loop of CompressAI's example.
@@ -99,7 +101,14 @@ def train(
     from synthcomp_core.cli.bench.train import bench_train
 
     with progress_bar("bench train") as on_progress:
-        result = bench_train(patch=patch, batch=batch, threads=threads, on_progress=on_progress)
+        result = bench_train(
+            patch=patch,
+            batch=batch,
+            threads=threads,
+            device=device,
+            compile_module=compile_,
+            on_progress=on_progress,
+        )
     if json:
         print_json(result)
     else:
