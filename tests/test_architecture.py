@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -28,6 +29,7 @@ LAYERS = [
 ]
 
 
+@cache
 def imported_modules(path: Path) -> list[tuple[str, bool]]:
     """(module, whether the import stands at the top level) of every import in a file, TYPE_CHECKING blocks left out."""
     found = []

@@ -55,7 +55,7 @@ def test_a_thesis_shaped_folder_adopted_by_one_command_comes_out_on_every_page(
 
 
 def pick_test_image_on_live(page: Page, address: str) -> None:
-    page.goto(f"{address}/?a=jpeg-q40&b=png")
+    page.goto(f"{address}/?a=jpeg-q40&b=png&trail_curves=false")
     expect(page.locator(".viewer")).to_have_attribute("data-ready", re.compile(".+"))
     page.get_by_role("combobox", name="Image from").click()
     page.get_by_role("option", name="gta-plus/test").click()

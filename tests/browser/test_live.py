@@ -160,7 +160,7 @@ def test_time_this_shows_the_median_of_repeated_runs_between_the_fastest_and_the
 
 def test_the_main_area_says_that_the_page_opens_for_as_long_as_it_is_empty(browser_page: Page, pieces: str) -> None:
     page = browser_page
-    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40")
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40&trail_curves=false")
     finished(page)
     said = """() => getComputedStyle(document.querySelector("[data-testid=stMainBlockContainer]"), "::after").content"""
     assert page.evaluate(said) == "none"
@@ -175,7 +175,7 @@ def test_the_viewer_fills_the_window_at_three_sizes(browser_page: Page, pieces: 
     page = browser_page
     for width, height in ((1440, 900), (1024, 768), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
-        page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40")
+        page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40&trail_curves=false")
         expect(footer(page)).to_contain_text(re.compile("SSIMULACRA2"))
         stage = page.locator(".viewer .stage").bounding_box()
         numbers = footer(page).bounding_box()
@@ -189,7 +189,7 @@ def test_the_viewer_fills_the_window_at_three_sizes(browser_page: Page, pieces: 
 
 def test_a_file_dropped_anywhere_or_pasted_becomes_the_image(browser_page: Page, pieces: str) -> None:
     page = browser_page
-    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40")
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40&trail_curves=false")
     finished(page)
     frames = {"dropped.png": (40, 30), "pasted.png": (32, 50)}
     for name, (width, height) in frames.items():
@@ -213,7 +213,7 @@ def test_a_file_dropped_anywhere_or_pasted_becomes_the_image(browser_page: Page,
 
 def test_stop_ends_a_rendering_and_a_click_takes_it_up_again(browser_page: Page, start_app: StartApp) -> None:
     page = browser_page
-    page.goto(f"{start_app(APP)}/?a=png&b=mbt2018-q8-mse-games")
+    page.goto(f"{start_app(APP)}/?a=png&b=mbt2018-q8-mse-games&trail_curves=false")
     expect(footer(page)).to_contain_text("A · PNG")  # A is shown before B.
     footer(page).get_by_role("button", name="Stop").click()
     again = page.get_by_role("button", name="Render B")
@@ -246,12 +246,12 @@ def test_a_point_of_the_trail_brings_its_variant_back(browser_page: Page, pieces
     assert in_address(page, "a") == "webp-q40"
 
 
-def test_eight_sessions_at_once_each_get_their_own_images(new_page: Callable[..., Page], pieces: str) -> None:
+def test_eight_sessions_at_once_each_get_their_own_images(shared_page: Callable[..., Page], pieces: str) -> None:
     qualities = range(20, 100, 10)
     reference = read_image(SAMPLES / "redeclipse_castle_0007.webp").image[300:684, 600:1240]
     pages = {}
     for quality in qualities:
-        pages[quality] = new_page()
+        pages[quality] = shared_page()
         pages[quality].goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q{quality}&trail_curves=false")
     for quality, page in pages.items():
         finished(page)

@@ -48,9 +48,13 @@ def choose(app: AppTest, **values: object) -> AppTest:
     return app
 
 
-def show(app: AppTest, *, a: str = "jpeg-q75", b: str = "webp-q75", image: str = "castle.png") -> AppTest:
-    """The page as a link to two variants opens it, with everything measured."""
-    app.query_params["image"], app.query_params["a"], app.query_params["b"] = image, a, b
+def show(
+    app: AppTest, *, a: str = "jpeg-q75", b: str = "webp-q75", image: str = "castle.png", with_curves: bool = False
+) -> AppTest:
+    """The page as a link to two variants opens it, with everything measured; with_curves: the trail's, too."""
+    app.query_params.update({"image": image, "a": a, "b": b})
+    if not with_curves:
+        app.query_params["trail_curves"] = "false"
     return settled(app)
 
 
@@ -386,7 +390,7 @@ def trail(app: AppTest) -> TrailState:
 
 
 def test_the_trail_holds_every_variant_shown_and_the_classical_curves(app: AppTest) -> None:
-    show(app, a="jpeg-q40", b="webp-q60")
+    show(app, a="jpeg-q40", b="webp-q60", with_curves=True)
     settled(choose(app, b_quality_webp=61))
     (rows,) = trail(app).rows.values()
     assert set(rows) == {"jpeg-q40", "webp-q60", "webp-q61"}
