@@ -22,6 +22,7 @@ class CodecFamily:
     options: in the order of the ids. quality_step: 1, or 0.1 where the encoder tells tenths apart. lossless_quality:
     the quality that means lossless, where one does; ``+lossless`` is then another way to write it. sizes_rise: whether
     a higher quality takes no fewer bytes, or by 0.5 % at most; of the other families some fall by up to 5 %.
+    metrics_rise: whether PSNR, MS-SSIM and SSIMULACRA2 do not fall either.
     """
 
     name: str
@@ -36,6 +37,7 @@ class CodecFamily:
     quality_step: float = 1
     lossless_quality: int | None = None
     sizes_rise: bool = False
+    metrics_rise: bool = False
 
     @property
     def quality_levels(self) -> tuple[float, ...]:
@@ -97,6 +99,7 @@ FAMILIES: dict[str, CodecFamily] = {
         CodecFamily(
             *("jpeg", "JPEG", _PERCENT, 75, "JPEG", ".jpg", 65500, _jpeg_version),
             options=(chroma_option("420", "422", "444"),),
+            metrics_rise=True,
         ),
         CodecFamily(
             *("webp", "WebP", _PERCENT, 75, "WebP", ".webp", 16383, _pillow_feature("libwebp", "webp")),
@@ -112,6 +115,7 @@ FAMILIES: dict[str, CodecFamily] = {
                 chroma_option("420", "422", "444"),
             ),
             sizes_rise=True,
+            metrics_rise=True,
         ),
         CodecFamily(
             *("jxl", "JPEG XL", _PERCENT, 75, "JPEG XL", ".jxl", None, _jxl_version),
@@ -128,6 +132,7 @@ FAMILIES: dict[str, CodecFamily] = {
             options=(lossless_option(),),
             quality_step=_TENTHS,
             sizes_rise=True,
+            metrics_rise=True,
         ),
         CodecFamily("png", "PNG (lossless)", None, None, "PNG", ".png", None, _png_version),
         CodecFamily("none", "None (raw pixels)", None, None, "PPM", ".ppm", None, lambda: "none: raw 8-bit RGB"),

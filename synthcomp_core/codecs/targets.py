@@ -14,6 +14,7 @@ class TargetKind:
 
     quantity: "bytes", "bpp", or the metric's name. is_limit: not to be exceeded (a size, an error), else to be
     reached. rises: with the quality. above, below: bounds of a target, both excluded. decimals, unit: for people.
+    near: a metric's value that much better than asked for takes some 0.4 % more bytes, which is as near as matters.
     """
 
     word: str
@@ -26,6 +27,7 @@ class TargetKind:
     example: float
     decimals: int
     unit: str = ""
+    near: float = 0.0
 
     def shown(self, value: float) -> str:
         """A value for people, with its unit."""
@@ -38,10 +40,10 @@ TARGET_KINDS: dict[str, TargetKind] = {
     for kind in (
         TargetKind("bytes", "bytes", "size", True, True, 0, _HUGE, 100_000, 0, " bytes"),
         TargetKind("bpp", "bpp", "rate", True, True, 0, 1000, 0.5, 4, " bpp"),
-        TargetKind("psnr", "psnr_rgb", "PSNR", False, True, 0, 200, 35, 2, " dB"),
-        TargetKind("msssim", "msssim_rgb", "MS-SSIM", False, True, 0, 1, 0.98, 4),
-        TargetKind("ssimulacra2_", "ssimulacra2", "SSIMULACRA2", False, True, 0, 100, 70, 2),
-        TargetKind("flip", "flip", "FLIP", True, False, 0, 1, 0.05, 4),
+        TargetKind("psnr", "psnr_rgb", "PSNR", False, True, 0, 200, 35, 2, " dB", near=0.01),
+        TargetKind("msssim", "msssim_rgb", "MS-SSIM", False, True, 0, 1, 0.98, 4, near=0.0001),
+        TargetKind("ssimulacra2_", "ssimulacra2", "SSIMULACRA2", False, True, 0, 100, 70, 2, near=0.12),
+        TargetKind("flip", "flip", "FLIP", True, False, 0, 1, 0.05, 4, near=0.0001),
     )
 }
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,12})(\.[0-9]{1,6})?")

@@ -84,7 +84,7 @@ def evaluate(
     >>> evaluation.rendering.coded_image.shape, evaluation.error_map.shape
     ((12, 16, 3), (24, 32))
     """
-    tell, measured, groups = on_stage or (lambda evaluation: None), Metrics(), _groups(metrics)
+    tell, measured = on_stage or (lambda evaluation: None), Metrics()
 
     def so_far(rendering: Rendering, error_map: ErrorMap | None = None) -> Evaluation:
         row = result_row(rendering, measured, dataset=dataset, image_name=image_name)
@@ -96,6 +96,9 @@ def evaluate(
     else:
         render_it = partial(render, reference=reference, precision=precision, device=device, on_preview=on_preview)
         rendering = render_it(image, variant, on_progress=span(on_progress, 0.0, _RENDERED))
+    searched = rendering.measured or Metrics()
+    measured = Metrics(**{name: getattr(searched, name) for name in metrics})
+    groups = _groups([name for name in metrics if getattr(measured, name) is None])
     evaluation = so_far(rendering)
     tell(evaluation)
     if ERROR_MAP in want and "flip" not in metrics:

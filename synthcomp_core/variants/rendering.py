@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from synthcomp_core import limits
 from synthcomp_core.codecs import Codec, Encoding, parse_codec, rate_bytes
 from synthcomp_core.images import Image, downscale
+from synthcomp_core.metrics import Metrics
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.runtime import Arithmetic
 from synthcomp_core.upscalers import Upscaler, parse_upscaler
@@ -28,7 +29,8 @@ class Rendering:
     ideal code length in bits, or None. Times in seconds, without the loading of models;
     decode_s is None until the bitstream is decoded. *_arithmetic: precision and
     device of the networks, None without one. settled_by: the variant at the quality that ``variant``'s target led to,
-    None where ``variant`` names the quality itself.
+    None where ``variant`` names the quality itself. measured: what that search has measured of ``image`` already, None
+    without one.
     """
 
     variant: Variant
@@ -44,6 +46,7 @@ class Rendering:
     codec_arithmetic: Arithmetic | None = None
     upscaler_arithmetic: Arithmetic | None = None
     settled_by: Variant | None = None
+    measured: Metrics | None = None
 
     @property
     def settled(self) -> Variant:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from synthcomp_core.codecs import FAMILIES, CodecId, default_codec_id
 from synthcomp_core.codecs.options import LOSSLESS
@@ -12,10 +11,10 @@ from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image
 from synthcomp_core.library.snapshots import installed_ids
-from synthcomp_core.metrics import Reference
+from synthcomp_core.metrics import Metrics, Reference
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.variants.rendering import Coded, OnPreview, Rendering, finish, render_settled
-from synthcomp_core.variants.scout import guess_of
+from synthcomp_core.variants.scout import stand_in
 from synthcomp_core.variants.search import NEIGHBOURS, QualitySearch
 from synthcomp_core.variants.snapshots_of import codec_cards
 from synthcomp_core.variants.trials import RATES, Trials, excess, is_below
@@ -23,7 +22,7 @@ from synthcomp_core.variants.variant import Variant
 
 _SEARCHED = 0.9  # The search's share of rendering with a target.
 _FILLED = 0.004  # Sizes of JPEG XL differ by that much from tenth to tenth, up and down.
-_SCOUTED = 0.05  # Of the search, the share in which it is found out where to begin.
+_WAVERS = 5  # By more than so many times ``near``, values of WebP and JPEG XL seldom fall from a level to the next.
 
 
 @dataclass(frozen=True)
@@ -80,20 +79,26 @@ def match_target(
         raise SynthcompError(f"{variant} names no target; write one in place of its quality, as in webp-psnr35.")
     levels = levels_of(codec_id)
     asked = (image, variant, target, levels)
-    begin = guess_of(*asked, precision=precision, device=device, on_progress=span(on_progress, 0.0, _SCOUTED))
-    trials = Trials(*asked, reference=reference, precision=precision, device=device)
+    scout = stand_in(*asked, precision=precision, device=device)
+    trials = Trials(*asked, reference=reference, only_best=True, precision=precision, device=device)
     search = QualitySearch(
         levels,
         trials.value,
         name_of=str,
-        on_progress=span(on_progress, _SCOUTED, 1.0),
+        on_progress=on_progress,
         neighbours=_neighbours(codec_id, target),
     )
-    search.bisect(is_below(target), excess=excess(target), guess=begin, is_enough=_is_enough(codec_id, target))
+    search.bisect(
+        is_below(target),
+        excess=excess(_aim(codec_id, target)),
+        forecast=None if scout is None else scout.crossing,
+        is_enough=_is_enough(codec_id, target),
+        may_waver=_may_waver(target),
+    )
     if trials.best is None:
         raise SynthcompError(_out_of_reach(codec_id, target, search, lowest=target.is_met_when_low))
     on_progress(1.0, "matched")
-    found, best = dataclasses.replace(variant, codec=trials.best.codec), trials.best
+    found, best = replace(variant, codec=trials.best.codec), trials.best
     return TargetMatch(found, target, best.value, best.coded.num_bytes, trials.tried, best.coded, best.rendering)
 
 
@@ -121,10 +126,11 @@ def render(
     )  # fmt: skip
 
     def settled(rendering: Rendering) -> Rendering:
-        return dataclasses.replace(rendering, variant=variant, settled_by=match.variant)
+        return replace(rendering, variant=variant, settled_by=match.variant)
 
     if match.rendering is not None:
-        return settled(match.rendering)
+        measured = Metrics(**{match.target.kind.quantity: match.value})
+        return replace(settled(match.rendering), measured=measured)
     rendering = finish(
         image,
         match.variant,
@@ -137,21 +143,49 @@ def render(
     return settled(rendering)
 
 
-def _neighbours(codec_id: CodecId, target: Target) -> int:
-    """How many levels around the end of a search are tried, for those whose values do not rise with the quality."""
+def _neighbours(codec_id: CodecId, target: Target) -> tuple[int, int]:
+    """How many levels below and above the end of a search are tried.
+
+    Below, where values do not always rise with the quality; above, where sizes do not, so that a better level may take
+    fewer bytes (see ``Trials``).
+    """
     if codec_id.is_learned:
-        return 1
-    if FAMILIES[codec_id.family].sizes_rise:
-        return 0 if target.kind.quantity in RATES else 1
-    return NEIGHBOURS
+        return 1, 1
+    family, (below, above) = FAMILIES[codec_id.family], NEIGHBOURS
+    if target.kind.quantity in RATES:
+        return (0, 0) if family.sizes_rise else NEIGHBOURS
+    if _comes_near(codec_id):
+        return 0, 1  # The level above the end is the first that meets the target; tenths matter little.
+    does_rise = family.metrics_rise and target.kind.quantity != "flip"
+    return 0 if does_rise else below, 1 if family.sizes_rise else above
+
+
+def _comes_near(codec_id: CodecId) -> bool:
+    """Whether the codec's levels, being tenths, come as near to a target as matters."""
+    return not codec_id.is_learned and FAMILIES[codec_id.family].quality_step < 1
+
+
+def _aim(codec_id: CodecId, target: Target) -> Target:
+    """Where to aim so as to end within what is near enough."""
+    if not _comes_near(codec_id):
+        return target
+    return replace(target, value=target.value + (-0.5 if target.kind.is_limit else 0.5) * target.kind.near)
 
 
 def _is_enough(codec_id: CodecId, target: Target) -> Callable[[float], bool]:
-    """Whether a size is filled as far as matters, where tenths of a quality would fill it ever further."""
-    is_fine = not codec_id.is_learned and FAMILIES[codec_id.family].quality_step < 1
-    if not is_fine or target.kind.quantity not in RATES:
+    """Whether a target is met as nearly as matters, where tenths of a quality would come ever nearer to it."""
+    if not _comes_near(codec_id):
         return lambda value: False
-    return lambda value: (1 - _FILLED) * target.value <= value <= target.value
+    if target.kind.quantity in RATES:
+        return lambda value: (1 - _FILLED) * target.value <= value <= target.value
+    return lambda value: target.is_met_by(value) and abs(value - target.value) <= target.kind.near
+
+
+def _may_waver(target: Target) -> Callable[[float], bool]:
+    """Whether a value is so near to the target that a level below may meet it, for all that it is lower."""
+    if target.kind.quantity in RATES:
+        return lambda value: True
+    return lambda value: abs(value - target.value) <= _WAVERS * target.kind.near
 
 
 def _has_target(variant: Variant) -> bool:

@@ -33,7 +33,8 @@ class Trials:
     """The trials of a variant's codec at its levels, which rise in quality.
 
     best: the trial that meets the target best, None while none does. reference: of the image, where there is one.
-    precision, device: see ``render``.
+    only_best: a level that takes no fewer bytes than a lower one that reaches the metric is not measured: its value is
+    NaN. precision, device: see ``render``.
     """
 
     def __init__(
@@ -44,13 +45,14 @@ class Trials:
         levels: Sequence[str],
         *,
         reference: Reference | None = None,
+        only_best: bool = False,
         precision: str = "auto",
         device: str | None = None,
     ) -> None:
         self._image, self._variant, self._target = image, variant, target
         self._source = downscale(image, variant.scale)
         self._reference = reference or Reference(image)
-        self._precision, self._device = precision, device
+        self._only_best, self._precision, self._device = only_best, precision, device
         self._places = {codec: place for place, codec in enumerate(levels)}
         self._known: dict[Hashable, tuple[int, float]] = {}  # By what is encoded: bytes and value.
         self.best: Trial | None = None
@@ -80,6 +82,11 @@ class Trials:
         own, other = ((one.coded.num_bytes, self._places[one.codec]) for one in (trial, self.best))
         return own > other if self._target.is_met_when_low else own < other
 
+    def _is_beaten(self, codec: str, num_bytes: int) -> bool:
+        """Whether a level cannot become the best, whatever its metric."""
+        best = self.best
+        return best is not None and self._places[codec] > self._places[best.codec] and num_bytes >= best.coded.num_bytes
+
     def _carry_out(self, codec: str, on_progress: OnProgress) -> Trial:
         height, width = self._image.shape[:2]
         quantity = self._target.kind.quantity
@@ -90,6 +97,8 @@ class Trials:
         if is_rate:
             value = coded.num_bytes if quantity == "bytes" else bits_per_pixel(coded.num_bytes, width, height)
             return Trial(codec, value, coded, None)
+        if self._only_best and self._is_beaten(codec, coded.num_bytes):
+            return Trial(codec, math.nan, coded, None)
         variant = dataclasses.replace(self._variant, codec=codec)
         rendering = finish(
             *(self._image, variant, coded), precision=precision, device=device,

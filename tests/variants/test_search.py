@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from synthcomp_core.progress import silent
-from synthcomp_core.variants.search import Guess, QualitySearch
+from synthcomp_core.variants.search import Forecast, QualitySearch, line_crossing
 
 LEVELS = range(991)
 
 
 def search(value: Callable[[int], float]) -> QualitySearch[int]:
     return QualitySearch(LEVELS, lambda level, _: value(level), name_of=str, on_progress=silent)
+
+
+def guess(place: float, slope: float) -> Forecast:
+    """Of a stand-in that knows where to begin, and by how much the excess grows per level."""
+
+    def crossing(known: Sequence[tuple[int, float]]) -> float | None:
+        if len(known) > 1:
+            return line_crossing(known)
+        return known[0][0] - known[0][1] / slope if known and slope else place
+
+    return crossing
 
 
 SHAPES: dict[str, Callable[[int], float]] = {
@@ -59,21 +70,22 @@ def test_from_a_good_guess_a_few_steps_are_left(answer: int) -> None:
     value = SHAPES["exponential"]
     excess = lambda found: math.log(found / value(answer))  # noqa: E731
     tried = search(value)
-    guess = Guess(answer + 20.3, 1.1 / 150)
-    assert tried.bisect(lambda found: found <= value(answer), excess=excess, guess=guess) == answer
+    begin = guess(answer + 20.3, 1.1 / 150)
+    assert tried.bisect(lambda found: found <= value(answer), excess=excess, forecast=begin) == answer
     assert len(tried.values) <= 7  # Five of them are the end and its neighbours.
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("answer", [0, 1, 500, 989, 990])
 @pytest.mark.parametrize(
-    "guess", [Guess(-50.0, 0.01), Guess(400.0, 0.0), Guess(2000.0, 1e-9), Guess(500.0, -1.0), Guess(1.0, math.nan)]
+    ("place", "slope"), [(-50.0, 0.01), (400.0, 0.0), (2000.0, 1e-9), (500.0, -1.0), (1.0, math.nan)]
 )
-def test_a_bad_guess_costs_steps_but_not_the_answer(shape: str, answer: int, guess: Guess) -> None:
+def test_a_bad_guess_costs_steps_but_not_the_answer(shape: str, answer: int, place: float, slope: float) -> None:
     value = SHAPES[shape]
     limit = value(answer)
     tried = search(value)
-    tried.bisect(lambda found: found <= limit, excess=lambda found: math.log(found / limit), guess=guess)
+    excess = lambda found: math.log(found / limit)  # noqa: E731
+    tried.bisect(lambda found: found <= limit, excess=excess, forecast=guess(place, slope))
     best = max(level for level in LEVELS if value(level) <= limit)
     assert {level for level in (best, best + 1) if level in LEVELS} <= set(tried.values)
     assert len(tried.values) < 60
@@ -86,8 +98,17 @@ def test_what_is_enough_ends_the_search() -> None:
     place = tried.bisect(
         lambda found: found <= limit,
         excess=lambda found: found - limit,
-        guess=Guess(300, 37),
+        forecast=guess(300, 37),
         is_enough=lambda found: 0.99 * limit <= found <= limit,
     )
     assert 0.99 * limit <= value(place) <= limit
     assert len(tried.values) == 2
+
+
+def test_below_the_end_levels_are_tried_only_where_values_may_waver() -> None:
+    tried = [search(SHAPES["linear"]) for _ in range(2)]
+    for one, wavers in zip(tried, (True, False), strict=True):
+        limit = SHAPES["linear"](500) + 3
+        one.bisect(lambda found, limit=limit: found <= limit, may_waver=lambda found, wavers=wavers: wavers)
+    assert {498, 499, 500, 501, 502} <= set(tried[0].values)
+    assert {500, 501, 502} <= set(tried[1].values) < set(tried[0].values)
