@@ -19,6 +19,7 @@ from synthcomp_core.metrics import Reference
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import usable_threads
+from synthcomp_core.variants.ceilings import Ceilings
 from synthcomp_core.variants.evaluation import evaluate
 from synthcomp_core.variants.names import variant_name
 from synthcomp_core.variants.rows import bare_row
@@ -98,6 +99,7 @@ def rows_for_image(
     variant that cannot keep to its target is a row with an error. Raise ``Cancelled`` from ``on_progress`` to stop.
     """
     known = reference or Reference(image)
+    ceilings = Ceilings(known)
     rows: dict[int, ResultRow] = {}
     stopped = threading.Event()
 
@@ -107,6 +109,7 @@ def rows_for_image(
 
     def work(variant: Variant) -> ResultRow:
         try:
+            ceilings.check(variant)
             return evaluate(
                 image, variant, dataset=dataset, image_name=image_name, metrics=metrics, reference=known,
                 on_progress=heed,

@@ -96,14 +96,11 @@ def evaluate(
     else:
         render_it = partial(render, reference=reference, precision=precision, device=device, on_preview=on_preview)
         rendering = render_it(image, variant, on_progress=span(on_progress, 0.0, _RENDERED))
-    searched = rendering.measured or Metrics()
-    measured = Metrics(**{name: getattr(searched, name) for name in metrics})
-    groups = _groups([name for name in metrics if getattr(measured, name) is None])
+    measured, groups = _known_and_left(rendering, metrics)
     evaluation = so_far(rendering)
     tell(evaluation)
     if ERROR_MAP in want and "flip" not in metrics:
-        evaluation = so_far(rendering, flip_error(image, rendering.image))
-        tell(evaluation)
+        tell(evaluation := so_far(rendering, flip_error(image, rendering.image)))
     for number, group in enumerate(groups):
         share = span(on_progress, *(_RENDERED + (1 - _RENDERED) * done / len(groups) for done in (number, number + 1)))
         error_map = evaluation.error_map
@@ -116,6 +113,13 @@ def evaluate(
         evaluation = so_far(rendering, error_map)
         tell(evaluation)
     return evaluation
+
+
+def _known_and_left(rendering: Rendering, metrics: Collection[str]) -> tuple[Metrics, list[tuple[str, ...]]]:
+    """The metrics that the search for a target has measured, but FLIP, which comes with its map; the groups left."""
+    values = dataclasses.asdict(rendering.measured or Metrics())
+    known = {name: values[name] for name in metrics if name != "flip" and values.get(name) is not None}
+    return Metrics(**known), _groups([name for name in metrics if name not in known])
 
 
 def _groups(metrics: Collection[str]) -> list[tuple[str, ...]]:

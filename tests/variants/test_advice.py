@@ -12,7 +12,7 @@ from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import Cancelled, SynthcompError
 from synthcomp_core.metrics import measure
 from synthcomp_core.results.rows import ResultRow
-from synthcomp_core.variants import Variant
+from synthcomp_core.variants import Variant, match_target, render
 from synthcomp_core.variants.advice import advice
 from synthcomp_core.variants.candidates import candidates, rows_for_image
 from tests.pages.conftest import frame
@@ -170,6 +170,28 @@ def test_candidates_are_families_by_scales_and_upscalers() -> None:
         candidates(Target("bytes", 500), families=["png"])
     with pytest.raises(SynthcompError, match="at least 1"):
         candidates(Target("bytes", 500), families=["webp"], scales=(0.5,))
+
+
+@pytest.mark.parametrize("target", ["ssimulacra2_95", "psnr45", "flip0.005", "msssim0.999"])
+def test_a_resolution_that_loses_too_much_uncoded_is_not_tried_and_no_codec_reaches_the_target_there(
+    target: str, image: np.ndarray
+) -> None:
+    half = [Variant.parse(f"{family}-{target}@x2-lanczos") for family in ("jpeg", "webp", "jxl")]
+    rows = rows_for_image(image, half, dataset="d", image_name="i")
+    for row, variant in zip(rows, half, strict=True):
+        assert row.error is not None and row.error.startswith("Half resolution with lanczos cannot")
+        with pytest.raises(SynthcompError, match="its highest quality"):
+            match_target(image, variant)
+
+
+def test_a_resolution_that_is_good_enough_uncoded_is_searched(image: np.ndarray) -> None:
+    uncoded = render(image, Variant("none", 2.0, "lanczos")).image
+    ceiling = float(measure(image, uncoded, metrics=("ssimulacra2",)).ssimulacra2 or 0.0)
+    near = Variant.parse(f"jpeg-ssimulacra2_{ceiling + 0.2:.2f}@x2-lanczos")
+    below = Variant.parse(f"jxl-ssimulacra2_{ceiling - 5:.2f}@x2-lanczos")
+    rows = rows_for_image(image, [near, below], dataset="d", image_name="i")
+    assert rows[0].error is not None and "its highest quality" in rows[0].error
+    assert rows[1].error is None and (rows[1].ssimulacra2 or 0.0) >= ceiling - 5
 
 
 def test_an_unreachable_target_is_a_row_with_its_reason_and_cancelling_stops() -> None:

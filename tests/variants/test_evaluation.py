@@ -11,7 +11,7 @@ import pytest
 
 from synthcomp_core.cli import main
 from synthcomp_core.metrics import Metrics, flip_error, measure
-from synthcomp_core.variants import ERROR_MAP, Evaluation, Variant, evaluate, render, result_row
+from synthcomp_core.variants import ERROR_MAP, Evaluation, Variant, evaluate, evaluation, render, result_row
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import frame
 from tests.tiny_codecs import make_codecs
@@ -135,3 +135,24 @@ def test_the_bit_image_has_the_reference_s_size(artifacts: object) -> None:
     bits = evaluated.bit_image()
     assert bits is not None and bits.shape == (90, 150, 3)
     assert evaluate(frame(1, 20, 20), Variant("png"), dataset="d", image_name="i", metrics=()).bit_image() is None
+
+
+@pytest.mark.parametrize("target", ["psnr34", "ssimulacra2_60", "flip0.06"])
+def test_what_the_search_for_a_target_has_measured_is_not_measured_again(
+    target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = frame(4)
+    settled = render(image, Variant(f"webp-{target}")).settled
+    expected = evaluate(image, settled, dataset="d", image_name="i.png")
+    asked: list[str] = []
+
+    def counted(*arguments: object, metrics: tuple[str, ...], **options: object) -> Metrics:
+        asked.extend(metrics)
+        return measure(*arguments, metrics=metrics, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluation, "measure", counted)
+    found = evaluate(image, Variant(f"webp-{target}"), dataset="d", image_name="i.png", want=(ERROR_MAP,))
+    assert found.metrics == expected.metrics
+    assert found.error_map is not None
+    searched = {"psnr34": "psnr_rgb", "ssimulacra2_60": "ssimulacra2"}.get(target)
+    assert searched not in asked and len(set(asked)) == len(asked) == (8 if searched is None else 7)
