@@ -39,7 +39,7 @@ else:
     show_answer(curves, every)
     clicked = show_chart(curves, choice)
     if clicked is not None:
-        show_clicked(*clicked)
+        show_clicked(curves, *clicked)
     show_bd_table(curves)
     show_warnings(curves)
     show_crossover(curves)

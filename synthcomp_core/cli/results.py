@@ -75,10 +75,9 @@ def export(
 
     Example: python -m synthcomp_core results export results.csv means.csv --format thesis
     """
-    from synthcomp_core.results.curves import without_rate
     from synthcomp_core.results.formats import load_results
     from synthcomp_core.results.formats.thesis import table_to_thesis_csv
-    from synthcomp_core.results.table import table_to_csv
+    from synthcomp_core.results.table import table_to_csv, without_rate
 
     loaded = load_results(file)
     table = loaded.table
@@ -244,7 +243,8 @@ def _load(files: Sequence[Path]) -> list[LoadedResults]:
 
 
 def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, dataset: str | None) -> list[RDCurve]:
-    from synthcomp_core.results.curves import curves_of, without_rate
+    from synthcomp_core.results.curves import curves_of
+    from synthcomp_core.results.table import without_rate
 
     curves = curves_of(loaded, metric, decibels=decibels)
     for part in loaded:

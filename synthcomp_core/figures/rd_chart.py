@@ -20,6 +20,7 @@ from synthcomp_core.figures.palette import see_through
 from synthcomp_core.library.snapshots import Distortion
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.curves import RDCurve, RDPoint
+from synthcomp_core.results.labels import family_title
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -37,10 +38,10 @@ _AXIS_MARGIN = 0.05  # Free above and below the values, as a share of their rang
 
 
 def curve_label(curve: RDCurve, curves: Iterable[RDCurve], *, escape: bool = True) -> str:
-    """The curve's name for a legend, with its data set if the chart has several; escaped for plotly."""
+    """The curve's name for a legend, with its data set if the chart has several; escaped and wrapped for plotly."""
     several = len({other.dataset for other in curves}) > 1
-    label = f"{curve.name} on {curve.dataset}" if several else curve.name
-    return html.escape(label, quote=False) if escape else label
+    label = f"{curve.shown} on {curve.dataset}" if several else curve.shown
+    return "<br>".join(_wrapped(label, _TITLE_CHARACTERS)) if escape else label
 
 
 def rd_chart(
@@ -99,7 +100,8 @@ def rd_chart(
 def _legend_groups(curves: Sequence[RDCurve]) -> dict[str, str]:
     """The heading of each codec's curves in the legend, in order of appearance; none over a single curve."""
     codecs = [curve.codec for curve in curves]
-    return {codec: html.escape(codec) if codecs.count(codec) > 1 else "" for codec in codecs}
+    titles = {curve.codec: html.escape(family_title(curve)) for curve in curves}
+    return {codec: titles[codec] if codecs.count(codec) > 1 else "" for codec in codecs}
 
 
 def points_beyond(curves: Iterable[RDCurve], rates: tuple[float, float]) -> list[RDPoint]:
@@ -143,6 +145,7 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
                 x=x,
                 y=y,
                 name=curve_label(curve, curves),
+                legendgroup=curve.codec,
                 mode="lines+markers",
                 opacity=0.5,
                 connectgaps=False,
@@ -178,6 +181,7 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
                 x=[curve.rates[place] for place in places],
                 y=[curve.values[place] for place in places],
                 name=curve_label(curve, curves),
+                legendgroup=curve.codec,
                 mode="markers",
                 marker={"color": style.colour, "size": 5, "opacity": 0.6, "symbol": style.symbol},
                 customdata=[(curve.points[row].variant, curve.images[column]) for row, column in places],
@@ -243,6 +247,8 @@ def _hover(
         f"trained on {curve.trained_on}" if curve.trained_on else "",
         f"x{curve.scale:g} by {curve.upscaler}" if curve.scale is not None else "",
     ]
+    if point.label:  # Which says all of that.
+        settings = []
     if image:
         images = image
     elif curve.published:
@@ -250,7 +256,7 @@ def _hover(
     else:
         images = f"mean of {point.num_images} image{'s' * (point.num_images != 1)}"
     lines = [
-        html.escape(point.variant, quote=False),
+        html.escape(point.shown, quote=False),
         html.escape(", ".join(setting for setting in settings if setting), quote=False),
         html.escape(f"{curve.dataset}, {images}", quote=False),
         f"{point.rate if rate is None else rate:.4g} bpp{' (estimated)' if point.estimated else ''}",
@@ -334,7 +340,7 @@ def _name_identical(figure: go.Figure, curves: Sequence[RDCurve]) -> None:
     if not identical:
         return
     text = "Identical to the reference, not drawn: " + ", ".join(
-        f"{point.variant} ({point.rate:.3g} bpp)" for point in identical[:_NAMED]
+        f"{point.shown} ({point.rate:.3g} bpp)" for point in identical[:_NAMED]
     )
     text += f" and {len(identical) - _NAMED} more" if len(identical) > _NAMED else ""
     figure.add_annotation(

@@ -89,8 +89,8 @@ def _lead(curves: Sequence[RDCurve], values: FloatArray, log_rates: FloatArray, 
     known = np.isfinite(differences)
     low, high = (float(math.exp(end)) for end in (log_rates[0], log_rates[-1]))
     if not known.any():
-        return Lead(curves[winner].name, low, high, None, None)
-    return Lead(curves[winner].name, low, high, curves[second].name, float(differences[known].mean()))
+        return Lead(curves[winner].shown, low, high, None, None)
+    return Lead(curves[winner].shown, low, high, curves[second].shown, float(differences[known].mean()))
 
 
 def _within(curve: RDCurve, log_rates: FloatArray) -> FloatArray:
@@ -150,13 +150,16 @@ def learned_sentence(curves: Sequence[RDCurve]) -> str | None:
     if not classical:
         return None
     anchor = _best(classical)
-    results = [result for curve in learned if _covered(result := bd(anchor, curve), curve) >= LITTLE_OVERLAP]
-    results = [result for result in results if result.rate_percent is not None]
+    results = [
+        (curve, result)
+        for curve in learned
+        if _covered(result := bd(anchor, curve), curve) >= LITTLE_OVERLAP and result.rate_percent is not None
+    ]
     if not results:
         return None
-    best = min(results, key=lambda result: result.rate_percent or 0.0)
+    curve, best = min(results, key=lambda pair: pair[1].rate_percent or 0.0)
     return (
-        f"Learned: {best.name} {bits_phrase(best)} {anchor.name}, the best classical codec "
+        f"Learned: {curve.shown} {bits_phrase(best)} {anchor.shown}, the best classical codec "
         f"({anchor.value_text(best.overlap_low or 0.0)} to {anchor.value_text(best.overlap_high or 0.0)})."
     )
 

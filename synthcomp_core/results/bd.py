@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,11 +52,15 @@ class BDResult:
 WARNINGS = "warnings"
 
 
-def bd_columns(results: Sequence[BDResult]) -> list[TableColumn[BDResult]]:
-    """The columns of a BD table: curve, data set, BD-rate with its interval, BD-metric, overlap, images, warnings."""
+def bd_columns(results: Sequence[BDResult], *, labels: Mapping[str, str] | None = None) -> list[TableColumn[BDResult]]:
+    """The columns of a BD table: curve, data set, BD-rate with its interval, BD-metric, overlap, images, warnings.
+
+    labels: what the curves are called, by their names.
+    """
+    called = labels or {}
     decimals = max((METRICS[result.metric].decimals for result in results), default=2)
     return [
-        TableColumn("curve", lambda result: result.name),
+        TableColumn("curve", lambda result: called.get(result.name, result.name)),
         TableColumn("data set", lambda result: result.dataset),
         TableColumn("BD-rate [%]", lambda result: result.rate_percent, 2, signed=True),
         TableColumn("95 % low [%]", lambda result: result.rate_low, 2, signed=True),
@@ -158,7 +162,7 @@ def bd(anchor: RDCurve, test: RDCurve, *, method: str = "akima", bootstrap: int 
     """
     if (anchor.metric, anchor.decibels) != (test.metric, test.decibels):
         raise ResultsError(f"{test.name} is measured in {test.metric}, its anchor {anchor.name} in {anchor.metric}.")
-    warnings = [f"anchor {anchor.name} {warning}" for warning in lint_curve(anchor)] + list(lint_curve(test))
+    warnings = [f"anchor {anchor.shown} {warning}" for warning in lint_curve(anchor)] + list(lint_curve(test))
     anchor, test = _paired(anchor, test, warnings)
     base, other = _by_quality(anchor), _by_quality(test)
     overlap, low, high = _overlap(base[1], other[1])
@@ -175,7 +179,7 @@ def bd(anchor: RDCurve, test: RDCurve, *, method: str = "akima", bootstrap: int 
         warnings.append(f"too few points for {method} interpolation")
     elif overlap > 0:
         others = all_methods(lambda name: _bd_rate(base, other, name), method, METHODS)
-        warnings += doubts(method, percent, others, {f"anchor {anchor.name}": base, test.name: other})
+        warnings += doubts(method, percent, others, {f"anchor {anchor.shown}": base, test.shown: other})
     interval = _interval(anchor, test, method, bootstrap, seed) if bootstrap else None
     ends = sorted((low, high) if test.higher_is_better else (-low, -high))
     return BDResult(

@@ -40,7 +40,7 @@ def crossover(first: RDCurve, second: RDCurve) -> Crossover:
         for curve in (first, second)
     ]
     low, high = (float(end) for end in (max(span[0] for span in spans), min(span[1] for span in spans)))
-    names = (first.name, second.name)
+    names = (first.shown, second.shown)
     if not low < high or min(len(first.points), len(second.points)) < 2:
         ranges = [f"{name} covers {span[0]:.3g} to {span[1]:.3g} bpp" for name, span in zip(names, spans, strict=True)]
         sentence = f"{' and '.join(ranges)}: they share no range of rates, so they cannot be compared at equal rates."

@@ -41,6 +41,7 @@ class RDPoint:
     """A variant's mean over images. rate: bits per pixel; value: of the metric; estimated: not from bitstreams.
 
     num_images: how many were averaged; num_identical: how many more were left out as identical (infinite value).
+    label: what people call it, "" for the variant's id.
     """
 
     variant: str
@@ -50,6 +51,12 @@ class RDPoint:
     num_images: int
     num_identical: int
     estimated: bool
+    label: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The variant's name in sentences and charts."""
+        return self.label or self.variant
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +65,7 @@ class RDCurve:
 
     name: the variant id without its quality. rates, values: (points, images), NaN where not measured, values inf where
     identical. identical: points at which every image is identical to its reference; they are not among ``points``.
-    source: the file the curve comes from.
+    source: the file the curve comes from. label: what people call it, "" for the name (see :mod:`.labels`).
     """
 
     name: str
@@ -76,6 +83,12 @@ class RDCurve:
     rates: FloatArray
     values: FloatArray
     source: str = ""
+    label: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The curve's name in sentences and charts."""
+        return self.label or self.name
 
     @property
     def mean_rates(self) -> FloatArray:
@@ -292,18 +305,6 @@ def curves_of(loaded: Iterable[LoadedResults], metric: str, *, decibels: bool = 
     )
 
 
-def without_rate(table: pd.DataFrame, metric: str | None = None) -> list[str]:
-    """The variants that were measured (by this metric, if given) but whose rate is not known: no curve has them.
-
-    Where it is known of some images, the others are counted: "files:mine (2 of 3 images)".
-    """
-    measured = table[table["error"].isna() if metric is None else table["error"].isna() & table[metric].notna()]
-    lacking = measured.loc[measured["bpp"].fillna(measured["bpp_estimated"]).isna(), "variant"]
-    of = measured["variant"].value_counts()
-    counts = {name: (lacking.eq(name).sum(), of[name]) for name in lacking.unique()}
-    return [f"{name}" if none == all_ else f"{name} ({none} of {all_} images)" for name, (none, all_) in counts.items()]
-
-
 def find_curve(curves: Sequence[RDCurve], name: str) -> RDCurve:
     """The curve of this name, or the one on which a variant of this name lies; else ResultsError naming all curves."""
     for curve in curves:
@@ -320,7 +321,7 @@ def lint_curve(curve: RDCurve) -> tuple[str, ...]:
     """A phrase for everything that makes the curve doubtful: not monotone, few points, uneven images, estimates."""
 
     def place(point: RDPoint) -> str:
-        return f"{point.variant} ({point.rate:.3f} bpp, {curve.value_text(point.value)})"
+        return f"{point.shown} ({point.rate:.3f} bpp, {curve.value_text(point.value)})"
 
     warnings = []
     for lower, upper in zip(curve.points, curve.points[1:], strict=False):
@@ -337,7 +338,7 @@ def lint_curve(curve: RDCurve) -> tuple[str, ...]:
         worst = max(identical, key=lambda point: point.num_identical)
         warnings.append(
             f"identical images are left out of the mean: {worst.num_identical} of "
-            f"{worst.num_images + worst.num_identical} at {worst.variant}"
+            f"{worst.num_images + worst.num_identical} at {worst.shown}"
         )
     if any(point.estimated for point in curve.points):
         warnings.append("rates are estimates, not bitstream sizes")

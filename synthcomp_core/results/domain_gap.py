@@ -25,6 +25,12 @@ class DomainGap:
     sentences: tuple[str, ...]
 
 
+def _family(curve: RDCurve) -> str:
+    """The curve's name, or what people call it, without the training set."""
+    before = ", " if curve.label else "-"
+    return curve.shown.replace(f"{before}{curve.trained_on}", "", 1)
+
+
 def domain_gap(curves: Sequence[RDCurve], *, reference: str | None = None, method: str = "akima") -> list[DomainGap]:
     """One matrix per family of models that was trained on at least two sets.
 
@@ -33,7 +39,7 @@ def domain_gap(curves: Sequence[RDCurve], *, reference: str | None = None, metho
     families: dict[str, list[RDCurve]] = {}
     for curve in curves:
         if curve.trained_on is not None:
-            family = curve.name.replace(f"-{curve.trained_on}", "", 1)
+            family = _family(curve)
             families.setdefault(family, []).append(curve)
     gaps = []
     for family, members in families.items():

@@ -304,3 +304,15 @@ def table_to_csv(table: pd.DataFrame) -> str:
     options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
     arrow_csv.write_csv(arrow, output, options)
     return output.getvalue().decode("utf-8")
+
+
+def without_rate(table: pd.DataFrame, metric: str | None = None) -> list[str]:
+    """The variants that were measured (by this metric, if given) but whose rate is not known: no curve has them.
+
+    Where it is known of some images, the others are counted: "files:mine (2 of 3 images)".
+    """
+    measured = table[table["error"].isna() if metric is None else table["error"].isna() & table[metric].notna()]
+    lacking = measured.loc[measured["bpp"].fillna(measured["bpp_estimated"]).isna(), "variant"]
+    of = measured["variant"].value_counts()
+    counts = {name: (lacking.eq(name).sum(), of[name]) for name in lacking.unique()}
+    return [f"{name}" if none == all_ else f"{name} ({none} of {all_} images)" for name, (none, all_) in counts.items()]

@@ -56,6 +56,16 @@ def family_name(family: str) -> str:
     return "uncompressed" if family == "none" else FAMILIES[family].label.partition(" (")[0]
 
 
+def option_name(family: str, word: str) -> str:
+    """The name of an option of a classical family, by its word in an id; other words stay as they are.
+
+    >>> option_name("avif", "444"), option_name("avif", "s4"), option_name("mbt2018", "e2")
+    ('4:4:4', 'Speed 4', 'e2')
+    """
+    options = FAMILIES[family].options if family in FAMILIES else ()
+    return next((_option_name(option, word) for option in options if word in option.words), word)
+
+
 def _option_name(option: CodecOption, word: str) -> str:
     """A choice as it stands in a name: numbers with what they are of."""
     label = option.label_of(word)
@@ -84,7 +94,15 @@ def resolution_name(scale: float | None) -> str:
 
 def upscaler_name(variant: Variant) -> str:
     """The name of a variant's upscaler; "" without one."""
-    upscaler = variant.upscaler or ""
+    return upscaler_label(variant.upscaler or "")
+
+
+def upscaler_label(upscaler: str) -> str:
+    """The name of an upscaler in a variant's, by its id.
+
+    >>> upscaler_label("fsr1"), upscaler_label("bicubic")
+    ('FSR 1', 'bicubic')
+    """
     if upscaler in _UPSCALERS:
         return _UPSCALERS[upscaler]
     labels = {info.id: info.label for info in list_upscalers() if info.kind == "neural"}

@@ -23,7 +23,7 @@ def test_the_thesis_table_opens_in_one_step_with_its_warning(browser_page: Page,
     page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion?results={THESIS}")
     chart = page.locator(".js-plotly-plot").first
     expect(chart).to_be_visible()
-    warning = page.get_by_text("jpeg-q75").filter(has_text="not monotone").first
+    warning = page.get_by_text("JPEG, quality 75").filter(has_text="not monotone").first
     expect(warning).to_be_hidden()
     page.get_by_text("warnings about these curves").click()
     expect(warning).to_be_visible()
@@ -59,14 +59,14 @@ def test_the_chart_is_in_view_and_no_two_curves_look_alike(
     expect(legend).to_be_visible(visible=is_narrow)
     if is_narrow:
         # Every curve is named once, those of a codec together below its name, and nothing sticks out of the window.
-        expect(legend.locator("span")).to_have_count(len(looks))
+        expect(legend.get_by_role("button")).to_have_count(len(looks))
         learned = legend.locator(".family").filter(has_text="mbt2018")
         expect(learned.locator("> b")).to_have_text("mbt2018")
         assert all(
             name.strip("━┈╌╍┅┉ ")[1:].strip().startswith("mbt2018")
-            for name in learned.locator("span").all_inner_texts()
+            for name in learned.get_by_role("button").all_inner_texts()
         )
-        for entry in legend.locator("span").all():
+        for entry in legend.get_by_role("button").all():
             place = entry.bounding_box()
             assert place is not None and place["x"] >= 0 and place["x"] + place["width"] <= width
     page.close()
@@ -99,6 +99,28 @@ def test_a_click_in_the_legend_isolates_a_family_and_a_second_brings_the_others_
     page.wait_for_function(alone, arg=json.dumps(families, separators=(",", ":")))
 
 
+def test_on_a_phone_a_tap_in_the_legend_isolates_a_family_and_a_second_brings_the_others_back(
+    contexts: Contexts, start_app: StartApp
+) -> None:
+    page = contexts.of(viewport={"width": 390, "height": 844}, has_touch=True).new_page()
+    page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion")
+    chart = page.locator(".js-plotly-plot").first
+    expect(chart).to_be_visible()
+    rest(page)
+    families = chart.evaluate(DRAWN)
+    alone = f"families => JSON.stringify(({DRAWN})(document.querySelector('.js-plotly-plot'))) === families"
+    legend = page.locator(".narrow-legend")
+    for name, codec in (("AVIF", "avif"), ("mbt2018, MSE, games", "mbt2018")):
+        entry = legend.get_by_role("button").filter(has_text=name).first
+        entry.tap()
+        page.wait_for_function(alone, arg=json.dumps([codec]))
+        expect(entry).to_have_attribute("aria-pressed", "true")
+    entry.tap()
+    page.wait_for_function(alone, arg=json.dumps(families, separators=(",", ":")))
+    expect(entry).to_have_attribute("aria-pressed", "false")
+    page.close()
+
+
 def test_a_link_reopens_metric_anchor_and_axis(browser_page: Page, start_app: StartApp) -> None:
     page = browser_page
     link = (
@@ -110,7 +132,7 @@ def test_a_link_reopens_metric_anchor_and_axis(browser_page: Page, start_app: St
     expect(chart).to_be_visible()
     assert chart.evaluate("plot => plot.layout.xaxis.type") == "log"
     assert chart.evaluate("plot => plot.layout.yaxis.title.text") == "MS-SSIM RGB"
-    expect(page.get_by_text("fewer bits than mbt2018-mse")).to_be_visible()
+    expect(page.get_by_text("fewer bits than mbt2018, MSE")).to_be_visible()
 
 
 def test_a_click_on_a_point_offers_that_variant_on_that_image_in_compare(
@@ -142,7 +164,7 @@ def test_a_click_on_a_point_offers_that_variant_on_that_image_in_compare(
     x, y = page.evaluate(where)
     page.mouse.move(x, y)
     page.mouse.click(x, y)
-    expect(page.get_by_text(f"webp-q60 on {image}")).to_be_visible()
+    expect(page.get_by_text(f"WebP, quality 60 on {image}")).to_be_visible()
     page.get_by_role("link", name="Open in Compare").click()
     page.wait_for_url("**/compare?**")
     asked = parse_qs(urlsplit(page.url).query)

@@ -48,7 +48,7 @@ def test_the_thesis_table_shows_its_25_points_and_the_q75_warning(page: AppTest)
     assert points == {(round(float(row[4]), 6), round(float(row[5]), 6)) for row in rows}
     assert len(points) == 25
     warnings = " ".join(markdown.value.replace("\\", "") for markdown in app.markdown)
-    assert "jpeg: not monotone: jpeg-q75 (0.843 bpp, 43.64 dB) lies above jpeg-q82" in warnings
+    assert "JPEG: not monotone: JPEG, quality 75 (0.843 bpp, 43.64 dB) lies above JPEG, quality 82" in warnings
     # What is said of several curves is said once; what is not known of published means has no column.
     assert warnings.count("rates are estimates") == 1
     table = app.dataframe[0].value
@@ -69,7 +69,8 @@ def test_the_page_opens_on_one_data_set_with_few_curves_and_its_answer(page: App
     assert figure(app)["layout"]["xaxis"]["range"][1] < 6  # Where only uncoded images are.
     answer = app.markdown[0].value.replace("\\", "")
     assert "PSNR RGB" in answer
-    assert "Learned: mbt2018-mse-" in answer
+    assert "Learned: mbt2018, MSE, " in answer
+    assert "-mse" not in answer and "avif" not in answer  # Ids are not what people call them.
     # Not a row of the table whose curves hardly share a range of the metric: those are folded away.
     overlaps = app.dataframe[0].value["overlap [%]"]
     assert (overlaps >= 50).all()
@@ -81,12 +82,12 @@ def test_on_kodak_the_anchors_are_drawn_dashed_and_can_be_switched_off(page: App
     app = page.run()
     app.selectbox(key="dataset").set_value("kodak").run()
     dashes = {trace["name"]: trace["line"]["dash"] for trace in figure(app)["data"] if "line" in trace}
-    assert dashes["vtm (reference)"] == "dash"
-    assert any(name.startswith("bpg") for name in dashes)
+    assert dashes["VTM (reference)"] == "dash"
+    assert any(name.startswith("BPG") for name in dashes)
     app.pills(key="anchors").set_value(["VTM"]).run()
     names = [trace["name"] for trace in figure(app)["data"]]
-    assert "vtm (reference)" in names
-    assert not any(name.startswith("bpg") for name in names)
+    assert "VTM (reference)" in names
+    assert not any(name.startswith("BPG") for name in names)
     assert not app.exception
 
 
@@ -107,10 +108,10 @@ def test_an_added_file_is_shown_at_once(page: AppTest) -> None:
     app = page.run()
     app.file_uploader[0].set_value([("mine.csv", rows_to_csv(own_rows()).encode(), "text/csv")]).run()
     assert app.selectbox(key="dataset").value == "d"
-    assert [trace["name"] for trace in figure(app)["data"]] == ["jpeg", "webp"]
+    assert [trace["name"] for trace in figure(app)["data"]] == ["JPEG", "WebP"]
     app.selectbox(key="dataset").set_value("games").run()
     assert app.selectbox(key="dataset").value == "games"
-    assert "avif" in [trace["name"] for trace in figure(app)["data"]]
+    assert "AVIF" in [trace["name"] for trace in figure(app)["data"]]
     assert not app.exception
 
 
@@ -121,7 +122,8 @@ def test_the_curves_follow_the_metric_until_somebody_chooses(page: AppTest) -> N
     app.multiselect(key="curves").set_value(["jpeg", "avif"]).run()
     app.selectbox(key="metric").set_value("psnr_rgb").run()
     assert app.multiselect(key="curves").value == ["jpeg", "avif"]
-    assert [trace["name"] for trace in figure(app)["data"]] == ["jpeg", "avif"]
+    assert [trace["name"] for trace in figure(app)["data"]] == ["JPEG", "AVIF"]
+    assert app.query_params["curves"] == ["jpeg", "avif"]
     assert not app.exception and not app.warning
 
 
@@ -133,7 +135,7 @@ def test_the_bd_table_equals_the_core_s_bd_rate(page: AppTest) -> None:
     test = next(curve for curve in curves if "mbt2018" in curve.name)
     app.selectbox(key="anchor").set_value(anchor.name).run()
     table = app.dataframe[0].value
-    shown = float(table.loc[table["curve"] == test.name, "BD-rate [%]"].iloc[0])
+    shown = float(table.loc[table["curve"] == "mbt2018, MSE", "BD-rate [%]"].iloc[0])
     assert shown == pytest.approx(bd_rate(anchor, test), abs=1e-9)
     assert shown == pytest.approx(-61.0, abs=1.0)
     assert find_curve(curves, anchor.name) is anchor
@@ -200,8 +202,10 @@ def test_crossover_and_domain_gap_are_answered_in_a_sentence(page: AppTest) -> N
     assert not app.exception
     shown = " ".join(markdown.value.replace("\\", "") for markdown in app.markdown)
     # 33 + 3 q meets 30 + 5 q at q = 1.5, which is 0.1 * 2 ** 1.5 bits a pixel.
-    assert "Below 0.283 bpp mbt2018-mse-games@x2-rcan is better, above it mbt2018-mse-games" in shown
-    assert "On screens, mbt2018-mse trained on photos needs 25.0 % more bits than trained on games." in shown
+    assert (
+        "Below 0.283 bpp mbt2018, MSE, games, half resolution + RCAN is better, above it mbt2018, MSE, games (" in shown
+    )
+    assert "On screens, mbt2018, MSE trained on photos needs 25.0 % more bits than trained on games." in shown
     assert len(app.get("plotly_chart")) == 2
 
 

@@ -30,10 +30,10 @@ from synthcomp_core.library.renderings import list_renderings
 from synthcomp_core.library.snapshots import find_snapshot
 from synthcomp_core.library.sources import image_sources, source_images
 from synthcomp_core.metrics import psnr
-from synthcomp_core.results.curves import rd_curves, without_rate
+from synthcomp_core.results.curves import rd_curves
 from synthcomp_core.results.formats import reference_files
 from synthcomp_core.results.rows import ResultRow
-from synthcomp_core.results.table import read_results, rows_table
+from synthcomp_core.results.table import read_results, rows_table, without_rate
 from synthcomp_core.training.plan import read_training_plan
 from synthcomp_core.upscalers.fsr_benchmark import evaluate_samples
 from synthcomp_core.upscalers.fsr_samples import open_samples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -21,9 +21,11 @@ from synthcomp_core.results.bd import (
     bd_table,
 )
 from synthcomp_core.results.curves import RDCurve, find_curve
+from synthcomp_core.results.labels import shown_names
 from synthcomp_core.results.text_tables import MISSING, latex_table, markdown_table
 from synthcomp_core.ui import query
 from synthcomp_core.ui.rate_distortion.view import curve_on
+from synthcomp_core.ui.widgets.named_choice import pick_one
 from synthcomp_core.ui.widgets.text import plain
 
 _MAX_KEPT = 16
@@ -39,35 +41,35 @@ def show_bd_table(curves: Sequence[RDCurve]) -> None:
     if len(names) < 2:
         return
     st.subheader("BD-rate", anchor=False)
-    query.check_choice("anchor", names)
+    labels = shown_names(curves)
     query.check_choice("method", METHODS, what="the interpolation")
-    query.keep_among("anchor", names)
     left, right = st.columns([3, 1])
     preferred = next((name for name in ("jpeg", "JPEG") if name in names), names[0])
-    anchor = left.selectbox("Anchor", names, index=names.index(preferred), key="anchor", bind="query-params")
+    with left:
+        anchor = pick_one("Anchor", names, key="anchor", name_of=labels.__getitem__, default=preferred)
     method = right.selectbox("Interpolation", list(METHODS), key="method", bind="query-params")
     draws = max(_FEWEST_DRAWS, min(_MOST_DRAWS, _ALL_DRAWS // len(curves)))
-    _, results = _bd_table(tuple(curves), str(anchor), str(method), draws)
+    _, results = _bd_table(tuple(curves), anchor, str(method), draws)
     telling = [result for result in results if result.overlap >= LITTLE_OVERLAP]
     doubtful = [result for result in results if result.overlap < LITTLE_OVERLAP]
     if telling:
-        _show_bd_frame(telling, key="bd_table")
+        _show_bd_frame(telling, labels, key="bd_table")
     else:
-        st.caption(f"No curve shares {LITTLE_OVERLAP:.0%} of the range of the metric with {plain(str(anchor))}.")
+        st.caption(f"No curve shares {LITTLE_OVERLAP:.0%} of the range of the metric with {plain(labels[anchor])}.")
     has_interval = any(result.rate_low is not None for result in results)
     interval = f" Interval: 95 % of {draws} resamplings of the images." if has_interval else ""
     label = plain(METRICS[curves[0].metric].label)
-    st.caption(f"Negative: fewer bits than {plain(str(anchor))} for the same {label}.{interval}")
+    st.caption(f"Negative: fewer bits than {plain(labels[anchor])} for the same {label}.{interval}")
     if doubtful:
         label = f"{len(doubtful)} curve{'s' * (len(doubtful) != 1)} with little overlap, which a BD-rate says little of"
         with st.expander(label):
-            _show_bd_frame(doubtful, key="bd_table_doubtful")
-    _offer_bd_table(results)
-    _show_bd_of_images(curves, str(anchor), str(method))
+            _show_bd_frame(doubtful, labels, key="bd_table_doubtful")
+    _offer_bd_table(results, labels)
+    _show_bd_of_images(curves, anchor, str(method))
 
 
-def _show_bd_frame(results: Sequence[BDResult], *, key: str) -> None:
-    columns = bd_columns(results)
+def _show_bd_frame(results: Sequence[BDResult], labels: Mapping[str, str], *, key: str) -> None:
+    columns = bd_columns(results, labels=labels)
     # Published means have neither a number of images nor an interval: columns without any value are not shown.
     known = [column for column in columns if any(column.value(result) is not None for result in results)]
     shown = [column for column in columns if column in known or column.heading == _BD_RATE]
@@ -86,8 +88,8 @@ def _show_bd_frame(results: Sequence[BDResult], *, key: str) -> None:
     )
 
 
-def _offer_bd_table(results: Sequence[BDResult]) -> None:
-    columns = bd_columns(results)
+def _offer_bd_table(results: Sequence[BDResult], labels: Mapping[str, str]) -> None:
+    columns = bd_columns(results, labels=labels)
     without_warnings = [column for column in columns if column.heading != WARNINGS]
     for place, (kind, text, suffix) in zip(
         st.columns(3),
@@ -108,12 +110,12 @@ def _show_bd_of_images(curves: Sequence[RDCurve], anchor: str, method: str) -> N
     names = list(dict.fromkeys(curve.name for curve in curves if curve.name != anchor and not curve.published))
     if not names or find_curve(curves, anchor).published:
         return
-    query.check_choice("single", names, what="the curve")
-    query.keep_among("single", names)
-    chosen = st.selectbox(
-        "BD-rate on single images", names, index=None, key="single", bind="query-params", placeholder="Pick a curve"
-    )
-    if chosen is None:
+    labels = shown_names(curves)
+    chosen = pick_one(
+        "BD-rate on single images", ["", *names], key="single", what="the curve",
+        name_of=lambda name: labels.get(name, "Pick a curve"),
+    )  # fmt: skip
+    if not chosen:
         return
     rows = []
     for dataset in dict.fromkeys(curve.dataset for curve in curves):
@@ -132,8 +134,8 @@ def _show_bd_of_images(curves: Sequence[RDCurve], anchor: str, method: str) -> N
     known = frame[_BD_RATE].dropna()
     if len(known):
         st.caption(
-            f"{plain(chosen)} against {plain(anchor)}: {known.median():+.1f} % in the median of {len(known)} images, "
-            f"from {known.min():+.1f} to {known.max():+.1f} %."
+            f"{plain(labels[chosen])} against {plain(labels[anchor])}: {known.median():+.1f} % in the median of "
+            f"{len(known)} images, from {known.min():+.1f} to {known.max():+.1f} %."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -11,10 +12,12 @@ from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.answers import default_curves
 from synthcomp_core.results.curves import DECIBEL_METRICS, RDCurve, curves_of
 from synthcomp_core.results.formats import LoadedResults
+from synthcomp_core.results.labels import shown_names, with_labels
 from synthcomp_core.ui import query
-from synthcomp_core.ui.widgets.named_choice import pick_one
+from synthcomp_core.ui.widgets.named_choice import pick_many, pick_one
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.variants.curve_names import curve_label
 
 MEANS, PER_IMAGE, SCATTER = "means", "per image", "scatter"
 VIEWS = [MEANS, PER_IMAGE, SCATTER]
@@ -95,17 +98,16 @@ def pick_curves(curves: Sequence[RDCurve]) -> list[RDCurve]:
     datasets = dict.fromkeys(curve.dataset for curve in curves)
     opened = {curve.name for dataset in datasets for curve in default_curves(curves, dataset)}
     default = tuple(name for name in names if name in opened)
-    query.check_choices("curves", names, what="the curve")
-    query.keep_among("curves", names)
+    labels = shown_names(curves)
     state = load_state(RDState)
     held = st.session_state.get("curves")
     moved = held is not None and state.default != default and set(held) == set(state.default)
     if moved:  # Nobody has chosen: the selection follows metric and results.
         st.session_state["curves"] = list(default)
     store_state(RDState(state.added, default))
-    chosen = st.multiselect(
-        "Curves", names, default=None if moved else list(default), key="curves", bind="query-params",
-        help=f"{len(names)} curves are available.",
+    chosen = pick_many(
+        "Curves", names, key="curves", default=default, name_of=labels.__getitem__, what="the curve",
+        widget=partial(st.multiselect, help=f"{len(names)} curves are available."),
     )  # fmt: skip
     return [curve for curve in curves if curve.name in chosen]
 
@@ -116,4 +118,4 @@ def pick_curves(curves: Sequence[RDCurve]) -> list[RDCurve]:
 def _curves(
     loaded: tuple[LoadedResults, ...], metric: str, decibels: bool
 ) -> tuple[tuple[LoadedResults, ...], list[RDCurve]]:
-    return loaded, curves_of(loaded, metric, decibels=decibels)
+    return loaded, with_labels(curves_of(loaded, metric, decibels=decibels), curve_label)

@@ -12,10 +12,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.curves import without_rate
 from synthcomp_core.results.formats import LoadedResults, load_results, reference_files
 from synthcomp_core.results.formats.loose import TEMPLATE
 from synthcomp_core.results.formats.pasted import parse_pasted
+from synthcomp_core.results.table import without_rate
 from synthcomp_core.storage import artifacts_dir, runs_dir
 from synthcomp_core.ui import query
 from synthcomp_core.ui.rate_distortion.choice import dataset_names

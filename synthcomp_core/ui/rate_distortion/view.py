@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
-from synthcomp_core.figures.curve_styles import CurveKey, CurveStyle, curve_key, curve_styles
+from synthcomp_core.figures.curve_styles import curve_styles
 from synthcomp_core.figures.domain_gap_chart import domain_gap_chart
 from synthcomp_core.figures.rd_chart import (
-    curve_label,
     image_curves_chart,
     mode_bar,
     points_beyond,
@@ -21,8 +19,11 @@ from synthcomp_core.results.answers import chart_answer, competing_rates
 from synthcomp_core.results.crossover import crossover
 from synthcomp_core.results.curves import RDCurve, lint_curve
 from synthcomp_core.results.domain_gap import domain_gap
+from synthcomp_core.results.labels import shown_names
 from synthcomp_core.ui import query
 from synthcomp_core.ui.rate_distortion.choice import PER_IMAGE, SCATTER, RDChoice
+from synthcomp_core.ui.rate_distortion.legend import isolated_codec, show_narrow_legend
+from synthcomp_core.ui.widgets.named_choice import pick_one
 from synthcomp_core.ui.widgets.text import plain
 
 CAMERA = ["SVG", "PNG"]
@@ -32,21 +33,7 @@ _ANSWERS = 3  # Sentences above the chart; on a phone, more would push it out of
 _BEYOND = 6  # Variants named that lie off the axis.
 _CHART = "rd_chart_box"
 _NARROW = 800  # Width of the window, in CSS pixels, up to which the legend stands below the chart.
-_LEGEND_STYLE = f"""<style>
-.narrow-legend {{display: none; font-size: 0.85rem; line-height: 1.6}}
-.narrow-legend div:not(.family) {{display: flex; flex-wrap: wrap; gap: 0 1rem}}
-.narrow-legend .family {{margin-top: 0.3rem}}
-.narrow-legend .family div {{padding-left: 0.8rem; flex-direction: column}}
-@media (max-width: {_NARROW}px) {{.narrow-legend {{display: block}} .st-key-{_CHART} g.legend {{display: none}}}}
-</style>"""
-# How dashes and markers look in text, by plotly's names: filled and open.
-_LINES = {"solid": "━", "dot": "┈", "dash": "╌", "longdash": "╍", "dashdot": "┅", "longdashdot": "┉"}
-_MARKS = {
-    **{"circle": ("●", "○"), "diamond": ("◆", "◇"), "square": ("■", "□"), "triangle-up": ("▲", "△")},
-    **{"cross": ("✚", "✛"), "star": ("★", "☆"), "triangle-down": ("▼", "▽"), "hexagon": ("⬢", "⬡")},
-    **{"pentagon": ("⬟", "⬠"), "x": ("✖", "✕"), "bowtie": ("⧓", "⋈"), "hourglass": ("⧗", "⧖")},
-    **{"star-diamond": ("✦", "✧"), "triangle-left": ("◀", "◁"), "triangle-right": ("▶", "▷")},
-}
+_STYLE = f"<style>@media (max-width: {_NARROW}px) {{.st-key-{_CHART} g.legend {{display: none}}}}</style>"
 
 
 def show_answer(shown: Sequence[RDCurve], every: Sequence[RDCurve]) -> None:
@@ -73,7 +60,11 @@ def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str] |
         figure = rd_chart(own, references=references, log_rate=choice.log_rate, bands=choice.bands, rates=rates)
         _name_beyond(curves, rates)
     figure.update_layout(height=_HEIGHT)
-    _show_narrow_legend(curves, curve_styles(own, references))
+    if isolated := isolated_codec(curves):
+        figure.update_traces(visible="legendonly")
+        figure.update_traces(visible=True, selector={"legendgroup": isolated})
+    st.html(_STYLE)
+    show_narrow_legend(curves, curve_styles(own, references))
     at_html, at_camera = st.columns([1, 3], vertical_alignment="bottom")
     query.check_choice("camera", CAMERA)
     camera = at_camera.segmented_control(
@@ -98,9 +89,10 @@ def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str] |
     return None
 
 
-def show_clicked(variant: str, image: str) -> None:
-    """Name the clicked point and offer it in Compare; image "" for a mean."""
-    st.markdown(f"**{plain(variant)}**" + (f" on {plain(image)}" if image else " (mean over images)"))
+def show_clicked(curves: Sequence[RDCurve], variant: str, image: str) -> None:
+    """Name the clicked point of one of the curves and offer it in Compare; image "" for a mean."""
+    name = next((point.shown for curve in curves for point in curve.points if point.variant == variant), variant)
+    st.markdown(f"**{plain(name)}**" + (f" on {plain(image)}" if image else " (mean over images)"))
     asked = {"variant": variant, "computed": "1", **({"image": image} if image else {})}
     st.page_link("pages/compare.py", label="Open in Compare", icon=":material/grid_view:", query_params=asked)
 
@@ -111,7 +103,7 @@ def show_warnings(curves: Sequence[RDCurve]) -> None:
     several = len({curve.dataset for curve in curves}) > 1
     for curve in curves:
         for warning in lint_curve(curve):
-            about.setdefault(warning, []).append(f"{curve.name} on {curve.dataset}" if several else curve.name)
+            about.setdefault(warning, []).append(f"{curve.shown} on {curve.dataset}" if several else curve.shown)
     if about:
         # Curves that are not monotone come first: that is the gravest.
         ordered = sorted(about, key=lambda warning: "not monotone" not in warning)
@@ -126,19 +118,20 @@ def show_crossover(curves: Sequence[RDCurve]) -> None:
     if len(names) < 2:
         return
     st.subheader("Crossover", anchor=False)
-    for key in ("first", "second"):
-        query.check_choice(key, names, what="the curve")
-        query.keep_among(key, names)
+    labels = shown_names(curves)
     # By default: a curve at lower resolution against the same codec at full resolution.
     upscaled = [curve.name for curve in curves if curve.scale is not None] or names[:1]
     scaled = next((name for name in upscaled if name.partition("@")[0] in names), upscaled[0])
     partner = scaled.partition("@")[0]
     left, right = st.columns(2)
-    first = left.selectbox("Curve", names, index=names.index(scaled), key="first", bind="query-params")
+    name_of = labels.__getitem__
+    with left:
+        first = pick_one("Curve", names, key="first", name_of=name_of, default=scaled, what="the curve")
     others = names.index(partner) if partner in names and partner != scaled else (1 if names[0] == scaled else 0)
-    second = right.selectbox("against", names, index=others, key="second", bind="query-params")
+    with right:
+        second = pick_one("against", names, key="second", name_of=name_of, default=names[others], what="the curve")
     for dataset in dict.fromkeys(curve.dataset for curve in curves):
-        pair = [curve_on(curves, str(name), dataset) for name in (first, second)]
+        pair = [curve_on(curves, name, dataset) for name in (first, second)]
         if pair[0] is not None and pair[1] is not None and pair[0] is not pair[1]:
             st.markdown(f"**{plain(dataset)}:** {plain(crossover(pair[0], pair[1]).sentence)}")
 
@@ -158,40 +151,9 @@ def show_domain_gap(curves: Sequence[RDCurve]) -> None:
 def _name_beyond(curves: Sequence[RDCurve], rates: tuple[float, float] | None) -> None:
     beyond = [] if rates is None else points_beyond(curves, rates)
     if beyond:
-        named = ", ".join(f"{point.variant} at {point.rate:.3g} bpp" for point in beyond[:_BEYOND])
+        named = ", ".join(f"{point.shown} at {point.rate:.3g} bpp" for point in beyond[:_BEYOND])
         more = f" and {len(beyond) - _BEYOND} more" if len(beyond) > _BEYOND else ""
         st.caption(plain(f"Off the axis, where no two codecs compete: {named}{more}."))
-
-
-def _show_narrow_legend(curves: Sequence[RDCurve], styles: Mapping[CurveKey, CurveStyle]) -> None:
-    """A legend below the chart, which takes the place of the one inside where the window is narrow.
-
-    The curves of a codec stand below its name, if it has several; those of the others come first.
-    """
-    families: dict[str, list[RDCurve]] = {}
-    for curve in curves:
-        families.setdefault(curve.codec, []).append(curve)
-    entries = {
-        codec: "".join(_legend_entry(curve, curves, styles[curve_key(curve)]) for curve in own)
-        for codec, own in families.items()
-    }
-    single = "".join(entries[codec] for codec, own in families.items() if len(own) == 1)
-    groups = "".join(
-        f'<div class="family"><b>{html.escape(codec)}</b><div>{entries[codec]}</div></div>'
-        for codec, own in families.items()
-        if len(own) > 1
-    )
-    st.html(f'{_LEGEND_STYLE}<div class="narrow-legend"><div>{single}</div>{groups}</div>')
-
-
-def _legend_entry(curve: RDCurve, curves: Sequence[RDCurve], style: CurveStyle) -> str:
-    line = f'<b style="color:{style.colour}">{_LINES[style.dash]}{_mark(style)}</b>'
-    return f"<span>{line} {curve_label(curve, curves)}</span>"
-
-
-def _mark(style: CurveStyle) -> str:
-    closed, opened = _MARKS.get(style.shape, ("●", "○"))
-    return opened if style.is_open else closed
 
 
 def curve_on(curves: Sequence[RDCurve], name: str, dataset: str) -> RDCurve | None:

@@ -47,8 +47,9 @@ def pick_many(
 
     default: the ids that are picked at first. name_of: what people call an id. what: one's name in sentences.
     """
-    query.check_choices(key, options, what=what)
     linked = query.arrived_choices(key)
+    if linked is not None:  # What the session wrote itself may have ceased to be an option: that is no faulty link.
+        query.check_choices(key, options, what=what)
     if linked is not None and (not linked or any(value in options for value in linked)):
         st.session_state[key] = [value for value in linked if value in options]
     query.keep_among(key, options)
@@ -71,9 +72,10 @@ def pick_one(
     help: str | None = None,
 ) -> str:
     """Draw a select box and return the id picked. default: at first, "" for the first. what: its name in sentences."""
-    query.check_choice(key, options, what=what)
     linked = query.arrived(key)
-    if linked in options:
+    if linked:
+        query.check_choice(key, options, what=what)
+    if linked and linked in options:
         st.session_state[key] = linked
     query.keep_among(key, options)
     if default in options and key not in st.session_state:
