@@ -154,10 +154,9 @@ def _neighbours(codec_id: CodecId, target: Target) -> tuple[int, int]:
     family, (below, above) = FAMILIES[codec_id.family], NEIGHBOURS
     if target.kind.quantity in RATES:
         return (0, 0) if family.sizes_rise else NEIGHBOURS
-    if _comes_near(codec_id):
-        return 0, 1  # The level above the end is the first that meets the target; tenths matter little.
     does_rise = family.metrics_rise and target.kind.quantity != "flip"
-    return 0 if does_rise else below, 1 if family.sizes_rise else above
+    # The level above the end is the first that meets the target; beyond it, tenths hardly save bytes.
+    return 0 if does_rise else below, 1 if family.sizes_rise or _comes_near(codec_id) else above
 
 
 def _comes_near(codec_id: CodecId) -> bool:
