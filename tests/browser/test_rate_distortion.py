@@ -100,9 +100,9 @@ def test_a_click_in_the_legend_isolates_a_family_and_a_second_brings_the_others_
 
 
 def test_on_a_phone_a_tap_in_the_legend_isolates_a_family_and_a_second_brings_the_others_back(
-    contexts: Contexts, start_app: StartApp
+    shared_page: Callable[..., Page], start_app: StartApp
 ) -> None:
-    page = contexts.of(viewport={"width": 390, "height": 844}, has_touch=True).new_page()
+    page = shared_page(viewport={"width": 390, "height": 844}, has_touch=True)
     page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion")
     chart = page.locator(".js-plotly-plot").first
     expect(chart).to_be_visible()
