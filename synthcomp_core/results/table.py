@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from synthcomp_core import limits
 from synthcomp_core.errors import ResultsError
@@ -16,51 +15,33 @@ from synthcomp_core.results.rows import (
     COLUMNS,
     INTEGER_COLUMNS,
     KEY_COLUMNS,
-    LARGEST,
     NEEDED_COLUMNS,
-    NUMBER_COLUMNS,
     OPTIONAL_COLUMNS,
     TEXT_COLUMNS,
     ResultRow,
 )
+from synthcomp_core.results.table_blocks import check_blocks, header_end, read_rows, unreadable
+from synthcomp_core.results.table_checks import check_table, check_unique
 from synthcomp_core.results.text_tables import guarded, unguarded
 from synthcomp_core.storage import read_file
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = [
+    "check_table",
+    "parse_results",
+    "read_results",
+    "rows_table",
+    "table_rows",
+    "table_to_csv",
+    "unchecked_table",
+]
 
 
-@dataclass(frozen=True)
-class _Span:
-    """The values a column may hold. open_low: the lower bound itself is excluded. infinite: inf is allowed."""
-
-    low: float
-    high: float = math.inf
-    open_low: bool = False
-    infinite: bool = False
-
-    def __str__(self) -> str:
-        if math.isinf(self.low):
-            return "finite" if math.isinf(self.high) else f"at most {self.high:g}"
-        low = f"above {self.low:g}" if self.open_low else f"at least {self.low:g}"
-        return low if math.isinf(self.high) else f"{low} and at most {self.high:g}"
-
-
-_HUGE = 1e9  # Beyond any rate, time or setting; sums and squares of such values stay finite.
-_SPANS: dict[str, _Span] = {
-    **dict.fromkeys(("bpp", "bpp_estimated", "encode_s", "decode_s", "upscale_s"), _Span(0.0, _HUGE)),
-    "num_bytes": _Span(0.0, LARGEST),
-    **dict.fromkeys(("width", "height"), _Span(0.0, 2.0**31, open_low=True)),
-    **dict.fromkeys(("lmbda", "scale"), _Span(0.0, _HUGE, open_low=True)),
-    **dict.fromkeys(("psnr_rgb", "psnr_y"), _Span(0.0, 1000.0, infinite=True)),
-    **dict.fromkeys(("ssim_rgb", "ssim_y"), _Span(-1.0, 1.0)),
-    **dict.fromkeys(("msssim_rgb", "msssim_y", "flip"), _Span(0.0, 1.0)),
-    "ssimulacra2": _Span(-_HUGE, 100.0),
-    "quality": _Span(-_HUGE, _HUGE),
-}
 _HEADER_BYTES = 65536
-_ROUNDING = 1e-6  # Tolerance for rounded values at a bound.
-_RATE_ROUNDING = 0.001  # Allowed deviation of bpp from 8 num_bytes / pixels: absolute (bpp) plus relative.
 
 
 def read_results(path: Path) -> pd.DataFrame:
@@ -77,43 +58,70 @@ def parse_results(content: bytes, *, name: str) -> pd.DataFrame:
 
     Text columns are categories, number columns float64; missing = NaN. A torn last line (the writer is still at work,
     or was killed) is left out. Anything else wrong is a ResultsError that names file, row (the header is row 1),
-    column and value.
+    column and value. All is checked before the table is made, which takes most of the time and memory.
     """
-    table = unchecked_table(content, name=name)
-    check_table(table, name=name)
-    return table
+    content, header = _checked_header(content, name)
+    check_blocks(content, header, name=name)
+    arrow = _arrow_table(content, header, name)
+    check_unique([_indices(arrow[column]) for column in KEY_COLUMNS], partial(_key, arrow), name=name)
+    return _pandas_table(arrow)
 
 
 def unchecked_table(content: bytes, *, name: str) -> pd.DataFrame:
     """As :func:`parse_results`, but without the checks of :func:`check_table` on keys and ranges."""
+    content, header = _checked_header(content, name)
+    return _pandas_table(_arrow_table(content, header, name))
+
+
+def _arrow_table(content: bytes, header: list[str], name: str) -> Any:
+    """The columns of COLUMNS that there are, as Arrow has them; one dictionary for each column of text."""
+    import pyarrow as pa
+
+    try:
+        arrow = read_rows(content, header, start=header_end(content))
+    except pa.ArrowException as error:
+        check_blocks(content, header, name=name)
+        raise unreadable(name, error) from error
+    for index, column in enumerate(arrow.column_names):
+        if column in TEXT_COLUMNS:
+            arrow = arrow.set_column(index, column, _unguarded(arrow[column].unify_dictionaries()))
+    return arrow
+
+
+def _unguarded(column: Any) -> Any:
+    """The texts that were written, of a column in which apostrophes may stand before what begins like a formula."""
     import pyarrow as pa
     from pyarrow import compute
-    from pyarrow import csv as arrow_csv
 
-    content, header = _checked_header(content, name)
-    wanted = [column for column in COLUMNS if column in header]
-    types = {column: pa.dictionary(pa.int32(), pa.string()) for column in TEXT_COLUMNS}
-    types |= {column: pa.float64() for column in NUMBER_COLUMNS}
-    try:
-        arrow = arrow_csv.read_csv(
-            pa.BufferReader(content),
-            parse_options=arrow_csv.ParseOptions(ignore_empty_lines=False),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=types, include_columns=wanted, null_values=[""], strings_can_be_null=True
-            ),
-        )
-    except pa.ArrowException as error:
-        raise _first_error(content, header, name, error) from error
-    for column in NUMBER_COLUMNS:
-        # An empty cell is null; what is NaN here was written out as such.
-        if column in wanted and compute.any(compute.is_nan(arrow[column])).as_py():
-            raise _first_error(content, header, name, None)
+    if not column.num_chunks or not compute.any(compute.starts_with(column.chunk(0).dictionary, "'")).as_py():
+        return column
+    # Two cells may have stood for one text.
+    plain = pa.array([unguarded(text) for text in column.chunk(0).dictionary.to_pylist()], pa.string())
+    plain = plain.dictionary_encode()
+    return pa.chunked_array(
+        [
+            pa.DictionaryArray.from_arrays(plain.indices.take(chunk.indices), plain.dictionary)
+            for chunk in column.chunks
+        ],
+        column.type,
+    )
+
+
+def _indices(column: Any) -> NDArray[np.int64]:
+    import numpy as np
+
+    parts = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+
+
+def _key(arrow: Any, position: int) -> str:
+    return ", ".join(str(arrow[column][position].as_py()) for column in KEY_COLUMNS)
+
+
+def _pandas_table(arrow: Any) -> pd.DataFrame:
     # Split blocks: pandas would copy the columns together.
     table: pd.DataFrame = arrow.to_pandas(split_blocks=True).reindex(columns=list(COLUMNS))
-    for column in TEXT_COLUMNS:
-        if column in wanted:
-            table[column] = table[column].cat.rename_categories(unguarded)
-    for column in set(OPTIONAL_COLUMNS) - set(header):
+    for column in set(OPTIONAL_COLUMNS) - set(arrow.column_names):
         table[column] = table[column].astype("object" if column in TEXT_COLUMNS else "float64")
         if column in TEXT_COLUMNS:
             table[column] = table[column].astype("category")
@@ -155,104 +163,6 @@ def _checked_header(content: bytes, name: str) -> tuple[bytes, list[str]]:
     if not content.endswith(b"\n") or content.endswith((b"\n\n", b"\r\n\r\n")):
         content = content.rstrip(b"\r\n") + b"\n"
     return content, header
-
-
-def _records(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """(row number, cells) of every record below the header, the header being row 1."""
-    lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
-    records = csv.reader(lines, strict=True)
-    next(records, None)
-    yield from enumerate(records, start=2)
-
-
-def _first_error(content: bytes, header: list[str], name: str, cause: Exception | None) -> ResultsError:
-    """What is wrong with the first faulty record, found by reading the file slowly."""
-    try:
-        for row, cells in _records(content):
-            if len(cells) != len(header):
-                return ResultsError(
-                    f"{name}, row {row}: {len(cells)} cells where the header has {len(header)} columns."
-                )
-            for column, value in zip(header, cells, strict=True):
-                if column in NUMBER_COLUMNS and value != "" and not _is_number(value):
-                    return ResultsError(
-                        f"{name}, row {row}, column {column}: {value[:60]!r} is not a number "
-                        "(use a decimal point; leave the cell empty if the value was not measured)."
-                    )
-    except UnicodeDecodeError as error:
-        row = content[: error.start].count(b"\n") + 1
-        return ResultsError(f"{name}, row {row} or later: not UTF-8 ({error.reason}); save it as UTF-8.")
-    except csv.Error as error:
-        return ResultsError(f"{name} is not well-formed CSV ({error}); check its quotation marks.")
-    return ResultsError(f"{name} cannot be read as CSV ({str(cause).splitlines()[0] if cause else 'unknown reason'}).")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return not math.isnan(float(text)) and "_" not in text
-    except ValueError:
-        return False
-
-
-def check_table(table: pd.DataFrame, *, name: str, first_row: int = 2) -> None:
-    """Check keys, ranges and the rate of a table with COLUMNS; ResultsError naming file, row, column and value.
-
-    first_row: the number, in the file, of the table's first row.
-    """
-
-    def fail(position: int, column: str, complaint: str) -> ResultsError:
-        value = table[column].iloc[position]
-        return ResultsError(f"{name}, row {position + first_row}, column {column}: {value} {complaint}.")
-
-    for column in KEY_COLUMNS:
-        absent = table[column].isna().to_numpy()
-        if absent.any():
-            row = int(absent.argmax()) + first_row
-            raise ResultsError(f"{name}, row {row}, column {column}: the cell is empty, but every row needs one.")
-    for column in NUMBER_COLUMNS:
-        values = table[column].to_numpy()
-        span = _SPANS[column]
-        wrong = (values <= span.low) if span.open_low else (values < span.low - _ROUNDING)
-        wrong |= (values > span.high + _ROUNDING) & (values != math.inf if span.infinite else True)
-        wrong |= abs(values) == math.inf if not span.infinite else values == -math.inf
-        if wrong.any():
-            raise fail(int(wrong.argmax()), column, f"is out of range, it must be {span}")
-        if column in INTEGER_COLUMNS:
-            wrong = values % 1 > 0
-            if wrong.any():
-                raise fail(int(wrong.argmax()), column, "is not a whole number")
-    bpp = table["bpp"].to_numpy()
-    expected = (table["num_bytes"] * 8 / (table["width"] * table["height"])).to_numpy()
-    wrong = abs(bpp - expected) > _RATE_ROUNDING * (1 + expected)
-    if wrong.any():
-        position = int(wrong.argmax())
-        raise fail(
-            position,
-            "bpp",
-            f"does not fit num_bytes, width and height, from which {expected[position]:.6g} bits per pixel follow",
-        )
-    codes = [table[column].astype("category").cat.codes.to_numpy("int64") for column in KEY_COLUMNS]
-    keys = (codes[0] * (codes[1].max(initial=0) + 1) + codes[1]) * (codes[2].max(initial=0) + 1) + codes[2]
-    repeated = _repeated(keys)
-    if repeated is not None:
-        first, position = repeated
-        key = ", ".join(str(table[column].iloc[position]) for column in KEY_COLUMNS)
-        raise ResultsError(
-            f"{name}, row {position + first_row}: ({key}) repeats row {first + first_row}; "
-            "the combination of dataset, image and variant must be unique."
-        )
-
-
-def _repeated(keys: Sequence[int]) -> tuple[int, int] | None:
-    """(first position, position of the first repetition) of a key that occurs twice, or None."""
-    import pandas as pd
-
-    series = pd.Series(keys)
-    duplicated = series.duplicated().to_numpy()
-    if not duplicated.any():
-        return None
-    position = int(duplicated.argmax())
-    return int((series == series.iloc[position]).to_numpy().argmax()), position
 
 
 def rows_table(rows: Iterable[ResultRow], *, name: str = "The rows", first_row: int = 1) -> pd.DataFrame:

@@ -105,7 +105,7 @@ GARBAGE: dict[str, tuple[bytes, str]] = {
     ),
     "prose": (b"Dear reader,\nthis is a letter.\n", "not a results table"),
     "UTF-16": (rows_to_csv([row()]).encode("utf-16-le"), "not text"),
-    "Latin-1": (csv_with(image="caf\xe9.png").decode().encode("latin-1"), "row 3 or later: not UTF-8"),
+    "Latin-1": (csv_with(image="caf\xe9.png").decode().encode("latin-1"), "row 3: not UTF-8"),
     "semicolons": (csv_with().replace(b",", b";"), "not a results table: its first line is 'dataset;image"),
     "tabs": (csv_with().replace(b",", b"\t"), "not a results table"),
     "no header": (csv_lines(_ROW), "not a results table"),
