@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from synthcomp_core.errors import ResultsError
+from synthcomp_core.results import table_blocks
 from synthcomp_core.results.bd import bd_table
 from synthcomp_core.results.formats import load_results
 from synthcomp_core.results.rows import ResultRow, rows_to_csv
@@ -127,3 +128,53 @@ def test_a_results_file_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe.csv", tmp_path, Path("/dev/zero"), tmp_path / "absent.csv"):
         with pytest.raises(ResultsError, match="cannot be read"):
             load_results(path)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        *(("high", "is not a number"), ("nan", "is not a number"), ("-4000", "is out of range")),
+        *(("30,0,0", "33 cells"), ("30\xff", "is not a number")),
+    ],
+)
+def test_damage_at_the_end_of_a_long_table_is_found_by_reading_its_last_block(
+    monkeypatch: pytest.MonkeyPatch, cell: str, said: str
+) -> None:
+    monkeypatch.setattr(table_blocks, "_BLOCK_BYTES", 2000)
+    searched: list[int] = []
+    records = table_blocks._records
+    monkeypatch.setattr(
+        table_blocks, "_records", lambda block, **how: searched.append(len(block)) or records(block, **how)
+    )
+    rows = [ResultRow("d", f"{number}\n.png", 10, 10, "webp-q50", "webp", psnr_rgb=30.0) for number in range(500)]
+    content = rows_to_csv(rows).encode()
+    assert len(parse_results(content, name="long.csv")) == 500
+    at = content.rfind(b"30")
+    with pytest.raises(ResultsError, match=f"long.csv, row 501.*{said}"):
+        parse_results(content[:at] + cell.encode() + content[at + 2 :], name="long.csv")
+    assert all(size < 5000 for size in searched)
+    repeated = content + content.splitlines(keepends=True)[7]
+    with pytest.raises(ResultsError, match=r"row 502: \(d, 6 .png, webp-q50\) repeats row 8"):
+        parse_results(repeated, name="long.csv")
+
+
+def test_quotation_marks_that_hide_the_line_breaks_do_not_make_the_search_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(table_blocks, "_BLOCK_BYTES", 2000)
+    content = rows_to_csv([ResultRow("d", f"{number}.png", variant="none") for number in range(500)]).encode()
+    inches = content.replace(b"1.png", b'1".png', 1)
+    assert len(parse_results(inches, name="inches.csv")) == 500
+    with pytest.raises(ResultsError, match=r"inches\.csv"):
+        parse_results(inches + b"d,last.png\n", name="inches.csv")
+    with pytest.raises(ResultsError, match=r"open\.csv"):
+        parse_results(content.replace(b"\nd,", b'\n"d,', 1), name="open.csv")
+
+
+def test_texts_that_become_one_when_their_apostrophe_goes_are_one() -> None:
+    lines = rows_to_csv([ROW, ROW]).replace("i.png", "=i.png", 1).encode()
+    with pytest.raises(ResultsError, match="repeats row 2"):
+        parse_results(lines.replace(b"i.png", b"'=i.png").replace(b"='=", b"="), name="t.csv")
+    other = rows_to_csv([ROW, ResultRow("=d", "i.png", variant="none"), ResultRow("'=d", "j.png", variant="none")])
+    plain = other.replace("''=d", "=d")
+    assert parse_results(plain.encode(), name="t.csv")["dataset"].tolist() == ["d", "=d", "=d"]
