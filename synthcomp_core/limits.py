@@ -71,6 +71,10 @@ ZIP_TOTAL_BYTES = 256 * 1024 * MIB
 PATH_BYTES = 255  # of one name in a path
 PATH_DEPTH = 32
 
+# Downloads. The largest file of a data set that can be fetched by name is CLIC's of 7 GB; a model is a checkpoint.
+# Overridable: --max-gigabytes.
+DOWNLOAD_BYTES = 16 * 1024 * MIB
+
 # Folders that are searched with all that lies below them. A disk has millions of files.
 FOLDERS = 100_000  # in search of images; Vimeo-90k has 91,701
 SAMPLE_FOLDERS = 1000  # in search of FSR samples, which lie in one

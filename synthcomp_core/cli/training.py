@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from synthcomp_core import limits
 from synthcomp_core.cli.console import cell, errors, output, progress_bar
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library import dataset_sources, datasets
 
 if TYPE_CHECKING:
     from synthcomp_core.training.plan import TrainingPlan
+
+_GIGABYTES = limits.DOWNLOAD_BYTES / 2**30
+_MOST_GIGABYTES = 100_000
 
 data_app = typer.Typer(help="Data sets: fetch, list, split, convert.", no_args_is_help=True)
 
@@ -83,13 +87,19 @@ def fetch(
     what: Annotated[str, typer.Argument(help="gta-plus, clic2020, kodak, a zip's URL, or a folder or zip on disk.")],
     name: Annotated[str | None, typer.Option(help="Name of the data set (default: that of the source).")] = None,
     licence: Annotated[str, typer.Option(help="Licence, for the card.")] = "",
+    max_gigabytes: Annotated[float, typer.Option(help="Download no file of more gigabytes than this.")] = _GIGABYTES,
 ) -> None:
     """Download or copy a data set into artifacts/data.
 
     Example: python -m synthcomp_core data fetch kodak
     """
+    if not 0 < max_gigabytes <= _MOST_GIGABYTES:
+        raise SynthcompError(
+            f"--max-gigabytes is {max_gigabytes:g}; expected a number above 0 and at most {_MOST_GIGABYTES:,}."
+        )
+    max_bytes = max(1, int(max_gigabytes * 2**30))
     with progress_bar(what) as on_progress:
-        card = datasets.fetch(what, name=name, licence=licence, on_progress=on_progress)
+        card = datasets.fetch(what, name=name, licence=licence, max_bytes=max_bytes, on_progress=on_progress)
     output.print(f"{card.name}: {datasets.count_text(card.name)}{_splits(card)}", highlight=False)
     _print_left_out(card)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from synthcomp_core import limits
 from synthcomp_core.codecs.lambdas import lambda_of
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
@@ -127,6 +128,7 @@ def fetch_published(model: PublishedModel, *, half: bool = True, on_progress: On
         model.url,
         snapshots_dir() / ".downloads",
         name,
+        max_bytes=limits.CHECKPOINT_BYTES,  # More is not imported.
         sha256=model.sha256,
         otherwise=f"or download it elsewhere and run `snapshot import {name} --id {model.id}`",
         on_progress=span(on_progress, 0.0, 0.9),

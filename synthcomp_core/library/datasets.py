@@ -111,11 +111,12 @@ def fetch(
     name: str | None = None,
     licence: str = "",
     inside: str = "",
+    max_bytes: int = limits.DOWNLOAD_BYTES,
     on_progress: OnProgress = silent,
 ) -> DataSetCard:
     """Bring a data set in: one of SOURCES, a zip's address, or a folder or zip on disk (then ``name`` names it).
 
-    inside: of a zip on disk, only what lies in this folder of it.
+    inside: of a zip on disk, only what lies in this folder of it. max_bytes: what a downloaded file may have.
 
     What is there already is not fetched again, so that an interrupted fetch resumes where it stopped, file by file.
     SynthcompError when the network or the file fails.
@@ -129,11 +130,11 @@ def fetch(
     if source is not None:
         for number, item in enumerate(source.downloads):
             part = span(on_progress, number / len(source.downloads), (number + 1) / len(source.downloads))
-            notes.append(bring(item, folder, on_progress=part))
+            notes.append(bring(item, folder, max_bytes=max_bytes, on_progress=part))
         keep_only(folder / "images", source.only)
         origin, licence = ", ".join(item.url for item in source.downloads[:1]), source.licence
     elif "://" in what:
-        notes.append(bring(Download(what), folder, on_progress=on_progress))
+        notes.append(bring(Download(what), folder, max_bytes=max_bytes, on_progress=on_progress))
         origin = what
     else:
         published = SOURCES.get(name)

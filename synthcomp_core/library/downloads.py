@@ -1,4 +1,4 @@
-"""Downloads by pooch: with progress, resumed where they broke off, checked by their hash, put in place whole."""
+"""Downloads by pooch: up to a size, with progress, continued where they broke off, checked by hash, placed whole."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.storage import file_sha256, write_text
 
 CONNECT_S = 30  # Seconds without an answer or a byte after which a download is given up.
 _CHUNK_BYTES = 2**15  # What is lost, at most, when the connection breaks.
+_MOST_DIGITS = 20  # of a length that a server states
 _PARTIAL, _VALIDATOR = ".part", ".part.json"
 
 
@@ -21,16 +23,19 @@ def download(
     folder: Path,
     file_name: str,
     *,
+    max_bytes: int = limits.DOWNLOAD_BYTES,
+    raised_by: str = "",
     sha256: str | None = None,
     otherwise: str = "",
     on_progress: OnProgress = silent,
 ) -> Path:
     """The file at an address, as ``folder / file_name``, from the network unless it is there already.
 
-    sha256: the hash in hexadecimal digits, or its first digits, as torch's hub writes them into file names. What was
-    received before a connection broke stays as a partial file and is continued, if the server can and the file is still
-    the same. A file whose hash is wrong is discarded. otherwise: ends the sentence of an error, on what else can be
-    done. SynthcompError when the network, the server or the hash fails.
+    max_bytes: a larger file is discarded, as soon as the server says so or sends more; raised_by: the option that
+    raises this limit. sha256: the hash in hexadecimal digits, or its first digits, as torch's hub writes them into file
+    names; a file of another hash is discarded. What was received before a connection broke stays as a partial file and
+    is continued, if the server can and the file is still the same. otherwise: ends the sentence of an error, on what
+    else can be done. SynthcompError when the network, the server or the hash fails.
     """
     import pooch
     import requests
@@ -40,11 +45,17 @@ def download(
     if target.is_file() and sha256 is not None and not file_sha256(target).startswith(sha256):
         target.unlink()
     hint = f"; {otherwise}" if otherwise else ""
-    downloader = _Resuming(target, sha256, on_progress)
+    downloader = _Resuming(target, sha256, max_bytes, on_progress)
     try:
         return Path(pooch.retrieve(url, None, fname=file_name, path=folder, downloader=downloader))
     except _WrongHash as error:
         raise SynthcompError(f"{url} did not return the expected file ({error}); it was discarded{hint}.") from None
+    except _TooLarge as error:
+        raised = f"raise the limit with {raised_by}" if raised_by else ""
+        advice = ", ".join(filter(None, (raised, otherwise)))
+        raise SynthcompError(
+            f"{url} is larger than the {max_bytes:,} bytes that are fetched ({error}){'; ' if advice else ''}{advice}."
+        ) from None
     except requests.exceptions.HTTPError as error:
         raise SynthcompError(f"{url} cannot be fetched ({str(error).splitlines()[0][:120]}){hint}.") from None
     except requests.exceptions.RequestException as error:
@@ -67,11 +78,15 @@ class _WrongHash(ValueError):
     pass
 
 
+class _TooLarge(ValueError):
+    pass
+
+
 class _Resuming:
     """A downloader as pooch takes them: called with the address and the file to fill."""
 
-    def __init__(self, target: Path, sha256: str | None, on_progress: OnProgress) -> None:
-        self.target, self.sha256, self.on_progress = target, sha256, on_progress
+    def __init__(self, target: Path, sha256: str | None, max_bytes: int, on_progress: OnProgress) -> None:
+        self.target, self.sha256, self.max_bytes, self.on_progress = target, sha256, max_bytes, on_progress
         self.partial = _partial(target)
         self.validator = target.with_name(target.name + _VALIDATOR)
 
@@ -116,14 +131,21 @@ class _Resuming:
         import requests
 
         length = answer.headers.get("Content-Length", "")
-        total = received + int(length) if length.isdecimal() else 0
+        total = received + int(length) if length.isdecimal() and len(length) < _MOST_DIGITS else 0
+        self._check_size(total, f"it has {total:,}")
         with self.partial.open("ab" if received else "wb") as file:
             for chunk in answer.iter_content(_CHUNK_BYTES):
                 received += file.write(chunk)
+                self._check_size(received, "the server goes on")
                 stage = f"fetching {self.target.name} ({received / 1e6:.1f} of {total / 1e6:.1f} MB)"
                 self.on_progress(min(1.0, received / total) if total else 0.0, stage)
         if total and received < total and "Content-Encoding" not in answer.headers:
             raise requests.exceptions.ConnectionError(f"{received} of {total} bytes")
+
+    def _check_size(self, num_bytes: int, reason: str) -> None:
+        if num_bytes > self.max_bytes:
+            self._forget()
+            raise _TooLarge(reason)
 
     def _check(self) -> None:
         if self.sha256 is None:

@@ -65,8 +65,11 @@ def keep_only(images: Path, part: str | None) -> None:
             return
 
 
-def bring(item: Download, folder: Path, *, on_progress: OnProgress) -> str:
-    """Download one file and put its images in place; a note with its SHA-256, "" when it was there already."""
+def bring(item: Download, folder: Path, *, max_bytes: int, on_progress: OnProgress) -> str:
+    """Download one file and put its images in place; a note with its SHA-256, "" when it was there already.
+
+    max_bytes: what the file may have.
+    """
     file_name = safe_name(PurePosixPath(item.url.split("?")[0]).name)
     images = folder / "images" / item.folder
     done = folder / "downloads" / f"{item.folder.replace('/', '-')}-{file_name}.done"
@@ -76,6 +79,8 @@ def bring(item: Download, folder: Path, *, on_progress: OnProgress) -> str:
         item.url,
         folder / "downloads",
         file_name,
+        max_bytes=max_bytes,
+        raised_by="--max-gigabytes",
         sha256=item.sha256,
         otherwise="or download it elsewhere and run `data fetch FILE --name NAME`",
         on_progress=span(on_progress, 0.0, 0.8),
