@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import runpy
+from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 
 from synthcomp_core.storage import PROJECT_ROOT
+
+_APP = "app.py"
+_ALONE = (
+    "A page is not served by itself, since only app.py checks who may reach it (docs/robustness.md): stop this server "
+    "and run `python -m streamlit run app.py`."
+)
 
 
 def enter_through_app() -> None:
@@ -16,7 +24,14 @@ def enter_through_app() -> None:
     Streamlit finds ``pages/`` and builds its own navigation until ``st.navigation`` has been called once in the
     process. A link to a page opened before then would show that navigation, without app.py's page configuration.
     app.py runs the same page again, and this run of it stops. (A rerun instead would lose a click on a button.)
+
+    A page that a server was started with (``streamlit run pages/live.py``) shows a sentence instead: no gate
+    (ui/gate.py) would stand before it.
     """
+    context = get_script_run_ctx()
+    if context is not None and Path(context.main_script_path).name != _APP:
+        st.error(_ALONE)
+        st.stop()
     if PagesManager.uses_pages_directory:
-        runpy.run_path(str(PROJECT_ROOT / "app.py"), run_name="__main__")
+        runpy.run_path(str(PROJECT_ROOT / _APP), run_name="__main__")
         st.stop()
