@@ -25,6 +25,7 @@ from synthcomp_core.cli import (
 from synthcomp_core.cli.bench import verbs as bench
 from synthcomp_core.cli.console import errors, output, visible
 from synthcomp_core.errors import Cancelled, SynthcompError
+from synthcomp_core.images.quiet import own_stderr
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
@@ -74,6 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit status: 0, 1 after an error, 2 for wrong usage, 130 when interrupted."""
     # What the libraries say of a damaged file; the error's sentence, or a note, says it too.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.|torch\.")
+    own_stderr()
     try:
         status = app(args=arguments, prog_name="synthcomp", standalone_mode=True)
     except SystemExit as stop:

@@ -34,6 +34,7 @@ from synthcomp_core.images.exr import decode_exr, exr_size
 from synthcomp_core.images.headers import jxl_header, sniff, webp_size
 from synthcomp_core.images.jpeg2000 import check_codestreams, codestream_size
 from synthcomp_core.images.light import Signal, srgb_of
+from synthcomp_core.images.quiet import quiet_decoders
 from synthcomp_core.images.samples import Pixels, as_eight_bit, eight_bit, upright, with_alpha
 from synthcomp_core.images.signals import avif_depth, file_signal
 
@@ -99,6 +100,7 @@ def decode_image_file(
     file_format = sniff(content)
     if file_format is None:
         raise ImageError(f"{label} is not an image that can be read here: use one of {', '.join(FORMATS)}.")
+    quiet_decoders()
     notes: list[str] = []
     try:
         if file_format == "OpenEXR":

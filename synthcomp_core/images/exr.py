@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthcomp_core.images.light import SRGB, Chromaticities, Signal, srgb_of
+from synthcomp_core.images.quiet import quiet_openexr
 
 NOTE = "linear light, shown at exposure 0 (1.0 is white, what is brighter is clipped) through sRGB's curve"
 _MAX_CHANNELS = 4  # times the pixel limit: what all channels together may hold
@@ -84,7 +85,7 @@ def _check_end(content: bytes) -> None:
 def _opened(content: bytes, *, header_only: bool) -> Any:
     import OpenEXR
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), quiet_openexr():
         warnings.simplefilter("ignore")  # on metadata that does not matter here
         return OpenEXR.File(io.BytesIO(content), header_only=header_only)
 

@@ -111,7 +111,8 @@ def _indices(column: Any) -> NDArray[np.int64]:
     import numpy as np
 
     parts = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+    indices: NDArray[np.int64] = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+    return indices
 
 
 def _key(arrow: Any, position: int) -> str:
