@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,10 +172,11 @@ def rows_table(rows: Iterable[ResultRow], *, name: str = "The rows", first_row: 
     import pandas as pd
 
     rows = list(rows)
-    columns = {}
-    for column in COLUMNS:
-        values = [getattr(row, column) for row in rows]
-        columns[column] = pd.Series(values, dtype="object" if column in TEXT_COLUMNS else "float64")
+    cells = zip(*map(attrgetter(*COLUMNS), rows), strict=True) if rows else ((),) * len(COLUMNS)
+    columns = {
+        column: pd.Series(values, dtype="object" if column in TEXT_COLUMNS else "float64")
+        for column, values in zip(COLUMNS, cells, strict=True)
+    }
     table = pd.DataFrame(columns)
     for column in TEXT_COLUMNS:
         table[column] = table[column].replace("", None).astype("category")

@@ -77,23 +77,31 @@ def check_numbers(columns: Mapping[str, NDArray[Any]], *, name: str, first_row: 
     """
 
     def fail(wrong: NDArray[Any], column: str, complaint: str) -> None:
-        if wrong.any():
-            position = int(wrong.argmax())
-            value = columns[column][position]
-            raise ResultsError(f"{name}, row {position + first_row}, column {column}: {value} {complaint}.")
+        _fail(wrong, columns[column], f"{name}, row", first_row, column, complaint)
 
     for column, values in columns.items():
-        span = _SPANS[column]
-        wrong = (values <= span.low) if span.open_low else (values < span.low - _ROUNDING)
-        wrong |= (values > span.high + _ROUNDING) & (values != math.inf if span.infinite else True)
-        wrong |= abs(values) == math.inf if not span.infinite else values == -math.inf
-        fail(wrong, column, f"is out of range, it must be {span}")
+        check_range(column, values, name=name, first_row=first_row)
         if column in INTEGER_COLUMNS:
             fail(values % 1 > 0, column, "is not a whole number")
     expected = columns["num_bytes"] * 8 / (columns["width"] * columns["height"])
     wrong = abs(columns["bpp"] - expected) > _RATE_ROUNDING * (1 + expected)
     rate = f"{expected[int(wrong.argmax())]:.6g}" if wrong.any() else ""
     fail(wrong, "bpp", f"does not fit num_bytes, width and height, from which {rate} bits per pixel follow")
+
+
+def check_range(column: str, values: NDArray[Any], *, name: str, first_row: int = 1) -> None:
+    """ResultsError for the first of a number column's values that is out of its range; NaN: not measured."""
+    span = _SPANS[column]
+    wrong = (values <= span.low) if span.open_low else (values < span.low - _ROUNDING)
+    wrong |= (values > span.high + _ROUNDING) & (values != math.inf if span.infinite else True)
+    wrong |= abs(values) == math.inf if not span.infinite else values == -math.inf
+    _fail(wrong, values, f"{name}, row", first_row, column, f"is out of range, it must be {span}")
+
+
+def _fail(wrong: NDArray[Any], values: NDArray[Any], where: str, first_row: int, column: str, complaint: str) -> None:
+    if wrong.any():
+        position = int(wrong.argmax())
+        raise ResultsError(f"{where} {position + first_row}, column {column}: {values[position]} {complaint}.")
 
 
 def check_unique(codes: Sequence[NDArray[Any]], key: Callable[[int], str], *, name: str, first_row: int = 2) -> None:

@@ -6,12 +6,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.snapshots import Distortion
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug
 from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
 from synthcomp_core.results.table import rows_table
+from synthcomp_core.results.table_checks import check_range
 
 # The architectures whose CompressAI result files list qualities 1, 2, 3, ...
 _MODELS = (
@@ -35,6 +38,16 @@ def is_compressai(document: Any) -> bool:
     return isinstance(lists, dict) and "bpp" in lists and any(_FIELDS.get(field) in METRICS for field in lists)
 
 
+def _numbers(points: list[Any], field: str, name: str) -> list[float | None]:
+    """The values of a list, None where there is none; checked before rows are made of them, which takes long."""
+    found: list[float | None] = []
+    for number, point in enumerate(points, start=1):
+        value = None if point is None else parsed_number(point, f"{name}, results/{field}, point {number}")
+        found.append(of_decibels(value) if value is not None and "-db-" in field else value)
+    check_range(_FIELDS[field], np.array(found, float), name=name)
+    return found
+
+
 def load_compressai(document: dict[str, Any], name: str, dataset: str | None) -> LoadedResults:
     """The table in a CompressAI result; ResultsError naming ``name``, list and point."""
     lists = document["results"]
@@ -52,13 +65,10 @@ def load_compressai(document: dict[str, Any], name: str, dataset: str | None) ->
     match = re.search(r"ms-?ssim|mse", hints.replace("_", "-"))
     distortion = Distortion.parse(match[0]) if match else None
     suffix = f"-{distortion.short}" if distortion and match and match[0] not in codec else ""
+    numbers = {field: _numbers(lists[field], field, name) for field in _FIELDS if field in lists}
     rows = []
     for index in range(len(lists["bpp"])):
-        values: dict[str, float | None] = {}
-        for field, column in _FIELDS.items():
-            if field in lists and lists[field][index] is not None:
-                value = parsed_number(lists[field][index], f"{name}, results/{field}, point {index + 1}")
-                values[column] = of_decibels(value) if "-db-" in field else value
+        values = {_FIELDS[field]: found[index] for field, found in numbers.items() if found[index] is not None}
         rows.append(
             ResultRow(
                 dataset=dataset or str(meta.get("dataset") or _UNSTATED),

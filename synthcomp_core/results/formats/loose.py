@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.images import EXTENSIONS
 from synthcomp_core.metrics import METRICS, bits_per_pixel
 from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug, whole_number
 from synthcomp_core.results.rows import MEAN_IMAGE, NEEDED_COLUMNS, ResultRow
 from synthcomp_core.results.table import rows_table
+from synthcomp_core.results.table_checks import check_range
 
 # Names without case and punctuation.
 _COLUMNS: dict[str, tuple[str, ...]] = {
@@ -278,6 +281,8 @@ def _rows(one: _Series, name: str, stem: str, dataset: str | None, notes: list[s
         if known and max(known) > 1:
             numbers[column] = [None if value is None else of_decibels(value) for value in numbers[column]]
             notes.append(f"{METRICS[column].label} above 1 was read as decibels, -10 log10(1 - value).")
+    for column, found in numbers.items():  # Before rows are made of them, which takes most of the time.
+        check_range(column, np.array(found, float), name=f"{name}{_at(one)}")
     place: dict[tuple[str, str, str], int] = {}
     curve = stem if not one.name or slug(one.name) == stem else f"{stem}-{slug(one.name)}"
     for index in range(counts.pop()):
