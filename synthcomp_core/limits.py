@@ -49,6 +49,7 @@ JSON_BYTES = 64 * MIB
 JSON_VALUES = 500_000  # commas and brackets: values in memory take far more than their text
 FOREIGN_TABLE_BYTES = 8 * MIB  # of the thesis's table and of lists of points: all formats but our own
 FOREIGN_TABLE_LINES = 50_000
+PASTED_CHARACTERS = MIB  # of a curve that is pasted as text
 CARD_BYTES = MIB  # of a data set, a run's state, a run's record
 JOURNAL_BYTES = 1024 * MIB
 JOURNAL_LINE_BYTES = MIB

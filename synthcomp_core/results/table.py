@@ -22,7 +22,7 @@ from synthcomp_core.results.rows import (
     ResultRow,
 )
 from synthcomp_core.results.table_blocks import check_blocks, header_end, read_rows, unreadable
-from synthcomp_core.results.table_checks import check_table, check_unique
+from synthcomp_core.results.table_checks import check_table, check_unique, repeated
 from synthcomp_core.results.text_tables import guarded, unguarded
 from synthcomp_core.storage import read_file
 
@@ -167,11 +167,23 @@ def _checked_header(content: bytes, name: str) -> tuple[bytes, list[str]]:
     return content, header
 
 
+def _check_repeated(rows: list[ResultRow], *, name: str, first_row: int) -> None:
+    """ResultsError for a row whose key an earlier one has, before a table of them takes time and memory."""
+    positions: dict[tuple[str, ...], int] = {}
+    key_of = attrgetter(*KEY_COLUMNS)
+    for position, row in enumerate(rows):
+        key = key_of(row)
+        first = positions.setdefault(key, position)
+        if first != position and all(key):  # What is empty is named by the next check.
+            raise repeated(", ".join(key), first + first_row, position + first_row, name=name)
+
+
 def rows_table(rows: Iterable[ResultRow], *, name: str = "The rows", first_row: int = 1) -> pd.DataFrame:
     """The checked table of these rows, as :func:`parse_results` returns it; ResultsError naming row, column, value."""
     import pandas as pd
 
     rows = list(rows)
+    _check_repeated(rows, name=name, first_row=first_row)
     cells = zip(*map(attrgetter(*COLUMNS), rows), strict=True) if rows else ((),) * len(COLUMNS)
     columns = {
         column: pd.Series(values, dtype="object" if column in TEXT_COLUMNS else "float64")

@@ -110,16 +110,20 @@ def check_unique(codes: Sequence[NDArray[Any]], key: Callable[[int], str], *, na
     codes: for each of KEY_COLUMNS, a number for each row's text, from 0. key: the texts of a row, by its position.
     """
     keys = (codes[0] * (codes[1].max(initial=0) + 1) + codes[1]) * (codes[2].max(initial=0) + 1) + codes[2]
-    repeated = _repeated(keys)
-    if repeated is not None:
-        first, position = repeated
-        raise ResultsError(
-            f"{name}, row {position + first_row}: ({key(position)}) repeats row {first + first_row}; "
-            "the combination of dataset, image and variant must be unique."
-        )
+    found = _first_repeated(keys)
+    if found is not None:
+        first, position = found
+        raise repeated(key(position), first + first_row, position + first_row, name=name)
 
 
-def _repeated(keys: NDArray[Any]) -> tuple[int, int] | None:
+def repeated(key: str, first: int, row: int, *, name: str) -> ResultsError:
+    """The error for a row whose key an earlier one has."""
+    return ResultsError(
+        f"{name}, row {row}: ({key}) repeats row {first}; the combination of dataset, image and variant must be unique."
+    )
+
+
+def _first_repeated(keys: NDArray[Any]) -> tuple[int, int] | None:
     """(first position, position of the first repetition) of a key that occurs twice, or None."""
     import pandas as pd
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from synthcomp_core import limits
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug
@@ -29,6 +30,11 @@ def parse_pasted(text: str, *, metric: str, curve: str, dataset: str) -> LoadedR
     """
     if metric not in METRICS:
         raise ResultsError(f"Unknown metric {metric!r}: use {', '.join(METRICS)}.")
+    if len(text) > limits.PASTED_CHARACTERS:
+        raise ResultsError(
+            f"The pasted text has {len(text):,} characters, and at most {limits.PASTED_CHARACTERS:,} are read; "
+            "add it as a file."
+        )
     points = _points(text)
     if not points:
         raise ResultsError("The pasted text has no points; paste a line per point, as in 0.25, 31.5.")
