@@ -13,6 +13,7 @@ from synthcomp_core.errors import ResultsError
 from synthcomp_core.results import table_blocks
 from synthcomp_core.results.bd import bd_table
 from synthcomp_core.results.formats import load_results
+from synthcomp_core.results.formats.pasted import parse_pasted
 from synthcomp_core.results.rows import ResultRow, rows_to_csv
 from synthcomp_core.results.table import parse_results, rows_table, table_rows, table_to_csv
 
@@ -178,3 +179,36 @@ def test_texts_that_become_one_when_their_apostrophe_goes_are_one() -> None:
     other = rows_to_csv([ROW, ResultRow("=d", "i.png", variant="none"), ResultRow("'=d", "j.png", variant="none")])
     plain = other.replace("''=d", "=d")
     assert parse_results(plain.encode(), name="t.csv")["dataset"].tolist() == ["d", "=d", "=d"]
+
+
+def points(count: int, **last: object) -> bytes:
+    """JSON of so many points, the last one's values replaced."""
+    columns: dict[str, list[object]] = {"bpp": [0.1] * count, "psnr": [30.0] * count}
+    columns["variant"] = [f"v{number}" for number in range(count)]
+    for name, value in last.items():
+        columns[name][-1] = value
+    return json.dumps(columns).encode()
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [({"psnr": 4000}, "row 5000, column psnr_rgb: 4000.0 is out of range"), ({"variant": "v1"}, "repeats row 2")],
+)
+def test_what_is_wrong_with_the_last_of_many_points_is_said_before_a_table_is_made(
+    monkeypatch: pytest.MonkeyPatch, last: dict[str, object], said: str
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a table was made")
+
+    assert len(load_results(points(5000), name="p.json").table) == 5000
+    monkeypatch.setattr("pandas.DataFrame", never)
+    with pytest.raises(ResultsError, match=said):
+        load_results(points(5000, **last), name="p.json")
+    document = {"name": "x", "results": {"bpp": [0.1] * 5000, "psnr": [30.0] * 4999 + [4000]}}
+    with pytest.raises(ResultsError, match=r"row 5000, column psnr_rgb: 4000\.0 is out of range"):
+        load_results(json.dumps(document).encode(), name="c.json")
+
+
+def test_a_pasted_text_longer_than_any_curve_is_refused() -> None:
+    with pytest.raises(ResultsError, match="7,000,000 characters"):
+        parse_pasted("0.1 30\n" * 1_000_000, metric="psnr_rgb", curve="c", dataset="d")
