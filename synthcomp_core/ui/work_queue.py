@@ -2,7 +2,8 @@
 
 A page submits work and gets a job at once, which it looks at whenever it is drawn: what is there so far, the stage,
 the place in the queue. A session has one job per place on its pages ("live-a"): a newer request there ends the older
-one at its next stage. The jobs of a session whose browser has gone are dropped.
+one at its next stage. The jobs of a session whose browser has gone are dropped. A server that ends waits until the
+jobs under way have come to their next stage.
 """
 
 from __future__ import annotations
@@ -114,6 +115,10 @@ class Job(Generic[T]):
             self.change(state=JobState.DROPPED if self._is_dropped else JobState.STOPPED)
         except SynthcompError as error:
             self.change(state=JobState.FAILED, error=str(error))
+        except RuntimeError:
+            if not _is_ending():  # Then thread pools take no more work.
+                raise
+            self.change(state=JobState.DROPPED)
         else:
             self.change(state=JobState.DONE, fraction=1.0, stage="")
         finally:
@@ -121,7 +126,7 @@ class Job(Generic[T]):
                 self.change(state=JobState.FAILED, error="This failed unexpectedly; the server's log says why.")
 
     def _report(self, fraction: float, stage: str) -> None:
-        if self.is_stopping or self.is_deserted() or self._makes_room():
+        if self.is_stopping or self.is_deserted() or self._makes_room() or _is_ending():
             raise Cancelled
         if stage != self._status.stage or abs(fraction - self._status.fraction) >= 0.01:
             self.change(fraction=min(max(fraction, 0.0), 1.0), stage=stage)
@@ -216,7 +221,7 @@ class WorkQueue:
         return [job for *_, job in sorted(ranked, key=lambda entry: entry[:4])]
 
     def _start_next(self) -> None:
-        while len(self._running) < self._slots and self._waiting:
+        while len(self._running) < self._slots and self._waiting and not _is_ending():
             job = self._order()[0]
             if job.is_idle and self._running:  # Idle work takes one place, and only while all others are free.
                 return
@@ -228,7 +233,8 @@ class WorkQueue:
             self._starts += 1
             self._served[job.session] = self._starts
             job.change(state=JobState.RUNNING)
-            threading.Thread(target=self._run, args=(job,), name=f"job {job.place}", daemon=True).start()
+            # No daemon, as the page's own thread may be one: those end within a kernel, which aborts the process.
+            threading.Thread(target=self._run, args=(job,), name=f"job {job.place}", daemon=False).start()
 
     def _run(self, job: Job[Any]) -> None:
         try:
@@ -251,6 +257,11 @@ def session_id() -> str:
     """The id of the session that is being drawn; "" outside of a running app."""
     context = get_script_run_ctx(suppress_warning=True)
     return "" if context is None else context.session_id
+
+
+def _is_ending() -> bool:
+    """Whether the interpreter has begun to shut down, and waits for the threads that are no daemons."""
+    return not threading.main_thread().is_alive()
 
 
 def _has_browser(session: str) -> bool:

@@ -207,3 +207,32 @@ for name, job in zip(names, jobs):
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_process_that_ends_waits_for_the_next_stage_of_its_jobs() -> None:
+    program = """
+import sys, threading, time
+from synthcomp_core.ui.work_queue import WorkQueue
+
+started = threading.Event()
+
+def work(on_progress, publish):
+    started.set()
+    for stage in range(1000):
+        time.sleep(0.2)  # A kernel, which cannot be interrupted.
+        print("stage", stage, flush=True)
+        on_progress(stage / 1000, "working")
+
+queue = WorkQueue(1)
+
+def page():  # As Streamlit's: a daemon's threads are daemons, too, unless somebody says otherwise.
+    queue.submit("a", "live-A", "one", work)
+    queue.submit("b", "live-A", "two", work)
+
+drawn = threading.Thread(target=page, daemon=True)
+drawn.start()
+drawn.join()
+started.wait()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT_S)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "stage 0\n", "")
