@@ -60,7 +60,7 @@ def option_name(family: str, word: str) -> str:
     """The name of an option of a classical family, by its word in an id; other words stay as they are.
 
     >>> option_name("avif", "444"), option_name("avif", "s4"), option_name("mbt2018", "e2")
-    ('4:4:4', 'Speed 4', 'e2')
+    ('4:4:4', 'speed 4', 'e2')
     """
     options = FAMILIES[family].options if family in FAMILIES else ()
     return next((_option_name(option, word) for option in options if word in option.words), word)

@@ -29,7 +29,7 @@ def enter_through_app() -> None:
     (ui/gate.py) would stand before it.
     """
     context = get_script_run_ctx()
-    if context is not None and Path(context.main_script_path).name != _APP:
+    if context is not None and Path(context.main_script_path).resolve().parent == PROJECT_ROOT / "pages":
         st.error(_ALONE)
         st.stop()
     if PagesManager.uses_pages_directory:
