@@ -80,13 +80,14 @@ class Contexts:
         if name not in self.shared:
             self.shared[name], self.free[name] = self.new(**options), []
         page = self.free[name].pop() if self.free[name] else self.shared[name].new_page()
+        page.bring_to_front()  # Pages behind others draw a frame a second.
         self.taken[page] = (name, options.get("viewport", VIEWPORT))
         return page
 
     def give_back(self, page: Page, *, sound: bool) -> None:
-        """Clear a page for the next test; sound: False closes it, after a test that failed."""
+        """Clear a page for the next test; sound: False closes it, after a test that failed. One of a kind is kept."""
         name, viewport = self.taken.pop(page)
-        if not sound or page.is_closed():
+        if not sound or page.is_closed() or self.free[name]:
             page.close()
             return
         page.unroute_all()
