@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from synthcomp_core.batch.journal import JOURNAL, read_journal
 from synthcomp_core.batch.launch import bundled_plans, resume_run, start_run, stop_run
 from synthcomp_core.batch.plan import read_run_plan
 from synthcomp_core.batch.runner import PreparedRun, prepare
-from synthcomp_core.batch.status import RunSummary
+from synthcomp_core.batch.status import RunSummary, list_runs
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.run_record import RunKind, Stage
 from synthcomp_core.progress import duration
@@ -28,6 +29,8 @@ from synthcomp_core.ui.widgets.text import plain
 
 ALLOW_VARIABLE, ALLOW_OPTION = "SYNTHCOMP_ALLOW_RUNS", "--allow-runs"
 _OWN_PLAN = "a plan of your own"
+_STARTING_S = 30.0  # Then the list, which is read again and again, shows the run as soon as it is there.
+_LOOK_AGAIN_S = 0.2
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -87,9 +90,21 @@ def show_start() -> None:
             st.error(plain(str(error)))
             return
         if st.button("Start", type="primary", key="start_run", icon=":material/play_arrow:"):
-            remember(start_run(plan))
+            process = start_run(plan)
+            remember(process)
             store_state(RunControlState(plan.name))
-            st.toast(plain(f"{plan.name} is starting."))
+            with st.spinner(plain(f"{plan.name} is starting.")):
+                _wait_until_listed(plan.name, process)
+            st.rerun()
+
+
+def _wait_until_listed(name: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the run can be shown: it lists itself a few seconds after its start."""
+    limit = time.monotonic() + _STARTING_S
+    while time.monotonic() < limit and process.poll() is None:
+        if any(run.name == name and run.stage == Stage.RUNNING for run in list_runs()):
+            return
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def show_dry_run(prepared: PreparedRun) -> None:
