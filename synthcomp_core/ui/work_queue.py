@@ -115,8 +115,9 @@ class Job(Generic[T]):
             self.change(state=JobState.DROPPED if self._is_dropped else JobState.STOPPED)
         except SynthcompError as error:
             self.change(state=JobState.FAILED, error=str(error))
-        except RuntimeError:
-            if not _is_ending():  # Then thread pools take no more work.
+        except RuntimeError as error:
+            # Thread pools take no more work once the interpreter shuts down, somewhat before its main thread ends.
+            if not (_is_ending() or str(error).startswith("cannot schedule new futures")):
                 raise
             self.change(state=JobState.DROPPED)
         else:
