@@ -59,7 +59,7 @@ def domain_gap(curves: Sequence[RDCurve], *, reference: str | None = None, metho
                 if percent is not None and training != base:
                     more = "more" if percent >= 0 else "fewer"
                     sentences.append(
-                        f"On {dataset}, {family} trained on {training} needs {abs(percent):.1f} % {more} bits "
+                        f"On {dataset}, {family}, trained on {training}, needs {abs(percent):.1f} % {more} bits "
                         f"than trained on {base}."
                     )
             matrix.append(tuple(row))

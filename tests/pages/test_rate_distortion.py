@@ -205,7 +205,7 @@ def test_crossover_and_domain_gap_are_answered_in_a_sentence(page: AppTest) -> N
     assert (
         "Below 0.283 bpp mbt2018, MSE, games, half resolution + RCAN is better, above it mbt2018, MSE, games (" in shown
     )
-    assert "On screens, mbt2018, MSE trained on photos needs 25.0 % more bits than trained on games." in shown
+    assert "On screens, mbt2018, MSE, trained on photos, needs 25.0 % more bits than trained on games." in shown
     assert len(app.get("plotly_chart")) == 2
 
 

@@ -102,7 +102,7 @@ def test_the_bundled_table_opens_on_few_curves_that_answer_the_question() -> Non
     answer = " ".join(chart_answer(shown, games))
     assert "PSNR RGB" in answer
     assert "Learned: mbt2018-mse-" in answer
-    assert "trained on photos needs" in answer
+    assert "trained on photos, needs" in answer
     low, high = competing_rates(shown) or (0.0, 0.0)
     assert 0.0 < low < high < 6.0
 

@@ -34,6 +34,6 @@ def test_the_domain_gap_is_the_bd_rate_between_training_sets_on_each_data_set() 
     assert (gap.trained_on, gap.tested_on) == (("games", "photos"), ("games", "kodak"))
     assert gap.rate_percent[0] == pytest.approx((0.0, 0.0), abs=1e-9)
     assert gap.rate_percent[1] == pytest.approx((25.0, 100 / 1.1 - 100), abs=1e-9)
-    assert gap.sentences[0] == "On games, mbt2018-mse trained on photos needs 25.0 % more bits than trained on games."
+    assert gap.sentences[0] == "On games, mbt2018-mse, trained on photos, needs 25.0 % more bits than trained on games."
     assert "fewer" in gap.sentences[1]
     assert domain_gap(rd_curves(images_table(), "psnr_rgb")) == []
