@@ -128,8 +128,9 @@ class _Pickles:
         self.seek, self.tell, self.fileno = file.seek, file.tell, file.fileno
 
     def read(self, size: int = -1) -> bytes:
-        """As of a file."""
-        return self._counted(self._file.read(min(size, self._left + 1) if size >= 0 else self._left + 1))
+        """As of a file. The unpickler asks for every byte of its own: a million times, within the limit."""
+        left = self._left
+        return self._counted(self._file.read(size if 0 <= size <= left else left + 1))
 
     def readline(self) -> bytes:
         """As of a file."""

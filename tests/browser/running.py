@@ -4,28 +4,21 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import psutil
 
 from synthcomp_core.storage import PROJECT_ROOT
 from tests.browser.waiting import LIMIT_S
+from tests.forked import forks
 
-# `streamlit`, which on a signal writes into its log what every thread of it is doing.
-_STREAMLIT = """
-import faulthandler, signal, streamlit.web.cli
-faulthandler.register(signal.SIGUSR1, all_threads=True)
-streamlit.web.cli.main(prog_name="streamlit")
-"""
 _LOG_TAIL = 12_000  # characters
-_running: dict[str, tuple["subprocess.Popen[bytes]", IO[bytes]]] = {}  # by address
+_running: dict[str, tuple[psutil.Process, Path]] = {}  # and logs, by address
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = [
@@ -48,17 +41,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_healthy(address: str, server: "subprocess.Popen[bytes]") -> bool:
+def _wait_until_healthy(address: str, server: psutil.Process) -> bool:
     for _ in range(LIMIT_S * 10):
         try:
             with urllib.request.urlopen(f"{address}/_stcore/health", timeout=LIMIT_S) as answer:
                 if answer.status == 200:
                     return True
         except OSError:
-            with suppress(subprocess.TimeoutExpired):  # A server that has ended will answer no more.
-                server.wait(timeout=0.1)
+            if _has_ended(server, within_s=0.1):  # It will answer no more.
                 return False
     return False
+
+
+def _has_ended(server: psutil.Process, *, within_s: float) -> bool:
+    """Whether it ends in time. It then stays as a zombie until its parent, the process that forks, waits for it."""
+    end = time.monotonic() + within_s
+    while server.is_running() and server.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @contextmanager
@@ -73,25 +75,22 @@ def running_app(script: Path, env: Mapping[str, str] | None = None) -> Iterator[
         "browser.gatherUsageStats": "false",
     }
     arguments = [argument for name, value in options.items() for argument in (f"--{name}", value)]
-    command = [sys.executable, "-c", _STREAMLIT, "run", str(script), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), **(env or {})}
-    with tempfile.TemporaryFile() as log:
-        server = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdout=log, stderr=log)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log.txt"
+        server = psutil.Process(forks().serve(["run", str(script), *arguments], environment=environment, log=log))
         try:
             address = f"http://127.0.0.1:{port}"
             if not _wait_until_healthy(address, server):
-                log.seek(0)
-                raise RuntimeError(f"Streamlit did not start:\n{log.read().decode(errors='replace')}")
+                raise RuntimeError(f"Streamlit did not start:\n{log.read_text(errors='replace')}")
             _running[address] = (server, log)
             yield address
         finally:
             _running.pop(address, None)
             server.terminate()
-            try:
-                server.wait(timeout=10)
-            except subprocess.TimeoutExpired:
+            if not _has_ended(server, within_s=10):
                 server.kill()
-                server.wait()
+            forks().ended(server.pid)
 
 
 def states_of_servers() -> str:
@@ -99,20 +98,14 @@ def states_of_servers() -> str:
     texts = []
     for address, (server, log) in _running.items():
         server.send_signal(signal.SIGUSR1)
-        with suppress(subprocess.TimeoutExpired):  # The time to write.
-            server.wait(timeout=1)
-        os.lseek(log.fileno(), 0, os.SEEK_SET)
-        text = log.read().decode(errors="replace")
-        os.lseek(log.fileno(), 0, os.SEEK_END)  # The server writes at this place, too.
-        texts.append(f"{address}\n{text[-_LOG_TAIL:]}")
+        _has_ended(server, within_s=1)  # The time to write.
+        texts.append(f"{address}\n{log.read_text(errors='replace')[-_LOG_TAIL:]}")
     return "\n\n".join(texts)
 
 
 def server_process(address: str) -> psutil.Process:
     """The Streamlit server that listens at the address."""
-    port = address.rpartition(":")[2]
-    (server,) = [child for child in psutil.Process().children(recursive=True) if port in child.cmdline()]
-    return server
+    return _running[address][0]
 
 
 def used_cpu_s(server: psutil.Process) -> float:

@@ -5,14 +5,12 @@ A block that needs the network, or hours, says so in a comment above it: ``<!-- 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +21,7 @@ from synthcomp_core.results.table import read_results
 from synthcomp_core.upscalers import parse_upscaler
 from tests.conftest import PROJECT_ROOT
 from tests.docs.blocks import Block, blocks
+from tests.forked import COMMAND, forks
 from tests.thesis_project import write_project
 
 PAGES = [PROJECT_ROOT / "README.md", PROJECT_ROOT / "CONTRIBUTING.md", *sorted((PROJECT_ROOT / "docs").glob("*.md"))]
@@ -122,39 +121,13 @@ class StandIn:
         )
 
 
-class Forks:
-    """Runs commands of `synthcomp` in forks of a process that has the libraries; see forked.py."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.docs.forked"]
-        environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "COLUMNS": "200"}
-        self.process = subprocess.Popen(
-            command, cwd=PROJECT_ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def run(self, command: str, stand_in: StandIn) -> subprocess.CompletedProcess[str]:
-        """As the shell would: the words, without what stands behind #."""
-        program, *arguments = shlex.split(command, comments=True)
-        assert program == "synthcomp" and not re.search(r"[$|<>&;`*]", command.partition("#")[0].replace("'", "")), (
-            command
-        )
-        job = {"arguments": arguments, "folder": str(stand_in.folder), "environment": stand_in.environment}
-        out, err = stand_in.folder / ".out", stand_in.folder / ".err"
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(json.dumps({**job, "out": str(out), "err": str(err)}) + "\n")
-        self.process.stdin.flush()
-        status = int(self.process.stdout.readline())
-        return subprocess.CompletedProcess(arguments, status, out.read_text(), err.read_text())
-
-    def close(self) -> None:
-        self.process.communicate("")
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    running = Forks()
-    yield running
-    running.close()
+def run_in_a_fork(command: str, stand_in: StandIn) -> subprocess.CompletedProcess[str]:
+    """A command of `synthcomp`, as the shell would: its words, without what stands behind #."""
+    program, *arguments = shlex.split(command, comments=True)
+    plain = command.partition("#")[0].replace("'", "")
+    assert program == "synthcomp" and not re.search(r"[$|<>&;`*]", plain), command
+    folder = stand_in.folder
+    return forks().run(COMMAND, arguments, folder=folder, environment=stand_in.environment, output=folder)
 
 
 @pytest.fixture
@@ -209,7 +182,7 @@ def test_every_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", sorted({page for page, _ in shell_blocks(run=True)}), ids=lambda page: page.name)
-def test_the_commands_of_a_page_run_as_printed(page: Path, stand_in: StandIn, forks: Forks) -> None:
+def test_the_commands_of_a_page_run_as_printed(page: Path, stand_in: StandIn) -> None:
     lines = [line for found, block in shell_blocks(run=True) if found == page for line in commands(block)]
     if any("ba-thesis-scripts" in line for line in lines):
         project = write_project(stand_in.folder / "ba-thesis-scripts", width=WIDTH, height=HEIGHT)
@@ -222,7 +195,7 @@ def test_the_commands_of_a_page_run_as_printed(page: Path, stand_in: StandIn, fo
         if program == "make":  # That sets up an environment; its target exists, as is checked above.
             continue
         # The first of each kind as the shell runs it, a process of its own; then what costs nothing but time is spared.
-        finished = forks.run(line, stand_in) if program in programs & {"synthcomp"} else stand_in.run(line)
+        finished = run_in_a_fork(line, stand_in) if program in programs & {"synthcomp"} else stand_in.run(line)
         programs.add(program)
         assert finished.returncode == 0, f"{line}\n{finished.stderr}{finished.stdout}"
     if page.name == "README.md":

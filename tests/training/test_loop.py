@@ -6,8 +6,7 @@ import csv
 import os
 import random
 import signal
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from synthcomp_core.training.plan import ModelPlan, read_training_plan
 from synthcomp_core.training.runner import launch, make_training, train_models
 from synthcomp_core.training.schedule import learning_rate
 from tests.conftest import PROJECT_ROOT
+from tests.forked import SCRIPT, forks
 from tests.training.conftest import write_plan
 
 
@@ -80,13 +80,13 @@ def test_the_time_of_a_training_begun_by_an_older_version_is_unknown(tmp_path: P
 @pytest.mark.slow
 def test_killed_at_a_random_step_and_run_again_gives_the_same_final_weights(tmp_path: Path, script: Path) -> None:
     plan = write_plan(tmp_path, steps=40, checkpoint_every=3)
-    command = [sys.executable, str(script), str(plan)]
-    subprocess.run(command, env=environment(tmp_path / "whole"), check=True, capture_output=True)
+    run = partial(forks().run, SCRIPT, [str(script), str(plan)], folder=tmp_path, output=tmp_path)
+    run(environment=environment(tmp_path / "whole")).check_returncode()
     checkpoint = tmp_path / "killed" / "runs" / "train-tiny" / "tiny-codec" / "last.pt"
     mortal = environment(tmp_path / "killed") | {"KILL_FROM": str(random.randrange(3, 25))}
-    assert subprocess.run(command, env=mortal, capture_output=True).returncode == -signal.SIGKILL
+    assert run(environment=mortal).returncode == -signal.SIGKILL
     assert 0 < load_checkpoint(checkpoint)["step"] < 40
-    subprocess.run(command, env=environment(tmp_path / "killed"), check=True, capture_output=True)
+    run(environment=environment(tmp_path / "killed")).check_returncode()
     expected = final_weights(tmp_path / "whole")
     for name, value in final_weights(tmp_path / "killed").items():
         assert torch.equal(value, expected[name]), name
@@ -100,11 +100,12 @@ def test_two_processes_train_what_one_does_with_the_whole_batch(tmp_path: Path, 
     for devices in (1, 2):
         plan = write_plan(tmp_path / str(devices), steps=8, devices=devices)
         artifacts = tmp_path / f"artifacts-{devices}"
-        ran = subprocess.run(
-            [sys.executable, str(script), str(plan)],
-            env=environment(artifacts) | ({"NAN_RANK": str(devices - 1)} if as_on_gpus else {}),
-            capture_output=True,
-            text=True,
+        ran = forks().run(
+            SCRIPT,
+            [str(script), str(plan)],
+            folder=tmp_path,
+            environment=environment(artifacts) | ({"NAN_RANK": str(devices - 1)} if as_on_gpus else {}),
+            output=tmp_path,
         )
         assert ran.returncode == 0, ran.stderr[-2000:]
         results.append(final_weights(artifacts))
