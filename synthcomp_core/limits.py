@@ -44,7 +44,8 @@ PATTERN_CHARACTERS = 1000  # of one entry in `variants`
 VARIANTS = 10_000  # that the patterns of a plan stand for, and each of them
 
 # Results, journals, cards and states
-RESULTS_BYTES = 1024 * MIB
+RESULTS_BYTES = 512 * MIB
+RESULTS_ROWS = 1_100_000  # lines of a table of our own
 JSON_BYTES = 64 * MIB
 JSON_VALUES = 500_000  # commas and brackets: values in memory take far more than their text
 FOREIGN_TABLE_BYTES = 8 * MIB  # of the thesis's table and of lists of points: all formats but our own

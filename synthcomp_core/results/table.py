@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from functools import partial
 from operator import attrgetter
@@ -21,9 +22,9 @@ from synthcomp_core.results.rows import (
     TEXT_COLUMNS,
     ResultRow,
 )
-from synthcomp_core.results.table_blocks import check_blocks, header_end, read_rows, unreadable
+from synthcomp_core.results.table_blocks import Rows, check_blocks, header_end, read_rows, unguarded_column, unreadable
 from synthcomp_core.results.table_checks import check_table, check_unique, repeated
-from synthcomp_core.results.text_tables import guarded, unguarded
+from synthcomp_core.results.text_tables import guarded
 from synthcomp_core.storage import read_file
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ __all__ = [
 
 
 _HEADER_BYTES = 65536
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_results(path: Path) -> pd.DataFrame:
@@ -61,51 +63,32 @@ def parse_results(content: bytes, *, name: str) -> pd.DataFrame:
     or was killed) is left out. Anything else wrong is a ResultsError that names file, row (the header is row 1),
     column and value. All is checked before the table is made, which takes most of the time and memory.
     """
-    content, header = _checked_header(content, name)
-    check_blocks(content, header, name=name)
-    arrow = _arrow_table(content, header, name)
-    check_unique([_indices(arrow[column]) for column in KEY_COLUMNS], partial(_key, arrow), name=name)
+    rows = _checked_header(content, name)
+    are_unique = check_blocks(rows, name=name)
+    arrow = _arrow_table(rows, name)
+    if not are_unique:
+        check_unique([_indices(arrow[column]) for column in KEY_COLUMNS], partial(_key, arrow), name=name)
     return _pandas_table(arrow)
 
 
 def unchecked_table(content: bytes, *, name: str) -> pd.DataFrame:
     """As :func:`parse_results`, but without the checks of :func:`check_table` on keys and ranges."""
-    content, header = _checked_header(content, name)
-    return _pandas_table(_arrow_table(content, header, name))
+    return _pandas_table(_arrow_table(_checked_header(content, name), name))
 
 
-def _arrow_table(content: bytes, header: list[str], name: str) -> Any:
+def _arrow_table(rows: Rows, name: str) -> Any:
     """The columns of COLUMNS that there are, as Arrow has them; one dictionary for each column of text."""
     import pyarrow as pa
 
     try:
-        arrow = read_rows(content, header, start=header_end(content))
+        arrow = read_rows(rows, rows.start, rows.end)
     except pa.ArrowException as error:
-        check_blocks(content, header, name=name)
+        check_blocks(rows, name=name)
         raise unreadable(name, error) from error
     for index, column in enumerate(arrow.column_names):
         if column in TEXT_COLUMNS:
-            arrow = arrow.set_column(index, column, _unguarded(arrow[column].unify_dictionaries()))
+            arrow = arrow.set_column(index, column, unguarded_column(arrow[column]))
     return arrow
-
-
-def _unguarded(column: Any) -> Any:
-    """The texts that were written, of a column in which apostrophes may stand before what begins like a formula."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    if not column.num_chunks or not compute.any(compute.starts_with(column.chunk(0).dictionary, "'")).as_py():
-        return column
-    # Two cells may have stood for one text.
-    plain = pa.array([unguarded(text) for text in column.chunk(0).dictionary.to_pylist()], pa.string())
-    plain = plain.dictionary_encode()
-    return pa.chunked_array(
-        [
-            pa.DictionaryArray.from_arrays(plain.indices.take(chunk.indices), plain.dictionary)
-            for chunk in column.chunks
-        ],
-        column.type,
-    )
 
 
 def _indices(column: Any) -> NDArray[np.int64]:
@@ -130,14 +113,18 @@ def _pandas_table(arrow: Any) -> pd.DataFrame:
     return table
 
 
-def _checked_header(content: bytes, name: str) -> tuple[bytes, list[str]]:
-    """The content without byte order mark, torn last line and trailing blank lines; and the column names."""
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    if not content[:4096].strip() and not content.strip():  # The content may be large: avoid copies.
+def _checked_header(content: bytes, name: str) -> Rows:
+    """Where the rows of a table stand, without torn last line and trailing blank lines. Large content is not copied."""
+    if not content[:4096].strip() and not content.strip():
         raise ResultsError(f"{name} is empty; expected a results table with the columns {', '.join(COLUMNS)}.")
     if b"\0" in content:
         raise ResultsError(f"{name} is not text (it holds zero bytes); expected a results table as UTF-8 CSV.")
-    line = content[:_HEADER_BYTES].splitlines()[0]
+    lines = max(content.count(b"\n"), content.count(b"\r"))
+    if lines > limits.RESULTS_ROWS:
+        raise ResultsError(
+            f"{name} has {lines:,} lines, and at most {limits.RESULTS_ROWS:,} are read; split it into several tables."
+        )
+    line = content[:_HEADER_BYTES].removeprefix(_BYTE_ORDER_MARK).splitlines()[0]
     try:
         header = next(csv.reader([line.decode("utf-8")]), [])
     except (UnicodeDecodeError, csv.Error) as error:
@@ -155,16 +142,23 @@ def _checked_header(content: bytes, name: str) -> tuple[bytes, list[str]]:
     twice = [column for column in header if header.count(column) > 1]
     if twice:
         raise ResultsError(f"{name}, row 1: the column {twice[0]!r} occurs twice; keep one.")
+    begin = header_end(content, len(_BYTE_ORDER_MARK) if content.startswith(_BYTE_ORDER_MARK) else 0)
+    return Rows(content, tuple(header), begin, max(begin, _rows_end(content, len(header))))
+
+
+def _rows_end(content: bytes, columns: int) -> int:
+    """Where the last row ends, with its line break: before a last line with too few cells and before blank lines."""
+    end = len(content)
     if not content.endswith((b"\n", b"\r")):
-        body, _, last = content.rpartition(b"\n")
+        last = content.rfind(b"\n") + 1
         try:
-            torn = len(next(csv.reader([last.decode("utf-8", "replace")]), [])) < len(header)
+            torn = len(next(csv.reader([content[last:].decode("utf-8", "replace")]), [])) < columns
         except csv.Error:  # A cell longer than any; the rows' reader says so.
             torn = False
-        content = body if torn and body else content
-    if not content.endswith(b"\n") or content.endswith((b"\n\n", b"\r\n\r\n")):
-        content = content.rstrip(b"\r\n") + b"\n"
-    return content, header
+        end = last if torn and last > 1 else end
+    while end and content[end - 1] in b"\r\n":
+        end -= 1
+    return end + len(re.match(rb"(\r\n|\n|\r)?", content[end : end + 2])[0])  # type: ignore[index]
 
 
 def _check_repeated(rows: list[ResultRow], *, name: str, first_row: int) -> None:

@@ -5,48 +5,123 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.results.rows import COLUMNS, KEY_COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS
-from synthcomp_core.results.table_checks import check_numbers, check_present
+from synthcomp_core.results.table_checks import check_numbers, check_present, first_repeated, repeated
+from synthcomp_core.results.text_tables import unguarded
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _BLOCK_BYTES = 2**22  # Of a faulty block, so much is searched cell by cell, which takes 80 ns a byte.
+_HEADER_BYTES = 2**16
+_ODD = 0x9E3779B97F4A7C15  # Multiplied by it, equal texts in two columns do not cancel out.
 
 
-def check_blocks(content: bytes, header: list[str], *, name: str) -> None:
-    """ResultsError naming file, row, column and value for the first block of rows in which anything is wrong.
+@dataclass(frozen=True)
+class Rows:
+    """Where the rows of a table stand in a file's content, between two places, and the column names above them."""
 
-    content: a table without byte order mark and torn last line; header: the names in its first line. Whether keys
-    occur twice is not looked at.
+    content: bytes
+    header: tuple[str, ...]
+    start: int
+    end: int
+
+
+def check_blocks(rows: Rows, *, name: str) -> bool:
+    """Whether plainly no key occurs twice; ResultsError naming file, row, column and value for the first fault.
+
+    False only if keys differ that look alike here, by 64 bits of each: then they have to be compared in full.
     """
+    import numpy as np
     import pyarrow as pa
 
     first_row = 2
-    for start, end in _blocks(content, header_end(content)):
+    hashes: list[NDArray[np.uint64]] = []
+    places: list[tuple[int, int, int]] = []
+    for start, end in _blocks(rows.content, rows.start, rows.end):
         try:
-            rows = read_rows(content, header, start=start, end=end)
+            block = read_rows(rows, start, end)
         except pa.ArrowException as error:
-            raise _first_error(_searched(content, start, end), header, name, error, first_row) from error
-        if _has_nan(rows):
-            raise _first_error(_searched(content, start, end), header, name, None, first_row)
-        absent = {column: rows[column].is_null().to_numpy() for column in KEY_COLUMNS}
+            raise _first_error(_searched(rows.content, start, end), rows.header, name, error, first_row) from error
+        if _has_nan(block):
+            raise _first_error(_searched(rows.content, start, end), rows.header, name, None, first_row)
+        absent = {column: block[column].is_null().to_numpy() for column in KEY_COLUMNS}
         check_present(absent, name=name, first_row=first_row)
-        numbers = {column: rows[column].to_numpy() for column in NUMBER_COLUMNS if column in rows.column_names}
+        numbers = {column: block[column].to_numpy() for column in NUMBER_COLUMNS if column in block.column_names}
         check_numbers(numbers, name=name, first_row=first_row)
-        first_row += rows.num_rows
+        hashes.append(_key_hashes(block))
+        places.append((first_row, start, end))
+        first_row += block.num_rows
+    pair = first_repeated(np.concatenate(hashes)) if hashes else None
+    if pair is None:
+        return True
+    first, again = (_key(rows, places, position + 2) for position in pair)
+    if first == again:
+        raise repeated(", ".join(again), pair[0] + 2, pair[1] + 2, name=name)
+    return False
 
 
-def header_end(content: bytes) -> int:
-    """Where the first line ends, its line break included."""
-    ends = [at for at in (content.find(b"\r"), content.find(b"\n")) if at >= 0]
+def _key_hashes(block: Any) -> NDArray[np.uint64]:
+    """64 bits for the key of each row: of a million rows, 8 MB instead of all their names."""
+    import numpy as np
+    from pandas.util import hash_array
+
+    hashes = np.zeros(block.num_rows, np.uint64)
+    for column in KEY_COLUMNS:
+        texts = unguarded_column(block[column])
+        of_text = (
+            hash_array(texts.chunk(0).dictionary.to_numpy(zero_copy_only=False), categorize=False)
+            if texts.num_chunks
+            else hashes
+        )
+        indices = [chunk.indices.to_numpy() for chunk in texts.chunks]
+        hashes = hashes * _ODD + (of_text[np.concatenate(indices)] if indices else hashes)
+    return hashes
+
+
+def _key(rows: Rows, places: list[tuple[int, int, int]], row: int) -> tuple[str, ...]:
+    """The key of a row, read once more. places: (first row, start, end) of every block."""
+    first_row, start, end = max(place for place in places if place[0] <= row)
+    block = read_rows(rows, start, end)
+    return tuple(unguarded_column(block[column])[row - first_row].as_py() for column in KEY_COLUMNS)
+
+
+def unguarded_column(column: Any) -> Any:
+    """A column of texts with one dictionary, as they were before apostrophes were put in front of formulas."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    column = column.unify_dictionaries()
+    if not column.num_chunks or not compute.any(compute.starts_with(column.chunk(0).dictionary, "'")).as_py():
+        return column
+    # Two cells may have stood for one text.
+    plain = pa.array([unguarded(text) for text in column.chunk(0).dictionary.to_pylist()], pa.string())
+    plain = plain.dictionary_encode()
+    return pa.chunked_array(
+        [
+            pa.DictionaryArray.from_arrays(plain.indices.take(chunk.indices), plain.dictionary)
+            for chunk in column.chunks
+        ],
+        column.type,
+    )
+
+
+def header_end(content: bytes, start: int = 0) -> int:
+    """Where the first line, which begins at ``start``, ends: its line break included."""
+    head = content[start : start + _HEADER_BYTES]
+    ends = [at for at in (head.find(b"\r"), head.find(b"\n")) if at >= 0]
     if not ends:
         return len(content)
-    return min(ends) + (2 if content[min(ends) : min(ends) + 2] == b"\r\n" else 1)
+    return start + min(ends) + (2 if head[min(ends) : min(ends) + 2] == b"\r\n" else 1)
 
 
-def read_rows(content: bytes, header: list[str], *, start: int, end: int | None = None) -> Any:
+def read_rows(rows: Rows, start: int, end: int) -> Any:
     """The rows that stand between two places of a CSV, as an Arrow table with those of COLUMNS that it has.
 
     One thread: more take more processor time. ArrowException for what is no CSV, not UTF-8, or no number.
@@ -56,13 +131,13 @@ def read_rows(content: bytes, header: list[str], *, start: int, end: int | None 
 
     types: dict[str, Any] = {column: pa.dictionary(pa.int32(), pa.string()) for column in TEXT_COLUMNS}
     types |= dict.fromkeys(NUMBER_COLUMNS, pa.float64())
-    wanted = [column for column in COLUMNS if column in header]
-    part = pa.py_buffer(content).slice(start, (len(content) if end is None else end) - start)
+    wanted = [column for column in COLUMNS if column in rows.header]
+    part = pa.py_buffer(rows.content).slice(start, end - start)
     if not part.size:
         return pa.table({column: pa.array([], types[column]) for column in wanted})
     return arrow_csv.read_csv(
         pa.BufferReader(part),
-        read_options=arrow_csv.ReadOptions(use_threads=False, column_names=header),
+        read_options=arrow_csv.ReadOptions(use_threads=False, column_names=list(rows.header)),
         parse_options=arrow_csv.ParseOptions(ignore_empty_lines=False),
         convert_options=arrow_csv.ConvertOptions(
             column_types=types, include_columns=wanted, null_values=[""], strings_can_be_null=True
@@ -76,13 +151,14 @@ def unreadable(name: str, cause: Exception | None) -> ResultsError:
     return ResultsError(f"{name} cannot be read as CSV ({reason}).")
 
 
-def _blocks(content: bytes, start: int) -> Iterator[tuple[int, int]]:
-    """(start, end) of pieces that end with a line break outside of quotes."""
-    while start < len(content):
+def _blocks(content: bytes, start: int, last: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of pieces, up to the place ``last``, that end with a line break outside of quotes."""
+    while start < last:
         end, quotes = start, 0
-        while end < len(content) and (end == start or quotes % 2):
-            stop = content.find(b"\n", end + _BLOCK_BYTES) + 1 or len(content)
-            quotes += content.count(b'"', end, stop)
+        while end < last and (end == start or quotes % 2):
+            stop = content.find(b"\n", end + _BLOCK_BYTES, last) + 1 or last
+            if content.find(b'"', end, stop) >= 0:  # Mostly there is none, and counting takes five times as long.
+                quotes += content.count(b'"', end, stop)
             end = stop
         yield start, end
         start = end
@@ -108,7 +184,9 @@ def _records(block: bytes, *, strict: bool) -> Iterator[list[str]]:
     yield from csv.reader(io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", newline=""), strict=strict)
 
 
-def _first_error(block: bytes, header: list[str], name: str, cause: Exception | None, first_row: int) -> ResultsError:
+def _first_error(
+    block: bytes, header: Sequence[str], name: str, cause: Exception | None, first_row: int
+) -> ResultsError:
     """What is wrong with the first faulty record of a block, found by reading it slowly."""
     try:
         try:

@@ -110,7 +110,7 @@ def check_unique(codes: Sequence[NDArray[Any]], key: Callable[[int], str], *, na
     codes: for each of KEY_COLUMNS, a number for each row's text, from 0. key: the texts of a row, by its position.
     """
     keys = (codes[0] * (codes[1].max(initial=0) + 1) + codes[1]) * (codes[2].max(initial=0) + 1) + codes[2]
-    found = _first_repeated(keys)
+    found = first_repeated(keys)
     if found is not None:
         first, position = found
         raise repeated(key(position), first + first_row, position + first_row, name=name)
@@ -123,7 +123,7 @@ def repeated(key: str, first: int, row: int, *, name: str) -> ResultsError:
     )
 
 
-def _first_repeated(keys: NDArray[Any]) -> tuple[int, int] | None:
+def first_repeated(keys: NDArray[Any]) -> tuple[int, int] | None:
     """(first position, position of the first repetition) of a key that occurs twice, or None."""
     import pandas as pd
 

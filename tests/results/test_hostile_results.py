@@ -7,8 +7,10 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from synthcomp_core import limits
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.results import table_blocks
 from synthcomp_core.results.bd import bd_table
@@ -157,6 +159,31 @@ def test_damage_at_the_end_of_a_long_table_is_found_by_reading_its_last_block(
     repeated = content + content.splitlines(keepends=True)[7]
     with pytest.raises(ResultsError, match=r"row 502: \(d, 6 .png, webp-q50\) repeats row 8"):
         parse_results(repeated, name="long.csv")
+
+
+def test_a_table_of_too_many_lines_is_refused_before_a_row_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "RESULTS_ROWS", 10)
+    rows = [ResultRow("d", f"{number}.png", variant="none") for number in range(10)]
+    assert len(parse_results(rows_to_csv(rows[:9]).encode(), name="nine.csv")) == 9
+    for content in (rows_to_csv(rows), rows_to_csv(rows).replace("\n", "\r"), rows_to_csv(rows[:5]) + 9 * "\n"):
+        with pytest.raises(ResultsError, match=r"t\.csv has 1\d lines, and at most 10 are read; split it into several"):
+            parse_results(content.encode(), name="t.csv")
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r", "", "\n\n\n", "\r\n\r\n", "\nd,torn"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_marks_and_endings_of_a_table_change_nothing(mark: str, ending: str) -> None:
+    text = rows_to_csv([ROW, ResultRow("d", "j.png", variant="none")]).rstrip("\n")
+    text = text.replace("\n", "\r") if ending == "\r" else text
+    assert list(parse_results((mark + text + ending).encode(), name="t.csv")["image"]) == ["i.png", "j.png"]
+
+
+def test_keys_that_only_look_alike_are_compared_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_blocks, "_key_hashes", lambda block: np.zeros(block.num_rows, np.uint64))
+    rows = [ResultRow("d", f"{number}.png", variant="none") for number in range(3)]
+    assert len(parse_results(rows_to_csv(rows).encode(), name="t.csv")) == 3
+    with pytest.raises(ResultsError, match=r"row 5: \(d, 1\.png, none\) repeats row 3"):
+        parse_results(rows_to_csv([*rows, rows[1]]).encode(), name="t.csv")
 
 
 def test_quotation_marks_that_hide_the_line_breaks_do_not_make_the_search_long(
