@@ -41,6 +41,7 @@ PLAN_NESTING = 32  # brackets within brackets, and dots in a key
 PLAN_NUMBER_DIGITS = 40
 PLAN_TABLES = 10_000
 PATTERN_CHARACTERS = 1000  # of one entry in `variants`
+PLAN_TASKS = 200_000  # images times variants of a run: two thirds of the lines that its journal may have
 VARIANTS = 10_000  # that the patterns of a plan stand for, and each of them
 
 # Results, journals, cards and states
@@ -52,8 +53,10 @@ FOREIGN_TABLE_BYTES = 8 * MIB  # of the thesis's table and of lists of points: a
 FOREIGN_TABLE_LINES = 50_000
 PASTED_CHARACTERS = MIB  # of a curve that is pasted as text
 CARD_BYTES = MIB  # of a data set, a run's state, a run's record
-JOURNAL_BYTES = 1024 * MIB
+JOURNAL_BYTES = 512 * MIB
+JOURNAL_LINES = 300_000
 JOURNAL_LINE_BYTES = MIB
+JOURNAL_OTHER_VALUES = 5_000_000  # in lines that this version does not write: commas, brackets, and 32 bytes each
 BOOTSTRAP = 10_000  # resamplings
 
 # Uploads to the app. The server has one limit for all (.streamlit/config.toml); a million rows of results are 300 MB,

@@ -10,38 +10,28 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-from msgspec import Meta
+from typing import Any
 
 from synthcomp_core import limits
+from synthcomp_core.batch.journal_lines import (
+    DamagedLineError,
+    Line,
+    TooLongError,
+    check_lines,
+    count_lines,
+    parse_line,
+    whole_lines,
+)
 from synthcomp_core.batch.tasks import MEASURE, RENDER, Stamp, Task
 from synthcomp_core.errors import ResultsError
-from synthcomp_core.library.json_records import JsonError, parse_json
 from synthcomp_core.results.rows import METRIC_COLUMNS, ResultRow, append_rows, write_rows
-from synthcomp_core.storage import file_sha256, is_inside, open_file, runs_dir
+from synthcomp_core.storage import atomic_path, file_sha256, is_inside, open_file, runs_dir
 
 JOURNAL, RESULTS = "journal.jsonl", "results.csv"
 _REWRITE_S = 5.0  # Rewriting a long table for every replaced row would cost more than the tasks.
 _BLOCK = 2**16
 _KEPT = ("kept_rendering", "kept_bitstream")
 _Slot = tuple[str, str, str]
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A line of the journal as it stands there; lines before version 0.2 have no stamps."""
-
-    image_sha256: str
-    made_with: tuple[str, ...]
-    metrics: tuple[str, ...]
-    seconds: Annotated[float, Meta(ge=0, le=1e11)]
-    finished: Annotated[float, Meta(ge=0, le=1e11)]
-    row: ResultRow
-    kept_rendering: str | None = None
-    kept_bitstream: str | None = None
-    rendering_stamp: Stamp | None = None
-    bitstream_stamp: Stamp | None = None
 
 
 @dataclass(frozen=True)
@@ -132,26 +122,25 @@ def read_journal(path: Path) -> dict[_Slot, Entry]:
     """The last entry of every row in a journal; a last line torn by a kill is ignored.
 
     Files that it claims to have kept count only inside the run's folder, or the runs folder. ResultsError, naming the
-    line, when another line is damaged.
+    line, when another line is damaged: found before any entry takes memory.
     """
     entries: dict[_Slot, Entry] = {}
     if not path.exists():
         return entries
+    kept_path = _KeptPaths(path.parent)
     try:
         with open_file(path, max_bytes=limits.JOURNAL_BYTES) as file:
-            number = 0
-            while line := file.readline(limits.JOURNAL_LINE_BYTES):
-                number += 1
-                if not line.endswith(b"\n"):
-                    if len(line) == limits.JOURNAL_LINE_BYTES:
-                        raise JsonError(f"it is longer than {limits.JOURNAL_LINE_BYTES:,} bytes")
-                    break
-                entry = _entry(parse_json(line, _Line), path.parent)
+            check_lines(file)
+            file.seek(0)
+            for number, content in whole_lines(file):
+                entry = _entry(parse_line(number, content), kept_path)
                 entries[entry.slot] = entry
-    except JsonError as error:
+    except DamagedLineError as error:
         raise ResultsError(
-            f"{path}, line {number}, is damaged ({error}); remove that line, and its task is carried out again."
+            f"{path}, line {error.number}, is damaged ({error}); remove that line, and its task is carried out again."
         ) from error
+    except TooLongError as error:
+        raise ResultsError(f"{path} has {error}; carry its plan out under another name.") from error
     except OSError as error:
         raise ResultsError(f"{path} cannot be read as a journal: {error.strerror or error}.") from error
     return entries
@@ -170,14 +159,16 @@ class Writer:
         _cut_torn_line(self._journal)
         self._entries = read_journal(self._journal)
         self._file = self._journal.open("ab", buffering=0)
+        self._num_lines = count_lines(self._journal)
         self._written: set[_Slot] = set()
         self._rewritten_at = 0.0
         self._rewrite()
 
     def add(self, entry: Entry) -> None:
         """Write one entry and its row; ResultsError, with the journal as it was, when the disk does not take them."""
-        line = json.dumps(_plain(entry, self._folder), separators=(",", ":")).encode("utf-8") + b"\n"
+        line = _line(entry, self._folder)
         try:
+            self._make_room(len(line))
             self._append(line)
             self._record(entry)
         except OSError as error:
@@ -186,9 +177,32 @@ class Writer:
                 "disk and run the plan again: what the journal holds is not carried out again."
             ) from error
 
+    def _make_room(self, num_bytes: int) -> None:
+        """Leave out the lines that later ones replaced, when the journal would grow longer than it can be read.
+
+        Rows that the plan no longer asks for are kept as long as they leave room.
+        """
+        if self._num_lines < limits.JOURNAL_LINES and self._size() + num_bytes <= limits.JOURNAL_BYTES:
+            return
+        if len(self._entries) > limits.PLAN_TASKS:
+            self._entries = {slot: self._entries[slot] for slot in self._order if slot in self._entries}
+        with atomic_path(self._journal) as temporary, temporary.open("wb") as file:
+            file.writelines(_line(entry, self._folder) for entry in self._entries.values())
+        self._file.close()
+        self._file = self._journal.open("ab", buffering=0)
+        self._num_lines = len(self._entries)
+        if self._size() + num_bytes > limits.JOURNAL_BYTES:
+            raise ResultsError(
+                f"{self._journal} would have more than the {limits.JOURNAL_BYTES:,} bytes that are read of a journal; "
+                "split the plan into several, by data set or by variant."
+            )
+
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
     def _append(self, line: bytes) -> None:
         """Write a whole line, or leave the journal as it was: a line after half a line could not be read."""
-        end = os.fstat(self._file.fileno()).st_size
+        end = self._size()
         left = memoryview(line)
         try:
             while left:
@@ -200,6 +214,7 @@ class Writer:
         except BaseException:
             os.ftruncate(self._file.fileno(), end)
             raise
+        self._num_lines += 1
 
     def _record(self, entry: Entry) -> None:
         self._entries[entry.slot] = entry
@@ -240,6 +255,10 @@ def _cut_torn_line(path: Path) -> None:
             file.truncate(at)
 
 
+def _line(entry: Entry, folder: Path) -> bytes:
+    return json.dumps(_plain(entry, folder), separators=(",", ":")).encode("utf-8") + b"\n"
+
+
 def _plain(entry: Entry, folder: Path) -> dict[str, Any]:
     values = dataclasses.asdict(entry)
     values["row"] = {name: value for name, value in values["row"].items() if value is not None}
@@ -250,14 +269,34 @@ def _plain(entry: Entry, folder: Path) -> dict[str, Any]:
     return values
 
 
-def _entry(line: _Line, folder: Path) -> Entry:
-    values = {field.name: getattr(line, field.name) for field in dataclasses.fields(_Line)}
-    return Entry(**{**values, **{name: _kept_path(values[name], folder) for name in _KEPT}})
+def _entry(line: Line, kept_path: _KeptPaths) -> Entry:
+    values = {field.name: getattr(line, field.name) for field in dataclasses.fields(Line)}
+    return Entry(**{**values, **{name: kept_path(values[name]) for name in _KEPT}})
 
 
-def _kept_path(text: str | None, folder: Path) -> Path | None:
-    """The kept file that a line names; None for one elsewhere, which nothing vouches for. 0.1 wrote absolute paths."""
-    if text is None:
-        return None
-    path = folder / text
-    return path if is_inside(path, folder) or is_inside(path, runs_dir()) else None
+class _KeptPaths:
+    """The kept file that a line names; None for one elsewhere, which nothing vouches for. 0.1 wrote absolute paths.
+
+    Links are followed once for every folder: a run keeps thousands of files in each.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._is_inside: dict[Path, bool] = {}
+
+    def __call__(self, text: str | None) -> Path | None:
+        if text is None or "\0" in text:
+            return None
+        path = self._folder / text
+        try:
+            is_own_place = path.is_symlink() or path.name in ("", "..")
+        except OSError:  # A name that no system can hold
+            return None
+        if is_own_place:
+            return path if self._is_allowed(path) else None
+        if path.parent not in self._is_inside:
+            self._is_inside[path.parent] = self._is_allowed(path.parent)
+        return path if self._is_inside[path.parent] else None
+
+    def _is_allowed(self, path: Path) -> bool:
+        return is_inside(path, self._folder) or is_inside(path, runs_dir())

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from synthcomp_core import limits
 from synthcomp_core.batch.journal import JOURNAL, RESULTS
+from synthcomp_core.batch.journal_lines import count_lines
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.run_record import (
     PLAN_COPY,
@@ -26,7 +27,7 @@ from synthcomp_core.library.run_record import (
     read_facts,
     read_state,
 )
-from synthcomp_core.storage import open_file, read_file, runs_dir
+from synthcomp_core.storage import read_file, runs_dir
 from synthcomp_core.training.folder import DONE, LOG
 
 # Seconds without a new state after which a run counts as dead. A batch run writes one every second; a training may
@@ -163,14 +164,9 @@ def _without_state(folder: Path) -> RunSummary:
     """
     kind = RunKind(read_facts(folder / RUN_JSON).get("kind", ""))
     journal = folder / JOURNAL
-    done = _lines(journal) if journal.is_file() else 0
+    done = count_lines(journal) if journal.is_file() else 0
     updated = max(path.stat().st_mtime for path in (folder / RUN_JSON, folder / STATE, journal) if path.is_file())
     return RunSummary(_name(folder), folder, kind, Stage.INTERRUPTED, done, None, 0, None, None, updated, None)
-
-
-def _lines(path: Path) -> int:
-    with open_file(path, max_bytes=limits.JOURNAL_BYTES) as file:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(2**20), b""))
 
 
 def _name(folder: Path) -> str:
