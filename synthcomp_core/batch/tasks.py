@@ -11,6 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from synthcomp_core import limits
 from synthcomp_core.batch.folders import bitstream_path, check_layout, rendering_path
 from synthcomp_core.batch.plan import DataSet, Plan
 from synthcomp_core.batch.rendered_elsewhere import match_renderings
@@ -78,13 +79,15 @@ class Task:
 def plan_tasks(plan: Plan, run: Path) -> list[Task]:
     """All tasks of a plan whose run lies at ``run``: image by image, so that partial results compare all variants.
 
-    PlanError for a data set without images, two images of one stem, or two tasks for one row.
+    PlanError for a data set without images, two images of one stem, two tasks for one row, or more tasks than a
+    journal holds.
     """
     check_layout(plan.layout, plan.variants)
     made_with = {variant: _made_with(variant, plan.precision) for variant in plan.variants}
     tasks: list[Task] = []
-    for dataset in plan.datasets:
-        images = dataset_images(dataset)
+    listed = [(dataset, dataset_images(dataset)) for dataset in plan.datasets]
+    _check_number(plan, len(plan.variants) * sum(len(images) for _, images in listed))  # Before all are hashed.
+    for dataset, images in listed:
         hashes = {image: file_sha256(image) for image in images}
         pixels = {image: _header_pixels(image) for image in images}
         for image in images:
@@ -110,10 +113,19 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
                     )
                 )
         tasks.extend(_measure_tasks(plan, dataset.name, hashes, pixels))
+    _check_number(plan, len(tasks))
     for slot, number in Counter(task.slot for task in tasks).items():
         if number > 1:
             raise PlanError(f"{plan.path}: {slot[2]} of {slot[1]} in {slot[0]} is asked for {number} times; keep one.")
     return tasks
+
+
+def _check_number(plan: Plan, tasks: int) -> None:
+    if tasks > limits.PLAN_TASKS:
+        raise PlanError(
+            f"{plan.path} asks for {tasks:,} tasks (images times variants), and a run has at most "
+            f"{limits.PLAN_TASKS:,}; split it into several plans, by data set or by variant."
+        )
 
 
 def dataset_images(dataset: DataSet) -> list[Path]:
