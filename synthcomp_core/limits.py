@@ -11,9 +11,13 @@ MIB = 2**20
 IMAGE_PIXELS = 50_000_000
 IMAGE_SIDE = 65_535  # the longest that a JPEG has; a decoder takes memory for every row, however short
 FILE_BYTES_PER_PIXEL = 5  # An image file may have this many bytes per pixel of the limit: 250 MB at 50 megapixels.
+JPEG_BYTES_PER_PIXEL = 2  # Quality 100 without subsampling takes less of rendered frames. 100 MB at 50 megapixels.
 IMAGE_HEADER_BYTES = 4096  # of a PPM: its numbers and comments
 IMAGE_FRAMES = 1000  # pages of a TIFF that are counted
 JPEG_SCANS = 100  # Encoders write 10 or so; each costs a pass over all coefficients.
+JPEG_SCANNED_SAMPLES = (
+    60_000_000  # of a progressive one at IMAGE_PIXELS, as in 8K with subsampled colour: all are held beside the image
+)
 JPEG_SCAN_PIXELS = 1_000_000_000  # scans times pixels: 20 scans at 50 megapixels
 JPEG_2000_TILES = 10_000  # each takes 10 KB before anything is read
 JPEG_2000_BLOCK_PIXELS = (

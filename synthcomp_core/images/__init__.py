@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image as PillowImage
 from synthcomp_core import limits
 from synthcomp_core.errors import ImageError
 from synthcomp_core.images.decoding import FORMATS, decode_image_file
-from synthcomp_core.images.headers import sniff
+from synthcomp_core.images.headers import check_file_size, largest_file, sniff
 from synthcomp_core.storage import folders_below, open_file, read_file, write_bytes
 
 Image = NDArray[np.uint8]  # (H, W, 3), sRGB
@@ -32,7 +33,6 @@ RESIZE_METHODS = {
 DOWNSCALING = "bicubic"  # Pillow's, antialiased: comes before the codec in every variant with a scale.
 BELOW = "in subfolders of a folder that holds images itself"  # Why they are left out, for people.
 _HEAD_BYTES = 64  # enough for every signature
-_SMALL_FILE = 2**24  # bytes that any image file may have, whatever the limit on pixels
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,11 @@ def _file_content(path: Path, label: str, max_pixels: int) -> bytes:
     try:
         with open_file(path) as file:
             head = file.read(_HEAD_BYTES)
-            if sniff(head) is None:
+            file_format = sniff(head)
+            if file_format is None:
                 return head  # A huge file that is no image is refused without being read.
-        return read_file(path, max_bytes=max(_SMALL_FILE, limits.FILE_BYTES_PER_PIXEL * max_pixels))
+            check_file_size(os.fstat(file.fileno()).st_size, file_format, label, max_pixels)
+        return read_file(path, max_bytes=largest_file(file_format, max_pixels))
     except FileNotFoundError as error:
         raise ImageError(f"{label} does not exist: no file {path}.") from error
     except OSError as error:

@@ -31,7 +31,7 @@ from synthcomp_core.errors import ImageError
 from synthcomp_core.images import jpeg, structure
 from synthcomp_core.images.avif import check_avif
 from synthcomp_core.images.exr import decode_exr, exr_size
-from synthcomp_core.images.headers import jxl_header, sniff, webp_size
+from synthcomp_core.images.headers import check_file_size, jxl_header, sniff, webp_size
 from synthcomp_core.images.jpeg2000 import check_codestreams, codestream_size
 from synthcomp_core.images.light import Signal, srgb_of
 from synthcomp_core.images.quiet import quiet_decoders
@@ -91,15 +91,18 @@ def decode_image_file(
     """The sRGB pixels (H, W, 3) of an image file's content, and notes on what was changed or left out.
 
     label: the file's name, for messages. max_pixels: limit on width * height, checked before anything is decoded.
-    keep_alpha: (H, W, 4) where the file has transparency that its colours are not multiplied by. check_whole: find
-    out, by decoding it once more, whether a JPEG's data suffice for its pixels. ImageError when the content is empty,
-    no image of a known format, damaged, truncated, 0-sized or over the limit.
+    keep_alpha: (H, W, 4) where the file has transparency that its colours are not multiplied by. check_whole: hold its
+    bytes against those that go with the limit, and find out, by decoding it once more, whether a JPEG's data suffice
+    for its pixels. ImageError when the content is empty, no image of a known format, damaged, truncated, 0-sized or
+    over the limits.
     """
     if not content:
         raise ImageError(f"{label} is empty (0 bytes).")
     file_format = sniff(content)
     if file_format is None:
         raise ImageError(f"{label} is not an image that can be read here: use one of {', '.join(FORMATS)}.")
+    if check_whole:
+        check_file_size(len(content), file_format, label, max_pixels)
     quiet_decoders()
     notes: list[str] = []
     try:
@@ -214,7 +217,7 @@ def _check_before_opening(content: bytes, file_format: str, label: str, max_pixe
         case "JPEG":
             size = jpeg.jpeg_size(content)
             check_pixel_limit(*size, label, max_pixels)
-            jpeg.check_jpeg(jpeg.jpeg_structure(content, size[0] * size[1]))
+            jpeg.check_jpeg(jpeg.jpeg_structure(content, size[0] * size[1]), label, max_pixels)
         case "PPM":
             structure.check_ppm(content)
         case "TIFF":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcomp_core import limits
+from synthcomp_core.errors import ImageError
 from synthcomp_core.images.avif import avif_size
 from synthcomp_core.images.exr import exr_size
 from synthcomp_core.images.jpeg import jpeg_size
@@ -14,6 +15,7 @@ from synthcomp_core.images.light import PRIMARIES, Signal, signal_of_codes
 from synthcomp_core.images.structure import ppm_size, tiff_size
 from synthcomp_core.storage import open_file, read_file
 
+_SMALL_FILE = 2**24  # bytes that any image file may have, whatever the limit on pixels
 _JXL_CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 _JXL_CODESTREAM = b"\xff\x0a"
 _JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
@@ -49,6 +51,26 @@ def sniff(content: bytes) -> str | None:
     if content[4:8] == b"ftyp" and (content[8:12] in (b"avif", b"avis") or b"avif" in content[16:64]):
         return "AVIF"
     return None
+
+
+def largest_file(file_format: str | None, max_pixels: int) -> int:
+    """The bytes that an image file of this format may have at a limit on pixels.
+
+    >>> largest_file("JPEG", 50_000_000), largest_file("PNG", 50_000_000), largest_file("JPEG", 1000)
+    (100000000, 250000000, 16777216)
+    """
+    per_pixel = limits.JPEG_BYTES_PER_PIXEL if file_format == "JPEG" else limits.FILE_BYTES_PER_PIXEL
+    return max(_SMALL_FILE, per_pixel * max_pixels)
+
+
+def check_file_size(num_bytes: int, file_format: str, label: str, max_pixels: int) -> None:
+    """ImageError for a file of more bytes than images of its format have at a limit on pixels."""
+    most = largest_file(file_format, max_pixels)
+    if num_bytes > most:
+        raise ImageError(
+            f"{label} is too large: it has {num_bytes:,} bytes, and at most {most:,} are read of a {file_format} file "
+            f"at the limit of {max_pixels / 1e6:g} megapixels; save it at a lower quality, or shrink it first."
+        )
 
 
 def webp_size(content: bytes) -> tuple[int, int]:
@@ -106,7 +128,7 @@ def _size(path: Path, file_format: str | None, head: bytes) -> tuple[int, int] |
 
             return BmpImagePlugin.BmpImageFile(io.BytesIO(head)).size
         case "AVIF" | "JPEG 2000" | "OpenEXR":
-            content = read_file(path, max_bytes=limits.FILE_BYTES_PER_PIXEL * limits.IMAGE_PIXELS)
+            content = read_file(path, max_bytes=largest_file(file_format, limits.IMAGE_PIXELS))
             return {"AVIF": avif_size, "JPEG 2000": codestream_size, "OpenEXR": exr_size}[file_format](content)
     return None
 

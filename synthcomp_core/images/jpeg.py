@@ -15,9 +15,11 @@ from PIL import Image as PillowImage
 from PIL import JpegImagePlugin
 
 from synthcomp_core import limits
+from synthcomp_core.errors import ImageError
 
 _MOST_PARTS = 20_000  # segments: a real file has some dozens
-_BAND_ROWS = 256
+_SMALL = 2**22  # samples that a JPEG of several scans may have at any limit
+_BAND_PIXELS = 2**19  # of a larger band, every copy would be given memory of its own, which takes five times as long
 _NEAR_BYTES = 4096
 _PIECE_BYTES = 2**22
 _MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")  # in JPEG data: neither a stuffed byte nor a restart
@@ -32,12 +34,13 @@ _SOF_HUFFMAN = {0xC0, 0xC1, 0xC2}
 class JpegStructure:
     """A JPEG's scans. end: where the end marker stands, None without one. sends_everything: whether the scans bring
     all components, of a progressive file every coefficient in full. can_be_tested: whether it is Huffman-coded, in
-    DCT. least_bits: that the data of its blocks take at least."""
+    DCT. blocks: of 8 x 8 samples, in all components. least_bits: that their data take at least."""
 
     scans: int
     end: int | None
     sends_everything: bool
     can_be_tested: bool
+    blocks: int = 0
     least_bits: int = 0
 
 
@@ -73,7 +76,7 @@ def jpeg_structure(content: bytes, pixels: int) -> JpegStructure:
             whole = _is_sent(depth, components) if frame == _SOF_PROGRESSIVE else len(scanned) >= components
             # A code has at least one bit: of each block one for its mean and, unless other scans bring the rest, one.
             least = blocks * (1 if frame == _SOF_PROGRESSIVE else 2)
-            return JpegStructure(scans, found - 1, whole, frame in _SOF_HUFFMAN, least)
+            return JpegStructure(scans, found - 1, whole, frame in _SOF_HUFFMAN, blocks, least)
         if marker in (0x01, 0xD8):
             continue
         body = content[at + 2 : at + int.from_bytes(content[at : at + 2], "big")]
@@ -177,8 +180,19 @@ class _PaddedJpeg(io.RawIOBase):
         return len(part)
 
 
-def check_jpeg(found: JpegStructure) -> None:
-    """ValueError for a JPEG of which it is plain without decoding that it does not hold all of its image."""
+def check_jpeg(found: JpegStructure, label: str, max_pixels: int) -> None:
+    """ValueError for a JPEG of which it is plain without decoding that it does not hold all of its image.
+
+    ImageError for one in several scans, such as a progressive one, of more samples than go with the limit on pixels:
+    a decoder holds all of their coefficients beside the image.
+    """
+    most = limits.JPEG_SCANNED_SAMPLES * max_pixels // limits.IMAGE_PIXELS
+    if found.scans > 1 and _COEFFICIENTS * found.blocks > max(most, _SMALL):
+        raise ImageError(
+            f"{label} is too large: as a JPEG of several scans (a progressive one) it may have {most / 1e6:g} million "
+            f"samples at the limit of {max_pixels / 1e6:g} megapixels, and has "
+            f"{_COEFFICIENTS * found.blocks / 1e6:.1f}; save it as a baseline JPEG or as a PNG."
+        )
     if found.end is None:
         raise ValueError("it has no end marker")
     if not found.sends_everything:
@@ -204,6 +218,7 @@ def digests_if_whole(content: bytes) -> list[int] | None:
 
 def digests(picture: PillowImage.Image) -> list[int]:
     """A checksum of the samples of each band of rows."""
-    tops = range(0, picture.height, _BAND_ROWS)
-    bands = ((0, top, picture.width, min(top + _BAND_ROWS, picture.height)) for top in tops)
+    rows = max(1, _BAND_PIXELS // picture.width)
+    tops = range(0, picture.height, rows)
+    bands = ((0, top, picture.width, min(top + rows, picture.height)) for top in tops)
     return [zlib.crc32(picture.crop(band).tobytes()) for band in bands]

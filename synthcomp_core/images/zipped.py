@@ -20,7 +20,10 @@ from synthcomp_core.images.archives import (
     is_zip_member,
     zip_errors,
 )
+from synthcomp_core.images.headers import largest_file, sniff
 from synthcomp_core.storage import open_file
+
+_HEAD_BYTES = 64  # enough for every signature
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,15 @@ class ZippedImages:
         with zip_errors(self.name), self._opened(place.inner) as opened:
             info = opened.getinfo(place.member)
             self._check_size(info, limits.ZIP_MEMBER_RATIO, limits.ZIP_MEMBER_BYTES)
-            return opened.read(info)  # Never more than the size that was checked.
+            with opened.open(info) as file:
+                head = file.read(_HEAD_BYTES)
+                most = largest_file(sniff(head), limits.IMAGE_PIXELS)
+                if info.file_size > most:
+                    raise SynthcompError(
+                        f"{self.name} holds {info.filename[:80]!r} of {info.file_size:,} bytes, and at most {most:,} "
+                        "are read of such a file; save it at a lower quality, or shrink it first."
+                    )
+                return head + file.read()  # Never more than the size that was checked.
 
     def _add(self, inner: str, members: list[zipfile.ZipInfo]) -> None:
         folder = PurePosixPath(inner).with_suffix("") if inner else PurePosixPath()

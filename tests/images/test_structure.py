@@ -6,20 +6,23 @@ import io
 import os
 import struct
 import time
+import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from synthcomp_core import limits
 from synthcomp_core.codecs import decode
 from synthcomp_core.codecs.classical import parse_classical
-from synthcomp_core.errors import BitstreamError, ImageError
-from synthcomp_core.images import read_image
+from synthcomp_core.errors import BitstreamError, ImageError, SynthcompError
+from synthcomp_core.images import headers, read_image
 from synthcomp_core.images.jpeg import jpeg_structure
+from synthcomp_core.images.zipped import ZippedImages
 from tests.codecs.models import frame
 
 MAX_S = 2.0
@@ -186,6 +189,52 @@ def test_a_file_far_larger_than_its_pixels_can_be_is_refused_by_its_size(tmp_pat
         file.truncate(300_000_000)  # A hole: it takes no room on the disk.
     with pytest.raises(ImageError, match="300,000,000 bytes"):
         read_image(path)
+
+
+def test_a_jpeg_of_more_bytes_than_its_pixels_can_take_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its first bytes: another suffix changes nothing, nor do other formats count as JPEGs by theirs."""
+    monkeypatch.setattr(headers, "_SMALL_FILE", 1000)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    jpeg, png = saved(noise, "JPEG", quality=95, subsampling=0), saved(noise, "PNG")
+    pixels = len(jpeg) // limits.JPEG_BYTES_PER_PIXEL + 1  # As many as let this file through
+    assert 64 * 64 < pixels < len(png) // limits.JPEG_BYTES_PER_PIXEL
+    long = jpeg[:-2] + bytes(10) + jpeg[-2:]
+    for name in ("a.jpg", "a.png", "a"):
+        path = tmp_path / name
+        path.write_bytes(jpeg)
+        assert read_image(path, max_pixels=pixels).image.shape == noise.shape
+        path.write_bytes(long)
+        for source in (path, long):
+            with pytest.raises(ImageError, match=rf"{len(long):,} bytes, and at most .* are read of a JPEG file at"):
+                read_image(source, max_pixels=pixels)
+        path.write_bytes(png)
+        assert read_image(path, max_pixels=pixels).image.shape == noise.shape
+
+
+def test_a_progressive_jpeg_of_many_samples_is_refused_before_it_is_decoded() -> None:
+    """Its coefficients are held beside its image: 300 MB at 50 megapixels without subsampling."""
+    content = bytearray(saved(frame(0), "JPEG", progressive=True, subsampling=0))
+    at = content.index(b"\xff\xc2") + 5
+    content[at : at + 4] = struct.pack(">HH", 4000, 5008)
+    said = "may have 60 million samples at the limit of 50 megapixels, and has 60.1; save it as a baseline"
+    assert said in refusal(bytes(content))
+    content[at : at + 4] = struct.pack(">HH", 3992, 5008)
+    assert "its data end before" in refusal(bytes(content))
+
+
+def test_a_large_jpeg_in_a_zip_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headers, "_SMALL_FILE", 1000)
+    monkeypatch.setattr(limits, "IMAGE_PIXELS", 1000)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.png", saved(frame(0), "JPEG"))
+        archive.writestr("b.png", b"\x89PNG\r\n\x1a\n" + bytes(2500))
+    zipped = ZippedImages(file.getvalue(), "samples.zip")
+    with pytest.raises(SynthcompError, match=r"samples\.zip holds 'a\.png' of .* bytes, and at most 2,000 are read"):
+        zipped.read(PurePosixPath("a.png"))
+    assert len(zipped.read(PurePosixPath("b.png"))) == 2508
 
 
 def test_sixteen_bit_colour_keeps_its_orientation_wherever_the_exif_data_stand() -> None:
