@@ -83,6 +83,7 @@ PATH_DEPTH = 32
 # Downloads. The largest file of a data set that can be fetched by name is CLIC's of 7 GB; a model is a checkpoint.
 # Overridable: --max-gigabytes.
 DOWNLOAD_BYTES = 16 * 1024 * MIB
+DOWNLOAD_BYTES_A_MINUTE = 60_000  # at least; a telephone modem sends seven times as many
 
 # Folders that are searched with all that lies below them. A disk has millions of files.
 FOLDERS = 100_000  # in search of images; Vimeo-90k has 91,701

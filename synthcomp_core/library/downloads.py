@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.storage import file_sha256, write_text
 
 CONNECT_S = 30  # Seconds without an answer or a byte after which a download is given up.
+SLOW_S = 60  # Seconds over which the speed is judged.
 _CHUNK_BYTES = 2**15  # What is lost, at most, when the connection breaks.
 _MOST_DIGITS = 20  # of a length that a server states
 _PARTIAL, _VALIDATOR = ".part", ".part.json"
@@ -56,6 +59,11 @@ def download(
         raise SynthcompError(
             f"{url} is larger than the {max_bytes:,} bytes that are fetched ({error}){'; ' if advice else ''}{advice}."
         ) from None
+    except _TooSlow as error:
+        raise SynthcompError(
+            f"{url} comes too slowly ({error}) and was given up; the same command continues from there, at another "
+            f"time{hint}."
+        ) from None
     except requests.exceptions.HTTPError as error:
         raise SynthcompError(f"{url} cannot be fetched ({str(error).splitlines()[0][:120]}){hint}.") from None
     except requests.exceptions.RequestException as error:
@@ -72,6 +80,28 @@ def _broken(url: str, target: Path, error: Exception) -> str:
 
 def _partial(target: Path) -> Path:
     return target.with_name(target.name + _PARTIAL)
+
+
+def _pieces(answer: Any) -> Iterator[bytes]:
+    """What a server sends, as it comes: waiting for whole pieces would hide how slowly. _TooSlow if it is too slow."""
+    import requests
+    import urllib3
+
+    since, received = time.monotonic(), 0
+    try:
+        while piece := answer.raw.read1(_CHUNK_BYTES, decode_content=True):
+            received += len(piece)
+            if time.monotonic() - since >= SLOW_S:
+                if received < limits.DOWNLOAD_BYTES_A_MINUTE * SLOW_S / 60:
+                    raise _TooSlow(f"it sent {received:,} bytes in {time.monotonic() - since:.0f} seconds")
+                since, received = time.monotonic(), 0
+            yield piece
+    except urllib3.exceptions.HTTPError as error:  # which requests would have made its own
+        raise requests.exceptions.ConnectionError(error) from error
+
+
+class _TooSlow(ValueError):
+    pass
 
 
 class _WrongHash(ValueError):
@@ -134,7 +164,7 @@ class _Resuming:
         total = received + int(length) if length.isdecimal() and len(length) < _MOST_DIGITS else 0
         self._check_size(total, f"it has {total:,}")
         with self.partial.open("ab" if received else "wb") as file:
-            for chunk in answer.iter_content(_CHUNK_BYTES):
+            for chunk in _pieces(answer):
                 received += file.write(chunk)
                 self._check_size(received, "the server goes on")
                 stage = f"fetching {self.target.name} ({received / 1e6:.1f} of {total / 1e6:.1f} MB)"

@@ -124,11 +124,11 @@ def test_a_cut_connection_is_said_and_the_next_call_continues(server: Server, ar
     content, _ = checkpoint()
     model = published(server, content)
     server.cut_after = 70_000
-    with pytest.raises(SynthcompError, match=r"broke after 65,536 bytes; the same command continues from there"):
+    with pytest.raises(SynthcompError, match=r"broke after 70,000 bytes; the same command continues from there"):
         fetch_published(model)
     assert not model.installed
     assert fetch_published(model).id == ID
-    assert [asked for _, asked in server.requests] == [None, "bytes=65536-"]
+    assert [asked for _, asked in server.requests] == [None, "bytes=70000-"]
 
 
 def test_a_server_without_ranges_or_with_a_new_file_gives_the_whole_file(server: Server, tmp_path: Path) -> None:
