@@ -213,5 +213,16 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write ``content`` to ``path`` as UTF-8, whole or not at all."""
-    write_bytes(path, content.encode("utf-8"))
+    """Write ``content`` to ``path`` as UTF-8, whole or not at all.
+
+    SynthcompError for a name of a file in it that is not UTF-8, as it may be on Linux.
+    """
+    try:
+        encoded = content.encode("utf-8")
+    except UnicodeEncodeError as error:
+        start = max(content.rfind(mark, 0, error.start) for mark in '\n",/') + 1
+        raise SynthcompError(
+            f"{path.name} cannot be written: it would name {content[start : error.end][-100:]!r}..., which is not "
+            "UTF-8; rename that file or folder."
+        ) from None
+    write_bytes(path, encoded)

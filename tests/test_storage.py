@@ -1,5 +1,6 @@
 """Where artifacts lie; files are written whole or not at all."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import images_below
 from synthcomp_core.library.datasets import fetch
 from synthcomp_core.library.project_scan import scan_project
-from synthcomp_core.storage import artifacts_dir, atomic_path, safe_name, write_bytes
+from synthcomp_core.storage import artifacts_dir, atomic_path, safe_name, write_bytes, write_text
 from synthcomp_core.upscalers.fsr_samples import open_samples
 from tests.conftest import PROJECT_ROOT
 
@@ -86,3 +87,13 @@ def test_a_search_ends_after_so_many_folders_and_follows_no_link(tmp_path: Path)
     with pytest.raises(SynthcompError, match="more than 5 folders"):
         list(storage.folders_below(tmp_path, most=5))
     assert images_below(tmp_path) == [tmp_path / "0" / "a.png"]
+
+
+def test_a_name_that_is_not_utf_8_cannot_be_written_down_and_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    with pytest.raises(SynthcompError) as found:
+        write_text(path, 'folder = "/data/' + os.fsdecode(b"fr\xff") + 'ames"\n')
+    assert str(found.value) == (
+        "plan.toml cannot be written: it would name 'fr\\udcff'..., which is not UTF-8; rename that file or folder."
+    )
+    assert not list(tmp_path.iterdir())

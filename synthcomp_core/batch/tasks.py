@@ -129,12 +129,16 @@ def _check_number(plan: Plan, tasks: int) -> None:
 
 
 def dataset_images(dataset: DataSet) -> list[Path]:
-    """The images of a data set, by name; PlanError when there are none, or two that differ in suffix alone."""
+    """The images of a data set, by name; PlanError when there are none, two that differ in suffix alone, or one whose
+    name is not text, which neither a journal nor a table can hold."""
     everything = _all_images(dataset)
     images = [path for path in everything if any(path.match(pattern) for pattern in dataset.images)][: dataset.limit]
     if not images:
         held = f"{len(everything)} images, none matching {', '.join(dataset.images)}" if everything else "no image"
         raise PlanError(f"Data set {dataset.name}: {dataset.root} holds {held}.")
+    for path in images:
+        if not path.name.isprintable() and any("\ud800" <= character <= "\udfff" for character in path.name):
+            raise PlanError(f"Data set {dataset.name} has an image whose name is not UTF-8, {path.name!r}; rename it.")
     for stem, number in Counter(path.stem for path in images).items():
         if number > 1:
             raise PlanError(f"Data set {dataset.name} has {number} images named {stem}; rename all but one.")

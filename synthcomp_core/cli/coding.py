@@ -135,7 +135,7 @@ def encode(
     }
     target, variant, reached = chosen_target(given), Variant(codec), ""
     is_aiming = target is not None or variant.codec_id.target is not None
-    if image.is_dir():
+    if storage.is_folder(image):
         # An id may hold a target in place of its quality, and so may a plan.
         aimed = codec if target is None else str(aiming_id(codec, target))
         encode_folder(image, out, aimed, precision=precision, max_megapixels=max_megapixels)

@@ -22,7 +22,7 @@ from synthcomp_core.cli.runs import carry_out, end_run
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS
 from synthcomp_core.results.text_tables import MISSING
-from synthcomp_core.storage import atomic_path
+from synthcomp_core.storage import atomic_path, exists
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants import Variant
 
@@ -104,7 +104,7 @@ def this_command() -> str:
 
 
 def _check_out(out: Path) -> None:
-    if out.exists() and not out.is_dir():
+    if exists(out) and not out.is_dir():
         raise SynthcompError(f"{out} is a file; a folder of images needs a folder for what is made of them.")
 
 

@@ -63,7 +63,7 @@ def upscale(
     upscaler_id = _with_sharpness(method, sharpness)
     if (scale is None) == (size is None):
         raise SynthcompError("Give either --scale, as in --scale 1.5, or --size, as in --size 1920x1080.")
-    if image.is_dir():
+    if storage.is_folder(image):
         if scale is None:
             raise SynthcompError("The images of a folder differ in size: give --scale, as in --scale 1.5.")
         upscale_folder(image, out, upscaler_id, scale, precision=precision, max_megapixels=max_megapixels)
@@ -107,7 +107,7 @@ def fsr(
 
     Example: python -m synthcomp_core fsr fsr-samples --csv fsr.csv
     """
-    if not source.exists():
+    if not storage.exists(source):
         source = sample_sets().get(str(source), source)
     holds_samples = source.is_dir() or source.suffix.lower() == ".zip"
     if holds_samples and curve is not None:

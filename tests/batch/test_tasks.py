@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,17 @@ def test_a_plan_of_too_many_tasks_is_refused_before_its_images_are_read(
     monkeypatch.setattr(tasks, "file_sha256", lambda path: pytest.fail("read"))
     with pytest.raises(PlanError, match=r"asks for 6 tasks .*and a run has at most 5; split it into several plans"):
         plan_tasks(plan, tmp_path / "run")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other systems are text")
+def test_an_image_whose_name_is_no_text_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """Its line in the journal could not be read again, and the table not be written."""
+    (tmp_path / "frames").mkdir()
+    for name in (b"\xf0\x9f\x98\x80\x01.png", b"na\xffme.png"):
+        (tmp_path / "frames" / os.fsdecode(name)).write_bytes(b"\x89PNG")
+    path = tmp_path / "odd.toml"
+    path.write_text('variants = ["webp-q50"]\n[[datasets]]\nfolder = "frames"\n')
+    with pytest.raises(PlanError, match=r"name is not UTF-8, 'na\\udcffme\.png'; rename it"):
+        plan_tasks(read_run_plan(path), tmp_path / "run")
+    (tmp_path / "frames" / os.fsdecode(b"na\xffme.png")).unlink()
+    assert len(plan_tasks(read_run_plan(path), tmp_path / "run")) == 1
