@@ -57,10 +57,10 @@ def largest_file(file_format: str | None, max_pixels: int) -> int:
     """The bytes that an image file of this format may have at a limit on pixels.
 
     >>> largest_file("JPEG", 50_000_000), largest_file("PNG", 50_000_000), largest_file("JPEG", 1000)
-    (100000000, 250000000, 16777216)
+    (87500000, 250000000, 16777216)
     """
-    per_pixel = limits.JPEG_BYTES_PER_PIXEL if file_format == "JPEG" else limits.FILE_BYTES_PER_PIXEL
-    return max(_SMALL_FILE, per_pixel * max_pixels)
+    bits = limits.JPEG_BITS_PER_PIXEL if file_format == "JPEG" else 8 * limits.FILE_BYTES_PER_PIXEL
+    return max(_SMALL_FILE, bits * max_pixels // 8)
 
 
 def check_file_size(num_bytes: int, file_format: str, label: str, max_pixels: int) -> None:

@@ -198,8 +198,8 @@ def test_a_jpeg_of_more_bytes_than_its_pixels_can_take_is_refused_before_it_is_d
     monkeypatch.setattr(headers, "_SMALL_FILE", 1000)
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     jpeg, png = saved(noise, "JPEG", quality=95, subsampling=0), saved(noise, "PNG")
-    pixels = len(jpeg) // limits.JPEG_BYTES_PER_PIXEL + 1  # As many as let this file through
-    assert 64 * 64 < pixels < len(png) // limits.JPEG_BYTES_PER_PIXEL
+    pixels = 8 * len(jpeg) // limits.JPEG_BITS_PER_PIXEL + 1  # As many as let this file through
+    assert 64 * 64 < pixels < 8 * len(png) // limits.JPEG_BITS_PER_PIXEL
     long = jpeg[:-2] + bytes(10) + jpeg[-2:]
     for name in ("a.jpg", "a.png", "a"):
         path = tmp_path / name
@@ -232,7 +232,7 @@ def test_a_large_jpeg_in_a_zip_is_refused_before_it_is_read(monkeypatch: pytest.
         archive.writestr("a.png", saved(frame(0), "JPEG"))
         archive.writestr("b.png", b"\x89PNG\r\n\x1a\n" + bytes(2500))
     zipped = ZippedImages(file.getvalue(), "samples.zip")
-    with pytest.raises(SynthcompError, match=r"samples\.zip holds 'a\.png' of .* bytes, and at most 2,000 are read"):
+    with pytest.raises(SynthcompError, match=r"samples\.zip holds 'a\.png' of .* bytes, and at most 1,750 are read"):
         zipped.read(PurePosixPath("a.png"))
     assert len(zipped.read(PurePosixPath("b.png"))) == 2508
 
