@@ -15,9 +15,7 @@ JPEG_BITS_PER_PIXEL = 14  # Rendered frames have 3 to 12 at quality 100 without 
 IMAGE_HEADER_BYTES = 4096  # of a PPM: its numbers and comments
 IMAGE_FRAMES = 1000  # pages of a TIFF that are counted
 JPEG_SCANS = 100  # Encoders write 10 or so; each costs a pass over all coefficients.
-JPEG_SCANNED_SAMPLES = (
-    60_000_000  # of a progressive one at IMAGE_PIXELS, as in 8K with subsampled colour: all are held beside the image
-)
+JPEG_SCANNED_SAMPLES = 50_000_000  # of a progressive one at IMAGE_PIXELS: 8K, colour subsampled; held beside it
 JPEG_SCAN_PIXELS = 1_000_000_000  # scans times pixels: 20 scans at 50 megapixels
 JPEG_2000_TILES = 10_000  # each takes 10 KB before anything is read
 JPEG_2000_BLOCK_PIXELS = (

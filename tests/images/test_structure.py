@@ -217,10 +217,10 @@ def test_a_progressive_jpeg_of_many_samples_is_refused_before_it_is_decoded() ->
     """Its coefficients are held beside its image: 300 MB at 50 megapixels without subsampling."""
     content = bytearray(saved(frame(0), "JPEG", progressive=True, subsampling=0))
     at = content.index(b"\xff\xc2") + 5
-    content[at : at + 4] = struct.pack(">HH", 4000, 5008)
-    said = "may have 60 million samples at the limit of 50 megapixels, and has 60.1; save it as a baseline"
+    content[at : at + 4] = struct.pack(">HH", 4000, 4176)
+    said = "may have 50 million samples at the limit of 50 megapixels, and has 50.1; save it as a baseline"
     assert said in refusal(bytes(content))
-    content[at : at + 4] = struct.pack(">HH", 3992, 5008)
+    content[at : at + 4] = struct.pack(">HH", 4000, 4160)
     assert "its data end before" in refusal(bytes(content))
 
 
