@@ -13,6 +13,7 @@ from synthcomp_core.batch.plan import expand_braces, parse_run_plan, read_run_pl
 from synthcomp_core.errors import PlanError
 from synthcomp_core.toml_records import read_text
 from synthcomp_core.training.plan import read_training_plan
+from tests.clock import at_most
 from tests.conftest import PROJECT_ROOT
 
 DATA = '\n[[datasets]]\nfolder = "."\n'
@@ -76,7 +77,7 @@ def test_a_hostile_plan_costs_one_sentence_at_once(tmp_path: Path, name: str) ->
     started = time.process_time()
     with pytest.raises(PlanError) as found:
         parse_run_plan(HOSTILE[name], tmp_path / "plan.toml")
-    assert time.process_time() - started < 2.0
+    assert time.process_time() - started < at_most(2)
     assert len(str(found.value).splitlines()) == 1 and len(str(found.value)) < 1500
 
 
@@ -106,7 +107,7 @@ def test_ten_thousand_variants_are_checked_in_seconds(tmp_path: Path) -> None:
     started = time.process_time()
     plan = parse_run_plan(text, tmp_path / "plan.toml")
     assert len(plan.variants) == 4 * 41 * 7 * 3
-    assert time.process_time() - started < 5.0
+    assert time.process_time() - started < at_most(5)
 
 
 @pytest.mark.parametrize("pattern", ["{" * 100_000, "{a,b" * 300, "{1..2" * 300, "a{b", "}", "{}", "{a}", "{1..}"])

@@ -17,6 +17,7 @@ from synthcomp_core.codecs.entropy.latents import latents_crc32
 from synthcomp_core.codecs.learned import decode_scb, describe_bitstream, load_codec
 from synthcomp_core.errors import BitstreamError
 from synthcomp_core.images import Image
+from tests.clock import at_most
 from tests.codecs.models import SNAPSHOT, frame
 
 INPUTS = 10_000
@@ -72,7 +73,7 @@ def refused_or_original(content: bytes, originals: list[tuple[bytes, Image]]) ->
     else:
         assert any(np.array_equal(image, original) for _, original in originals), content.hex()
     # Processor time, so that a busy machine does not decide; two threads count twice.
-    assert time.process_time() - start < 2.0, content.hex()
+    assert time.process_time() - start < at_most(2), content.hex()
 
 
 def test_damaged_bitstreams_are_refused_or_the_original(originals: list[tuple[bytes, Image]]) -> None:
@@ -145,7 +146,7 @@ def test_sections_too_short_for_their_positions_are_refused_before_any_array(
     with pytest.raises(BitstreamError, match="takes at least"):
         decode_scb(pack(few), device="cpu")
     after = peak_memory_bytes()
-    assert time.process_time() - start < 2.0
+    assert time.process_time() - start < at_most(2)
     if before is not None and after is not None:
         assert after - before < 2**26
 

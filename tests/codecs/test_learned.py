@@ -100,7 +100,7 @@ def test_rate_and_picture_match_compressais_own_coder(codec: LearnedCodec) -> No
     ours, theirs, ideal = 0, 0, 0.0
     our_psnr, their_psnr = [], []
     for index in range(12):  # All frames: where the two round differently, the context model carries it through a crop.
-        image = frame(index, width=256, height=192)
+        image = frame(index, width=192, height=128)
         bitstream = codec.encode(image)
         our_psnr.append(psnr(image, codec.decode(bitstream)))
         info = describe_bitstream(bitstream)

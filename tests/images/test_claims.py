@@ -18,8 +18,9 @@ from synthcomp_core.errors import ImageError
 from synthcomp_core.images import exr, read_image
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.images.structure import check_png_data
+from tests.clock import at_most
 from tests.codecs.models import frame
-from tests.images.test_structure import MAX_S, refusal, saved
+from tests.images.test_structure import refusal, saved
 
 SMALL = frame(1, width=40, height=30)
 
@@ -66,7 +67,7 @@ def test_the_rows_of_a_png_are_checked_without_decoding_them() -> None:
 def test_a_jpeg_too_short_for_its_blocks_is_refused_before_it_is_decoded(settings: dict[str, object]) -> None:
     content = saved(SMALL, "JPEG", **settings)
     at = content.index(b"\xff\xc2" if settings.get("progressive") else b"\xff\xc0") + 5
-    assert "end before" in refusal(content[:at] + struct.pack(">HH", 7000, 7000) + content[at + 4 :])
+    assert "end before" in refusal(content[:at] + struct.pack(">HH", 4000, 4000) + content[at + 4 :])
 
 
 def test_a_jpeg_without_the_scan_of_a_component_is_refused() -> None:
@@ -249,4 +250,4 @@ def test_a_header_without_end_has_no_size_and_takes_no_time(tmp_path: Path) -> N
         path.write_bytes(content)
         started = time.process_time()
         assert header_size(path) in (None, (40, 30))
-        assert time.process_time() - started < MAX_S
+        assert time.process_time() - started < at_most(2)
