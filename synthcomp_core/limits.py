@@ -9,6 +9,7 @@ MIB = 2**20
 # Images. 50 megapixels hold 8K (33 megapixels) and the largest frames of any game. Overridable: --max-megapixels,
 # max_megapixels in a plan.
 IMAGE_PIXELS = 50_000_000
+MOST_MEGAPIXELS = 10_000  # to which the limit can be raised: 100,000 x 100,000, beyond any format's use
 IMAGE_SIDE = 65_535  # the longest that a JPEG has; a decoder takes memory for every row, however short
 FILE_BYTES_PER_PIXEL = 5  # An image file may have this many bytes per pixel of the limit: 250 MB at 50 megapixels.
 JPEG_BITS_PER_PIXEL = 14  # Rendered frames have 3 to 12 at quality 100 without subsampling. 87.5 MB at 50 megapixels.

@@ -24,6 +24,7 @@ HOSTILE = {
     "400 digits": f'variants = ["webp-q50"]\nmax_megapixels = {"9" * 400}' + DATA,
     "hexadecimal digits": f'variants = ["webp-q50"]\nmax_megapixels = 0x{"f" * 300_000}' + DATA,
     "exponent": 'variants = ["webp-q50"]\nmax_megapixels = 1e999' + DATA,
+    "an exponent within a float's range": 'variants = ["webp-q50"]\nmax_megapixels = 1e302' + DATA,
     "nan": 'variants = ["webp-q50"]\nmax_megapixels = nan' + DATA,
     "nested lists": f"variants = {'[' * 100_000}{']' * 100_000}" + DATA,
     "nested tables": f"variants = {'{a=' * 50_000}1{'}' * 50_000}" + DATA,

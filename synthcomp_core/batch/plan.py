@@ -23,7 +23,6 @@ from synthcomp_core.toml_records import (
     Count,
     Key,
     Name,
-    Positive,
     Rule,
     Texts,
     Via,
@@ -192,7 +191,16 @@ def _named(datasets: tuple[DataSet, ...]) -> tuple[DataSet, ...]:
 
 
 def _pixels(megapixels: float) -> int:
-    return round(megapixels * 1e6)
+    return max(1, round(megapixels * 1e6))
+
+
+_Megapixels = Annotated[
+    float,
+    Rule(
+        f"a number above 0 and at most {limits.MOST_MEGAPIXELS:,}",
+        lambda megapixels: bool(0 < megapixels <= limits.MOST_MEGAPIXELS),
+    ),
+]
 
 
 _SomeDataSets = Annotated[tuple[DataSet, ...], Rule("at least one table, begun with [[datasets]]", bool)]
@@ -216,7 +224,7 @@ class Plan:
     layout: Layout = "run"
     precision: Precision = Precision.AUTO
     enlarge: bool = False
-    max_pixels: Annotated[int, Key("max_megapixels"), Via(Positive, _pixels)] = DEFAULT_MAX_PIXELS
+    max_pixels: Annotated[int, Key("max_megapixels"), Via(_Megapixels, _pixels)] = DEFAULT_MAX_PIXELS
     slurm: SlurmSettings | None = None
 
     @property

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
+from synthcomp_core import limits
 from synthcomp_core.cli.console import errors
 from synthcomp_core.codecs.targets import TARGET_KINDS, Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image
 
 DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
-_MOST_MEGAPIXELS = 10_000  # 100,000 x 100,000: beyond any format's use
 _SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
 _AMOUNT = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(|k|M)B?")
 _MULTIPLES = {"": 1, "k": 1_000, "M": 1_000_000}
@@ -46,9 +46,9 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def pixel_limit(max_megapixels: float) -> int:
     """The limit in pixels; SynthcompError for what is no number above 0."""
-    if not 0 < max_megapixels <= _MOST_MEGAPIXELS:
+    if not 0 < max_megapixels <= limits.MOST_MEGAPIXELS:
         raise SynthcompError(
-            f"--max-megapixels is {max_megapixels:g}; expected a number above 0 and at most {_MOST_MEGAPIXELS:,}."
+            f"--max-megapixels is {max_megapixels:g}; expected a number above 0 and at most {limits.MOST_MEGAPIXELS:,}."
         )
     return max(1, int(max_megapixels * 1e6))
 
