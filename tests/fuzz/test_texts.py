@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from synthcomp_core.ui import query
 from synthcomp_core.variants import Variant
 from tests.batch.test_journal import LINE
 from tests.conftest import PROJECT_ROOT
-from tests.fuzz.doors import altered, damaged, fuzzed, guarded, json_values
+from tests.fuzz.doors import TEXT_DOORS, altered, damaged, found, fuzzed, guarded, json_values, kept_doors
 from tests.results.test_hostile_results import CODEC_COMPARE, COMPRESSAI, ROW
 
 RESULTS = PROJECT_ROOT / "artifacts" / "results"
@@ -76,6 +77,10 @@ def test_json_results(document: object) -> None:
 @given(st.text(max_size=100), st.sampled_from(["psnr_rgb", "msssim_rgb", "flip", "nonsense"]))
 @fuzzed(150)
 def test_pasted_curves(text: str, metric: str) -> None:
+    try_pasted(text, metric)
+
+
+def try_pasted(text: str, metric: str = "psnr_rgb") -> None:
     with guarded("pasted", text.encode("utf-8", "surrogatepass")):
         parse_pasted(text, metric=metric, curve=text[:10], dataset=text[:5])
 
@@ -113,6 +118,10 @@ threads = 1
 @given(damaged([RUN_PLAN]))
 @fuzzed(250)
 def test_run_plans(content: bytes) -> None:
+    try_run_plan(content)
+
+
+def try_run_plan(content: bytes) -> None:
     with guarded("plans", content):
         parse_run_plan(content.decode("utf-8", "replace"), Path("plan.toml"))
 
@@ -120,6 +129,10 @@ def test_run_plans(content: bytes) -> None:
 @given(content=damaged([TRAINING_PLAN]))
 @fuzzed(150)
 def test_training_plans(folder: Path, content: bytes) -> None:
+    try_training_plan(folder, content)
+
+
+def try_training_plan(folder: Path, content: bytes) -> None:
     path = folder / "plan.toml"
     path.write_bytes(content)
     with guarded("plans", content):
@@ -144,13 +157,11 @@ def test_plans_with_any_value(folder: Path, data: st.DataObject) -> None:
     lines = text.splitlines()
     at = data.draw(st.sampled_from([index for index, line in enumerate(lines) if "=" in line]))
     lines[at] = f"{lines[at].split('=')[0]}= {data.draw(TOML_VALUES)}"
-    path = folder / "plan.toml"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="replace")
-    with guarded("plans", path.read_bytes()):
-        if "[[model]]" in text:
-            read_training_plan(path)
-        else:
-            parse_run_plan(path.read_text(encoding="utf-8"), path)
+    content = ("\n".join(lines) + "\n").encode("utf-8", "replace")
+    if "[[model]]" in text:
+        try_training_plan(folder, content)
+    else:
+        try_run_plan(content)
 
 
 @given(st.text("{},.0123456789-ab\\$", max_size=60))
@@ -158,6 +169,10 @@ def test_plans_with_any_value(folder: Path, data: st.DataObject) -> None:
 @example("{1..99999999999999999999999}")
 @fuzzed(300)
 def test_braces(pattern: str) -> None:
+    try_braces(pattern)
+
+
+def try_braces(pattern: str) -> None:
     with guarded("braces", pattern.encode()):
         assert len(expand_braces(pattern)) <= 10_000
 
@@ -172,7 +187,10 @@ IDS = [
 @example("mbt2018-q4-mse-games@x1.5-rcan", 24, "00000", 0)
 @fuzzed(300)
 def test_ids(text: str, at: int, inserted: str, removed: int) -> None:
-    tried = text[:at] + inserted + text[at + removed :]
+    try_id(text[:at] + inserted + text[at + removed :])
+
+
+def try_id(tried: str) -> None:
     with guarded("ids", tried.encode("utf-8", "surrogatepass")):
         assert Variant.parse(str(Variant.parse(tried))) == Variant.parse(tried)
     with guarded("ids", tried.encode("utf-8", "surrogatepass")):
@@ -182,7 +200,10 @@ def test_ids(text: str, at: int, inserted: str, removed: int) -> None:
 @given(lines=st.lists(altered(LINE) | json_values(), max_size=3))
 @fuzzed(250)
 def test_journals(folder: Path, lines: list[object]) -> None:
-    content = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    try_journal(folder, "".join(json.dumps(line) + "\n" for line in lines).encode())
+
+
+def try_journal(folder: Path, content: bytes) -> None:
     (folder / JOURNAL).write_bytes(content)
     with guarded("journals", content):
         for entry in read_journal(folder / JOURNAL).values():
@@ -194,9 +215,7 @@ def test_journals(folder: Path, lines: list[object]) -> None:
 @given(content=damaged([json.dumps(LINE).encode() + b"\n"]))
 @fuzzed(150)
 def test_damaged_journals(folder: Path, content: bytes) -> None:
-    (folder / JOURNAL).write_bytes(content)
-    with guarded("journals", content):
-        read_journal(folder / JOURNAL)
+    try_journal(folder, content)
 
 
 CARD = {"name": "d", "source": "s", "licence": "l", "images": 3, "splits": [["train", 2], ["test", 1]], "notes": ""}
@@ -213,10 +232,14 @@ RECORD = {
 @given(card=altered(CARD) | json_values())
 @fuzzed(150)
 def test_data_set_cards(folder: Path, card: object) -> None:
+    try_card(folder, json.dumps(card).encode())
+
+
+def try_card(folder: Path, content: bytes) -> None:
     path = folder / "artifacts" / "data" / "odd" / "card.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(card))
-    with guarded("cards", path.read_bytes()):
+    path.write_bytes(content)
+    with guarded("cards", content):
         found_sets = survey_datasets()
         assert len(found_sets.cards) + len(found_sets.problems) == 1
         assert all(one.name == "odd" for one in found_sets.cards)
@@ -225,11 +248,16 @@ def test_data_set_cards(folder: Path, card: object) -> None:
 @given(state=altered(RUN_STATE) | json_values(), record=altered(RECORD) | json_values())
 @fuzzed(200)
 def test_run_states(folder: Path, state: object, record: object) -> None:
+    try_state(folder, json.dumps(state).encode() + b"\n" + json.dumps(record).encode())
+
+
+def try_state(folder: Path, content: bytes) -> None:
+    """content: a run's state in the first line, its record in the second."""
     run = folder / "artifacts" / "runs" / "odd"
     run.mkdir(parents=True, exist_ok=True)
-    (run / STATE).write_text(json.dumps(state))
-    (run / RUN_JSON).write_text(json.dumps(record))
-    with guarded("states", (run / STATE).read_bytes()):
+    for name, line in zip((STATE, RUN_JSON), content.split(b"\n"), strict=True):
+        (run / name).write_bytes(line)
+    with guarded("states", content):
         list_runs()
         run_command(run), run_environment(run), run_plan(run), run_failures(run)
 
@@ -240,6 +268,10 @@ LOG_TEXT = b"step,phase,name,value,lr\n50,train,loss,1.5,0.1\n50,validation,psnr
 @given(content=damaged([LOG_TEXT]))
 @fuzzed(100)
 def test_training_logs(folder: Path, content: bytes) -> None:
+    try_log(folder, content)
+
+
+def try_log(folder: Path, content: bytes) -> None:
     (folder / LOG).write_bytes(content)
     with guarded("logs", content):
         read_log(folder)
@@ -248,6 +280,31 @@ def test_training_logs(folder: Path, content: bytes) -> None:
 @given(st.lists(st.text(max_size=30) | st.integers().map(str) | st.floats().map(str) | st.just("9" * 400), min_size=1))
 @fuzzed(200)
 def test_numbers_in_links(asked: list[str]) -> None:
+    try_numbers(asked)
+
+
+def try_numbers(asked: list[str]) -> None:
     with guarded("links", "&".join(asked).encode("utf-8", "surrogatepass")):
         value = query._parsed(asked)
         assert value is None or abs(value) < float("inf")
+
+
+def test_texts_that_once_broke_the_rule_keep_it(folder: Path) -> None:
+    def text(content: bytes) -> str:
+        return content.decode("utf-8", "surrogatepass")
+
+    doors: dict[str, Callable[[bytes], object]] = {
+        "pasted": lambda content: try_pasted(text(content)),
+        "plans": lambda content: (try_run_plan(content), try_training_plan(folder, content)),
+        "braces": lambda content: try_braces(text(content)),
+        "ids": lambda content: try_id(text(content)),
+        "journals": lambda content: try_journal(folder, content),
+        "cards": lambda content: try_card(folder, content),
+        "states": lambda content: try_state(folder, content),
+        "logs": lambda content: try_log(folder, content),
+        "links": lambda content: try_numbers(text(content).split("&")),
+    }
+    assert set(doors) == set(TEXT_DOORS)
+    for door in kept_doors(TEXT_DOORS):
+        for content in found(door):
+            doors[door](content)
