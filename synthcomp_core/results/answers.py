@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.bd import LITTLE_OVERLAP, BDResult, bd
+from synthcomp_core.results.bd import LITTLE_OVERLAP, BDResult, bd, bits_phrase
 from synthcomp_core.results.crossover import crossover, quality_over_log_rate
 from synthcomp_core.results.curves import FloatArray, RDCurve
 from synthcomp_core.results.domain_gap import domain_gap
@@ -159,7 +159,7 @@ def learned_sentence(curves: Sequence[RDCurve]) -> str | None:
         return None
     curve, best = min(results, key=lambda pair: pair[1].rate_percent or 0.0)
     return (
-        f"Learned: {curve.shown} {bits_phrase(best)} {anchor.shown}, the best classical codec "
+        f"Learned: {curve.shown} {bits_phrase(best.rate_percent or 0.0)} {anchor.shown}, the best classical codec "
         f"({anchor.value_text(best.overlap_low or 0.0)} to {anchor.value_text(best.overlap_high or 0.0)})."
     )
 
@@ -175,12 +175,6 @@ def _best(curves: Sequence[RDCurve]) -> RDCurve:
     """The curve that needs the fewest bits against the first one."""
     rates = {curve.name: bd(curves[0], curve).rate_percent for curve in curves[1:]}
     return min(curves, key=lambda curve: 0.0 if curve is curves[0] else (rates[curve.name] or 0.0))
-
-
-def bits_phrase(result: BDResult) -> str:
-    """A BD-rate in words: "needs 12.3 % fewer bits than", or "more"."""
-    percent = result.rate_percent or 0.0
-    return f"needs {abs(percent):.1f} % {'more' if percent >= 0 else 'fewer'} bits than"
 
 
 def scaling_sentences(curves: Sequence[RDCurve]) -> list[str]:

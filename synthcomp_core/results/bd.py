@@ -49,6 +49,20 @@ class BDResult:
     warnings: tuple[str, ...]
 
 
+def bits_phrase(rate_percent: float) -> str:
+    """A BD-rate in words; the same weights may stand for both curves.
+
+    >>> bits_phrase(-12.34), bits_phrase(0.01)
+    ('needs 12.3 % fewer bits than', 'needs as many bits as')
+    """
+    size = f"{abs(rate_percent):.1f}"
+    return (
+        "needs as many bits as"
+        if size == "0.0"
+        else f"needs {size} % {'more' if rate_percent > 0 else 'fewer'} bits than"
+    )
+
+
 WARNINGS = "warnings"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synthcomp_core.results.bd import bd
+from synthcomp_core.results.bd import bd, bits_phrase
 from synthcomp_core.results.curves import RDCurve
 
 
@@ -57,11 +57,8 @@ def domain_gap(curves: Sequence[RDCurve], *, reference: str | None = None, metho
                 percent = None if anchor is None or test is None else bd(anchor, test, method=method).rate_percent
                 row.append(percent)
                 if percent is not None and training != base:
-                    more = "more" if percent >= 0 else "fewer"
-                    sentences.append(
-                        f"On {dataset}, {family}, trained on {training}, needs {abs(percent):.1f} % {more} bits "
-                        f"than trained on {base}."
-                    )
+                    needs = bits_phrase(percent)
+                    sentences.append(f"On {dataset}, {family}, trained on {training}, {needs} trained on {base}.")
             matrix.append(tuple(row))
         gaps.append(DomainGap(family, base, tuple(trained), tuple(tested), tuple(matrix), tuple(sentences)))
     return gaps
