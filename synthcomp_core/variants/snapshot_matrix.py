@@ -57,19 +57,29 @@ class MatrixCell:
 def learned_points() -> list[LearnedPoint]:
     """The points of the codec snapshots whose ids or cards name one, by model, quality, distortion, training set.
 
-    Renderings made elsewhere in folders that are named as in the thesis have theirs under the training set "files",
-    without an id.
     Of several snapshots at one point it is that of the one whose id names the point, else the first by id.
     """
     cards = sorted(list_snapshots("codec"), key=lambda card: (_POINT_ID.fullmatch(card.id) is None, card.id))
     points: dict[tuple[str, int, str, str], LearnedPoint] = {}
     for point in filter(None, map(point_of, cards)):
-        points.setdefault((point.model, point.quality, point.distortion, point.trained_on), point)
-    for model, quality, distortion, _ in rendered_points():
-        points.setdefault(
-            (model, quality, distortion, RENDERED), LearnedPoint("", model, quality, distortion, RENDERED, None)
-        )
+        points.setdefault(_place(point), point)
     return [points[place] for place in sorted(points)]
+
+
+def matrix_points() -> list[LearnedPoint]:
+    """The points of the snapshots, and of renderings made elsewhere in folders that are named as in the thesis.
+
+    Those have theirs under the training set "files", without an id: nothing can be encoded with them.
+    """
+    points = {_place(point): point for point in learned_points()}
+    for model, quality, distortion, _ in rendered_points():
+        point = LearnedPoint("", model, quality, distortion, RENDERED, None)
+        points.setdefault(_place(point), point)
+    return [points[place] for place in sorted(points)]
+
+
+def _place(point: LearnedPoint) -> tuple[str, int, str, str]:
+    return point.model, point.quality, point.distortion, point.trained_on
 
 
 def rendered_points() -> dict[tuple[str, int, str, str], str]:
@@ -103,7 +113,7 @@ def all_axes(model: str | None = None) -> MatrixAxes:
 
     SynthcompError when no installed snapshot has a place in the matrix.
     """
-    points = learned_points()
+    points = matrix_points()
     if not points:
         raise SynthcompError(
             "There is no codec snapshot named like mbt2018-q4-mse-games, nor one with a quality and distortion on its "
@@ -127,7 +137,7 @@ def all_axes(model: str | None = None) -> MatrixAxes:
 
 def matrix_cells(axes: MatrixAxes) -> list[MatrixCell]:
     """All combinations, scaling outermost, then quality, then training set, then distortion."""
-    ids = {(point.model, point.quality, point.distortion, point.trained_on): point.id for point in learned_points()}
+    ids = {_place(point): point.id for point in learned_points()}
     rendered = rendered_points()
     cells = []
     for scaling in axes.scalings:

@@ -20,6 +20,8 @@ from synthcomp_core.batch.plan import read_run_plan
 from synthcomp_core.batch.runner import carry_out_plan
 from synthcomp_core.batch.tasks import plan_tasks
 from synthcomp_core.cli import app
+from synthcomp_core.codecs import FAMILIES
+from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes, read_image
 from synthcomp_core.library import datasets
@@ -35,10 +37,12 @@ from synthcomp_core.results.formats import reference_files
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import read_results, rows_table, without_rate
 from synthcomp_core.training.plan import read_training_plan
+from synthcomp_core.ui.widgets.variant_fields import family_options, points_of
 from synthcomp_core.upscalers.fsr_benchmark import evaluate_samples
 from synthcomp_core.upscalers.fsr_samples import open_samples
 from synthcomp_core.variants import Variant, evaluate
 from synthcomp_core.variants.adoption import adopt_project, forget_project, sample_sets
+from synthcomp_core.variants.candidates import candidates, lossy_families
 from synthcomp_core.variants.snapshot_matrix import all_axes, matrix_cells
 from tests.batch.conftest import OnTheSpot, on_the_spot
 from tests.conftest import PROJECT_ROOT
@@ -125,6 +129,17 @@ def test_the_matrix_is_made_of_renderings_alone_with_and_without_super_resolutio
         ("x2-rcan", "mse"): f"files:{FOLDERS[2]}",
         ("x2-rcan", "msssim"): "None",
     }
+
+
+def test_nothing_is_encoded_with_renderings_that_were_adopted_without_their_model(
+    project: Path, artifacts: Path
+) -> None:
+    shutil.rmtree(project / "models")
+    adopt_project(project)
+    families = [name for name, family in FAMILIES.items() if family.qualities is not None]
+    assert lossy_families() == families
+    assert len(candidates(Target("bytes", 1000), scales=(1,))) == len(families)
+    assert "mbt2018" not in family_options() and points_of("mbt2018") == []
 
 
 def test_the_thesis_s_figure_is_drawn_from_renderings_without_weights(

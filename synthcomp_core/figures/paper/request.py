@@ -16,8 +16,8 @@ from synthcomp_core.variants.snapshot_matrix import (
     DISTORTION_LABELS,
     FULL,
     MatrixAxes,
-    learned_points,
     matrix_cells,
+    matrix_points,
     quality_label,
     scaling_label,
 )
@@ -58,7 +58,7 @@ def figure_content(reference: Image, name: str, request: FigureRequest, cells: S
     blocks: list[FigureBlock] = []
     axes = request.axes
     if axes is not None:
-        points = [point for point in learned_points() if point.model == axes.model]
+        points = [point for point in matrix_points() if point.model == axes.model]
         points = [point for point in points if point.distortion in axes.distortions]
         rows = tuple(quality_label(quality, points) for quality in axes.qualities)
         blocks = [_matrix_block(axes, scaling, by_variant) for scaling in axes.scalings]

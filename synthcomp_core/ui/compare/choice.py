@@ -25,8 +25,8 @@ from synthcomp_core.variants.snapshot_matrix import (
     FULL,
     MatrixAxes,
     all_axes,
-    learned_points,
     matrix_cells,
+    matrix_points,
     rendered_points,
 )
 
@@ -73,7 +73,7 @@ def pick_comparison() -> ComparisonChoice:
 
 
 def _pick_axes() -> MatrixAxes | None:
-    points = learned_points()
+    points = matrix_points()
     if not points:
         st.info("No installed codec snapshot has a place in the matrix yet; name other variants below.")
         return None
