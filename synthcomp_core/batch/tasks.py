@@ -19,7 +19,7 @@ from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.images import BELOW, image_count, images_below, left_below
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.datasets import image_paths, split_files
-from synthcomp_core.library.renderings import find_renderings, is_files, rendering_file
+from synthcomp_core.library.renderings import find_renderings, is_files, rendering_bytes, rendering_file
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import file_sha256
@@ -102,7 +102,7 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
                         image=image,
                         image_sha256=hashes[image],
                         variant=variant,
-                        made_with=_read_from(variant, image) if elsewhere else made_with[variant],
+                        made_with=_read_from(variant, image, pixels[image]) if elsewhere else made_with[variant],
                         # An enlarged image has nothing of its size to be measured against.
                         metrics=() if plan.enlarge else plan.metrics,
                         precision=plan.precision,
@@ -192,12 +192,18 @@ def _header_pixels(path: Path) -> int:
     return width * height
 
 
-def _read_from(variant: Variant, image: Path) -> tuple[str, ...]:
-    """The hash of the file that a variant ``files:NAME`` reads for an image; PlanError when there is none."""
+def _read_from(variant: Variant, image: Path, pixels: int) -> tuple[str, ...]:
+    """What a variant ``files:NAME`` reads for an image: the file's hash, and its rate where that is known.
+
+    PlanError when there is no file.
+    """
     try:
-        return (f"rendering:{file_sha256(rendering_file(find_renderings(variant.codec), image.name))}",)
+        rendered = find_renderings(variant.codec)
+        rendering = f"rendering:{file_sha256(rendering_file(rendered, image.name))}"
     except SynthcompError as error:
         raise PlanError(f"Variant {variant}: {error}") from error
+    num_bytes = rendering_bytes(rendered, image.name, pixels=pixels)
+    return (rendering,) if num_bytes is None else (rendering, f"bytes:{num_bytes}")
 
 
 def _made_with(variant: Variant, precision: Precision) -> tuple[str, ...]:

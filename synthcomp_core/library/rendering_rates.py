@@ -25,22 +25,29 @@ _MAX_CSV_BYTES = 2**24
 class Rates:
     """What is known of the rates of a folder of renderings. source: where it stands, for people; "" for nowhere.
 
-    num_bytes, bpp: by the stems of the references, in one of the two.
+    bitstreams, num_bytes, bpp: by the stems of the references, in one of the three. A bitstream's size is that of its
+    file at the time it is asked for.
     """
 
     source: str = ""
+    bitstreams: Mapping[str, Path] = field(default_factory=dict)
     num_bytes: Mapping[str, float] = field(default_factory=dict)
     bpp: Mapping[str, float] = field(default_factory=dict)
 
     def bytes_of(self, stem: str, *, pixels: int) -> int | None:
         """The bytes of one image of so many pixels; None where they are not known."""
+        if stem in self.bitstreams:
+            try:
+                return self.bitstreams[stem].stat().st_size
+            except OSError:
+                return None
         if stem in self.num_bytes:
             return round(self.num_bytes[stem])
         return round(self.bpp[stem] * pixels / 8) if stem in self.bpp else None
 
     def text(self, stems: Sequence[str]) -> str:
         """Of how many images the rates are known and from where, for people."""
-        known = sum(stem in self.num_bytes or stem in self.bpp for stem in stems)
+        known = sum(any(stem in rates for rates in (self.bitstreams, self.num_bytes, self.bpp)) for stem in stems)
         if not known:
             return "without rates, so they stay out of rate-distortion charts"
         return (
@@ -73,7 +80,7 @@ def _read(folder: Path, stamps: tuple[tuple[str, int], ...]) -> Rates:
     bitstreams = folder / BITSTREAMS
     below = bitstreams.iterdir() if bitstreams.is_dir() else ()
     if files := [path for path in below if path.is_file() and not path.name.startswith(".")]:
-        return Rates(BITSTREAMS, {reference_stem(path): float(path.stat().st_size) for path in sorted(files)})
+        return Rates(BITSTREAMS, {reference_stem(path): path for path in sorted(files)})
     for path in sorted(folder.glob("*.csv")):
         rates = _of_table(path)
         if rates is not None:
@@ -95,7 +102,7 @@ def _of_table(path: Path) -> Rates | None:
         rate = next((columns[word] for word in words if word in columns), None)
         if name is not None and rate is not None:
             found = dict(_values(rows, name, rate, decimal_comma=delimiter != ","))
-            return Rates(path.name, found, {}) if words is _BYTES else Rates(path.name, {}, found)
+            return Rates(path.name, num_bytes=found) if words is _BYTES else Rates(path.name, bpp=found)
     return None
 
 

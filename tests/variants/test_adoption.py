@@ -28,7 +28,7 @@ from synthcomp_core.library import datasets
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.findings import Kind
 from synthcomp_core.library.project_scan import scan_project
-from synthcomp_core.library.renderings import list_renderings
+from synthcomp_core.library.renderings import find_renderings, list_renderings
 from synthcomp_core.library.snapshots import find_snapshot
 from synthcomp_core.library.sources import image_sources, source_images
 from synthcomp_core.metrics import psnr
@@ -183,6 +183,30 @@ def test_a_run_measures_renderings_beside_codecs(
     assert without_rate(table, "psnr_rgb") == without_rate(table) == [f"files:{FOLDERS[1]}"]
     assert without_rate(table, "flip") == []
     assert [curve.name for curve in rd_curves(table, "psnr_rgb")] == ["jpeg", "files:mbt2018_mse_fullres"]
+
+
+def test_rates_that_come_later_or_change_reach_a_run_and_an_open_app(
+    project: Path, artifacts: Path, tmp_path: Path, on_the_spot: OnTheSpot
+) -> None:
+    adopt_project(project)
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        f'variants = ["files:{FOLDERS[1]}"]\nmetrics = ["psnr_rgb"]\nkeep = "none"\n'
+        '[[datasets]]\ndataset = "gta-plus"\nsplit = "test"\n'
+    )
+
+    def sizes() -> list[int]:
+        table = read_results(carry_out_plan(read_run_plan(path), Workers(count=1)).results)
+        assert table["error"].isna().all()
+        return list(table["num_bytes"].dropna())
+
+    assert sizes() == []
+    bitstreams = find_renderings(f"files:{FOLDERS[1]}").folder / "bitstreams"
+    bitstreams.mkdir()
+    for size in (300, 500):  # The second time they are overwritten in place, which leaves the folder's time as it was.
+        for stem in TEST_IMAGES:
+            (bitstreams / f"{stem}.bin").write_bytes(b"x" * size)
+        assert sizes() == [size] * len(TEST_IMAGES)
 
 
 def test_the_thesis_s_training_never_sees_a_test_image(project: Path, artifacts: Path) -> None:
