@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
+import time
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,10 +16,11 @@ from streamlit.testing.v1 import AppTest
 from synthcomp_core.batch.journal import Writer, finished_entry
 from synthcomp_core.batch.tasks import RENDER, Task
 from synthcomp_core.codecs import parse_codec
-from synthcomp_core.images import write_png
+from synthcomp_core.images import Image, image_sha256, write_png
 from synthcomp_core.library.comparisons import list_comparisons
-from synthcomp_core.metrics import flip_error, measure
+from synthcomp_core.metrics import DEFAULT_METRICS, flip_error, measure
 from synthcomp_core.metrics.tiles import worst_tiles
+from synthcomp_core.progress import silent
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import file_sha256
@@ -25,10 +30,13 @@ from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.compare.view import ranking
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.variants import Variant, evaluate, render, result_row
+from synthcomp_core.variants.evaluation import Evaluation
 from synthcomp_core.variants.names import variant_name
 from tests.conftest import PROJECT_ROOT
-from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame, settled
+from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame, jobs_of, settled
 from tests.tiny_codecs import make_codecs
+
+CASTLE = "castle.png"
 
 
 @pytest.fixture
@@ -76,6 +84,23 @@ def strip(app: AppTest) -> dict[str, dict[str, str]]:
         str(index).replace("\\", ""): {str(name).replace("\\", ""): str(text) for name, text in row.items()}
         for index, row in table.iterrows()
     }
+
+
+def keep(artifacts: Path, variant: Variant, *, metrics: Collection[str] = DEFAULT_METRICS, **fields: Any) -> Path:
+    """Write the run "mine" that kept the variant of castle.png, measured by these metrics; the kept file."""
+    rendering = render(frame(1), variant)
+    row = result_row(
+        rendering, measure(frame(1), rendering.image, metrics=metrics), dataset="samples", image_name=CASTLE
+    )
+    run = artifacts / "runs" / "mine"
+    kept = run / "renderings" / "samples" / str(variant) / CASTLE
+    write_png(rendering.image, kept)
+    reference = artifacts / "samples" / CASTLE
+    task = Task(RENDER, "samples", reference, file_sha256(reference), variant, (), (), Precision.AUTO, 10**7, kept)
+    writer = Writer(run, [task.slot])
+    writer.add(finished_entry(task, dataclasses.replace(row, **fields), 1.0))
+    writer.close()
+    return kept
 
 
 def test_without_snapshots_the_page_compares_named_variants(page: AppTest, renders: list[str]) -> None:
@@ -254,22 +279,65 @@ def test_a_link_computes_once_when_it_says_so(page: AppTest, renders: list[str])
 def test_pictures_kept_by_a_run_are_shown_without_rendering(
     page: AppTest, renders: list[str], small_artifacts: Path
 ) -> None:
-    variant = Variant("webp-q33")
-    rendering = render(frame(1), variant)
-    metrics = measure(frame(1), rendering.image)
-    row = result_row(rendering, metrics, dataset="samples", image_name="castle.png")
-    run = small_artifacts / "runs" / "mine"
-    kept = run / "renderings" / "samples" / "webp-q33" / "castle.png"
-    write_png(rendering.image, kept)
-    reference = small_artifacts / "samples" / "castle.png"
-    task = Task(RENDER, "samples", reference, file_sha256(reference), variant, (), (), Precision.AUTO, 10**7, kept)
-    writer = Writer(run, [task.slot])
-    writer.add(finished_entry(task, dataclasses.replace(row, encode_s=123.0), 1.0))
-    writer.close()
+    keep(small_artifacts, Variant("webp-q33"), encode_s=123.0)
     compare(page, "webp-q33", "webp-q34")
     assert renders == ["webp-q34"]
     assert "123.00" in strip(page)["2: WebP, quality 33"]["encode [s]"]
     assert any("taken from the run mine" in caption.value for caption in page.caption)
+
+
+def test_a_kept_image_gets_the_metrics_its_run_left_out_and_stays_off_the_server_s_cache(
+    page: AppTest, renders: list[str], small_artifacts: Path
+) -> None:
+    keep(small_artifacts, Variant("webp-q33"), metrics=("psnr_rgb",))
+    compare(page, "webp-q33")
+    assert renders == []
+    expected = measure(frame(1), render(frame(1), Variant("webp-q33")).image)
+    assert f"{expected.flip:.4f}" in strip(page)["2: WebP, quality 33"]["FLIP"]
+    assert f"{expected.ssimulacra2:.2f}" in strip(page)["2: WebP, quality 33"]["SSIMULACRA2"]
+    key = render_cache.rendered_key(image_sha256(frame(1)), Variant("webp-q33"))
+    assert render_cache.rendered_cache().get(key) is None, "Live wants its bitstream, too"
+
+
+def test_a_kept_file_that_is_no_rendering_any_more_is_rendered_anew(
+    page: AppTest, renders: list[str], small_artifacts: Path
+) -> None:
+    kept = keep(small_artifacts, Variant("webp-q33"))
+    size = kept.stat().st_size
+    kept.write_bytes(b"x" * size)
+    compare(page, "webp-q33")
+    assert renders == ["webp-q33"] and "2: WebP, quality 33" in strip(page)
+
+
+def test_what_was_stopped_half_way_is_computed_again_and_matched_then(
+    page: AppTest, renders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_image = threading.Event()
+
+    def stuck(image: Image, variant: Variant, **options: Any) -> Evaluation:
+        evaluation = evaluate(image, variant, **{**options, "on_progress": silent, "on_stage": None, "metrics": ()})
+        options["on_stage"](evaluation)
+        has_image.set()
+        while True:
+            options["on_progress"](0.7, "metrics")
+            time.sleep(0.01)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(render_cache, "evaluate", stuck)
+        page.query_params.update({"variant": ["webp-q60"], "classical": ["jpeg"], "hold": "bytes"})
+        page.run()
+        page.button(key="compute").click().run()
+        assert has_image.wait(DEFAULT_TIMEOUT_S)
+        page.run()
+        assert list(strip(page)) == names("webp-q60")
+        for job in jobs_of(page):
+            job.stop()
+        settled(page)
+    assert not page.table and not page.button(key="compute").disabled
+    page.button(key="compute").click()
+    settled(page)
+    assert not page.exception and len(strip(page)) == 2
+    assert "webp-q60" in renders and any(name.startswith("jpeg-q") for name in renders)
 
 
 def test_more_pictures_than_the_viewer_holds_can_be_chosen_from(page: AppTest) -> None:
@@ -385,13 +453,24 @@ def test_a_comparison_of_a_wrong_name_is_refused_in_one_sentence(page: AppTest) 
     assert list_comparisons() == []
 
 
-def test_a_cell_of_the_matrix_is_computed_by_a_click_and_says_so(page: AppTest, artifacts: Path) -> None:
+def test_a_cell_of_the_matrix_is_computed_by_a_click_and_says_so(
+    page: AppTest, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def waiting(image: Image, variant: Variant, **options: Any) -> Evaluation:
+        assert go_on.wait(DEFAULT_TIMEOUT_S)
+        return evaluate(image, variant, **options)
+
+    monkeypatch.setattr(render_cache, "evaluate", waiting)
     make_codecs(("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games"))
     page.query_params["scaling"] = ["full"]
     page.run()
     cells = ["cell_4_mse_games_full", "cell_4_msssim_games_full"]
     assert [page.button(key=key).icon for key in cells] == [":material/radio_button_unchecked:"] * 2
-    page.button(key=cells[1]).click()
+    page.button(key=cells[1]).click().run()
+    assert page.button(key=cells[1]).icon == ":material/hourglass_top:" and page.button(key=cells[1]).disabled
+    go_on.set()
     settled(page)
     assert not page.exception
     assert [page.button(key=key).icon for key in cells] == [

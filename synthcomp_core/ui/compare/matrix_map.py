@@ -43,13 +43,11 @@ def cell_state(cell: MatrixCell, comparison: Comparison) -> CellState:
     """How far the variant of a cell is."""
     if cell.variant is None:
         return CellState.ABSENT
-    name = str(cell.variant)
-    if any(name == under_way for under_way, _ in comparison.under_way):
+    if cell.variant in comparison.computing:
         return CellState.COMPUTING
     if any(compared.variant == cell.variant for compared in comparison.results):
         return CellState.DONE
-    is_failed = any(failure.startswith(f"{name}: ") for failure in comparison.failures)
-    return CellState.FAILED if is_failed else CellState.MISSING
+    return CellState.FAILED if cell.variant in comparison.failed else CellState.MISSING
 
 
 def show_matrix_map(

@@ -12,7 +12,7 @@ from synthcomp_core.batch.journal import Entry
 from synthcomp_core.batch.kept import KeptRendering, find_kept, journal_paths, read_entries, read_kept
 from synthcomp_core.codecs import default_codec_id
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.metrics import flip_error
+from synthcomp_core.metrics import DEFAULT_METRICS, flip_error, measure
 from synthcomp_core.progress import OnProgress, span
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.storage import file_sha256
@@ -57,7 +57,8 @@ class Compared:
 class Comparison:
     """What is known of a choice. missing: how many variants, matched ones included, nobody has asked for yet.
 
-    under_way: what is being computed or waits for it, as (what it is, how far it is).
+    under_way: what is being computed or waits for it, as (what it is, how far it is). failed, computing: the variants
+    that failed, and those that are being computed or wait for it.
     """
 
     picked: PickedImage
@@ -65,6 +66,8 @@ class Comparison:
     missing: int
     failures: tuple[str, ...]
     under_way: tuple[tuple[str, JobStatus[Computed]], ...] = ()
+    failed: frozenset[Variant] = frozenset()
+    computing: frozenset[Variant] = frozenset()
 
     @property
     def is_working(self) -> bool:
@@ -78,10 +81,10 @@ def comparison_so_far(picked: PickedImage, choice: ComparisonChoice) -> Comparis
     A job whose variant is no longer chosen is stopped.
     """
     image_hash = picked.sha256
-    wanted = {rendered_key(image_hash, variant): str(variant) for variant in choice.variants}
+    wanted = {rendered_key(image_hash, variant): variant for variant in choice.variants}
     families = choice.lock.families if choice.lock is not None else ()
     locks = {_lock_key(image_hash, choice.lock, family): family for family in families}
-    names = {rendered_key(image_hash, variant): variant_name(variant) for variant in choice.variants}
+    names = {key: variant_name(variant) for key, variant in wanted.items()}
     under_way = _look_at_jobs(names | {key: family_name(family) for key, family in locks.items()})
     if load_state(CompareState).locks_asked and choice.lock is not None:
         _start_locks(picked, choice.lock)
@@ -106,7 +109,15 @@ def comparison_so_far(picked: PickedImage, choice: ComparisonChoice) -> Comparis
             held[rendered_key(image_hash, found.variant)] = rendered
         missing += rendered is None and lock_key not in state.failures and lock_key not in state.jobs
     store_state(replace(state, held=held))
-    return Comparison(picked, tuple(results), missing, tuple(failures), under_way)
+    return Comparison(
+        picked,
+        tuple(results),
+        missing,
+        tuple(failures),
+        under_way,
+        failed=frozenset(wanted[key] for key in wanted if key in state.failures),
+        computing=frozenset(wanted[key] for key in wanted if key in state.jobs),
+    )
 
 
 def opens_by_itself(comparison: Comparison) -> bool:
@@ -223,12 +234,19 @@ def _look_at_jobs(wanted: Mapping[RenderedKey, str]) -> tuple[tuple[str, JobStat
                 held[_key_of(key, status.latest)] = status.latest.rendered
         if key not in wanted or status.is_over:
             del jobs[key]
+            _forget_begun(held, key if status.latest is None else _key_of(key, status.latest))
         else:
             under_way.append((wanted[key], status))
         if status.error is not None:
             failures[key] = status.error
     store_state(replace(state, jobs=jobs, held=held, matches=matches, failures=failures))
     return tuple(under_way)
+
+
+def _forget_begun(held: dict[RenderedKey, Rendered], key: RenderedKey) -> None:
+    """Drop a rendering whose job has ended before it was measured to the end: it counts as missing."""
+    if key in held and not held[key].is_complete:
+        del held[key]
 
 
 def _key_of(key: RenderedKey, computed: Computed) -> RenderedKey:
@@ -253,7 +271,8 @@ def _render(
     publish: Callable[[Rendered], None],
 ) -> Rendered:
     kept = find_kept(journals, file_sha256(picked.path), variant) if picked.path is not None and journals else None
-    if kept is None:
+    rendered = None if kept is None else _from_kept(kept, picked, on_progress)
+    if rendered is None:
         return render_for_page(
             picked.image,
             variant,
@@ -262,8 +281,7 @@ def _render(
             on_progress=on_progress,
             on_ready=publish,
         )
-    rendered = _from_kept(kept, picked, on_progress)
-    rendered_cache().put(rendered_key(picked.sha256, variant), rendered)
+    # Not into the server's cache: other pages want the bitstream and the maps, which a run does not keep.
     publish(rendered)
     return rendered
 
@@ -295,11 +313,20 @@ def _matching(picked: PickedImage, lock: IsoLock, family: str, anchor: ResultRow
     return work
 
 
-def _from_kept(kept: KeptRendering, picked: PickedImage, on_progress: OnProgress) -> Rendered:
+def _from_kept(kept: KeptRendering, picked: PickedImage, on_progress: OnProgress) -> Rendered | None:
+    """What a run kept, with the metrics that it did not measure; None where its file does not fit any more."""
     on_progress(0.0, f"kept by run {kept.run}")
-    rendering = read_kept(kept, picked.image)
+    try:
+        rendering = read_kept(kept, picked.image)
+    except SynthcompError:
+        return None
     on_progress(0.2, "error map")
-    rendered = ready_to_show(rendering, kept.row, flip_error(picked.image, rendering.image), kept_by=kept.run)
+    error_map = flip_error(picked.image, rendering.image)
+    lacking = [name for name in DEFAULT_METRICS if getattr(kept.row, name) is None]
+    share = span(on_progress, 0.4, 1.0)
+    values = measure(picked.image, rendering.image, metrics=lacking, error_map=error_map, on_progress=share)
+    row = replace(kept.row, **{name: getattr(values, name) for name in lacking})
+    rendered = ready_to_show(rendering, row, error_map, kept_by=kept.run)
     on_progress(1.0, "done")
     return rendered
 
