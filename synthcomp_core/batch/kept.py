@@ -42,12 +42,16 @@ def journal_paths() -> list[Path]:
 
 
 def read_entries(journal: Path) -> list[Entry]:
-    """The entries of a journal whose images were kept; none if the journal is damaged, which the run itself reports."""
+    """The entries of a journal whose renderings were kept; none if it is damaged, which the run itself reports.
+
+    An enlarged image is no rendering: it has another size than its reference, and nothing was coded.
+    """
     try:
         entries = read_journal(journal).values()
     except (SynthcompError, OSError):
         return []
-    return [entry for entry in entries if entry.kept_rendering is not None and entry.row.error is None]
+    kept = (entry for entry in entries if entry.kept_rendering is not None and entry.row.error is None)
+    return [entry for entry in kept if entry.row.num_bytes is not None]
 
 
 def kept_images(journal: Path) -> KeptImages | None:

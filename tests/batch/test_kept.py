@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from synthcomp_core.batch.journal import Entry, Writer
-from synthcomp_core.batch.kept import find_kept, journal_paths, read_entries, read_kept
+from synthcomp_core.batch.kept import find_kept, journal_paths, kept_images, read_entries, read_kept
+from synthcomp_core.cli import main
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import write_png
 from synthcomp_core.results.rows import ResultRow
@@ -46,6 +47,15 @@ def test_another_file_variant_weights_or_place_do_not_count(entry: Entry, tmp_pa
     ):
         changed = dataclasses.replace(entry, **changes)  # type: ignore[arg-type]
         assert find_kept([("mine", changed)], "hash", Variant("webp-q33")) is None, changes
+
+
+def test_images_that_a_run_enlarged_are_no_renderings(tmp_path: Path, artifacts: Path) -> None:
+    write_png(frame(1, 40, 30), tmp_path / "frames" / "castle.png")
+    assert (
+        main(["upscale", str(tmp_path / "frames"), str(tmp_path / "big"), "--method", "bicubic", "--scale", "2"]) == 0
+    )
+    (journal,) = journal_paths()
+    assert read_entries(journal) == [] and kept_images(journal) is None
 
 
 def test_an_image_of_another_size_is_refused(entry: Entry) -> None:
