@@ -10,7 +10,7 @@ from synthcomp_core.batch.folders import thesis_folders
 from synthcomp_core.batch.plan import RenderedFolder
 from synthcomp_core.codecs import rate_bytes
 from synthcomp_core.errors import BitstreamError, PlanError
-from synthcomp_core.images import Image, coded_size, list_images, read_image
+from synthcomp_core.images import Image, list_images, raw_bytes, read_image
 from synthcomp_core.library.renderings import cut_to_size
 from synthcomp_core.library.thesis_names import reference_stem
 from synthcomp_core.metrics import bits_per_pixel, measure
@@ -105,8 +105,7 @@ def _bitstreams(rendered: RenderedFolder, folder: Path) -> dict[str, Path]:
 
 def _num_bytes(match: MatchedRendering, width: int, height: int) -> int | None:
     if match.variant.codec == "none":
-        coded_width, coded_height = coded_size(width, height, match.variant.scale)
-        return 3 * coded_width * coded_height
+        return raw_bytes(width, height, match.variant.scale)
     if match.bitstream is None:
         return None
     try:

@@ -102,7 +102,7 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
                         image=image,
                         image_sha256=hashes[image],
                         variant=variant,
-                        made_with=_read_from(variant, image, pixels[image]) if elsewhere else made_with[variant],
+                        made_with=_read_from(variant, image) if elsewhere else made_with[variant],
                         # An enlarged image has nothing of its size to be measured against.
                         metrics=() if plan.enlarge else plan.metrics,
                         precision=plan.precision,
@@ -192,7 +192,7 @@ def _header_pixels(path: Path) -> int:
     return width * height
 
 
-def _read_from(variant: Variant, image: Path, pixels: int) -> tuple[str, ...]:
+def _read_from(variant: Variant, image: Path) -> tuple[str, ...]:
     """What a variant ``files:NAME`` reads for an image: the file's hash, and its rate where that is known.
 
     PlanError when there is no file.
@@ -202,7 +202,7 @@ def _read_from(variant: Variant, image: Path, pixels: int) -> tuple[str, ...]:
         rendering = f"rendering:{file_sha256(rendering_file(rendered, image.name))}"
     except SynthcompError as error:
         raise PlanError(f"Variant {variant}: {error}") from error
-    num_bytes = rendering_bytes(rendered, image.name, pixels=pixels)
+    num_bytes = rendering_bytes(rendered, image.name, size=header_size(image) or (0, 0))
     return (rendering,) if num_bytes is None else (rendering, f"bytes:{num_bytes}")
 
 

@@ -192,6 +192,16 @@ def coded_size(width: int, height: int, scale: float | None) -> tuple[int, int]:
     return max(1, int(width / scale + 0.5)), max(1, int(height / scale + 0.5))
 
 
+def raw_bytes(width: int, height: int, scale: float | None) -> int:
+    """What the coded size takes uncompressed, three bytes per pixel: the size of ``none``.
+
+    >>> raw_bytes(1921, 1081, 2) == 3 * 961 * 541
+    True
+    """
+    coded_width, coded_height = coded_size(width, height, scale)
+    return 3 * coded_width * coded_height
+
+
 def downscale(image: Image, scale: float | None) -> Image:
     """The image at the size that a variant with this scale codes (see :func:`coded_size`); itself where equal."""
     height, width = image.shape[:2]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcomp_core.errors import ImageError, SynthcompError
-from synthcomp_core.images import Image, list_images
+from synthcomp_core.images import Image, list_images, raw_bytes
 from synthcomp_core.library.rendering_rates import read_rates
 from synthcomp_core.library.thesis_names import ThesisPoint, reference_stem, thesis_point
 from synthcomp_core.storage import NAME_PATTERN, artifacts_dir
@@ -77,17 +77,18 @@ def has_rendering(rendered: RenderedSet, image_name: str) -> bool:
     return Path(image_name).stem in _files(rendered)
 
 
-def rendering_bytes(rendered: RenderedSet, image_name: str, *, pixels: int) -> int | None:
+def rendering_bytes(rendered: RenderedSet, image_name: str, *, size: tuple[int, int]) -> int | None:
     """The size in bytes of what a rendering was decoded from; None where nothing says it.
 
-    pixels: of the reference, by which a rate in bits per pixel counts. ``bicubic_supersampled`` counts the raw pixels
-    at half size, as ``none`` does.
+    size: (width, height) of the reference, by which a rate in bits per pixel counts. ``bicubic_supersampled`` counts
+    the raw pixels at half size, as ``none`` does.
     """
-    known = read_rates(rendered.folder).bytes_of(Path(image_name).stem, pixels=pixels)
+    width, height = size
+    known = read_rates(rendered.folder).bytes_of(Path(image_name).stem, pixels=width * height)
     if known is not None:
         return known
     if rendered.point is not None and rendered.point.codec == "none" and rendered.point.scale:
-        return round(3 * pixels / rendered.point.scale**2)
+        return raw_bytes(width, height, rendered.point.scale)
     return None
 
 

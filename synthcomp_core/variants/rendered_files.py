@@ -19,7 +19,7 @@ def read_rendering(image: Image, variant: Variant, image_name: str) -> Rendering
     rendered = find_renderings(variant.codec)
     height, width = image.shape[:2]
     found = cut_to_size(read_image(rendering_file(rendered, image_name)).image, width, height)
-    num_bytes = rendering_bytes(rendered, image_name, pixels=width * height)
+    num_bytes = rendering_bytes(rendered, image_name, size=(width, height))
     return Rendering(
         variant=variant,
         bitstream=b"",
