@@ -180,7 +180,7 @@ def _named(datasets: tuple[DataSet, ...]) -> tuple[DataSet, ...]:
     found: dict[str, DataSet] = {}
     for number, dataset in enumerate(datasets, start=1):
         if (dataset.folder is None) == (dataset.dataset is None):
-            raise PlanError(f"number {number} must have either a `folder` or, of the library, a `dataset`.")
+            raise PlanError(f"number {number} must have either a `folder` or a `dataset` of the library.")
         if dataset.split is not None and dataset.dataset is None:
             raise PlanError(f"number {number} has a `split`, which only a `dataset` of the library can have.")
         name = dataset.name or dataset.dataset or dataset.root.name

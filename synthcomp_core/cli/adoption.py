@@ -22,10 +22,12 @@ def adopt(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what was found.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Undo it: remove the links and imported weights.")] = False,
 ) -> None:
-    """Look through a folder and offer what it holds on every page and by name: by links, only weights are converted.
+    """Look through a folder and offer what it holds on every page and by name, through links.
 
-    Found are data sets with train and test (folders or zips), checkpoints, renderings in folders such as
-    mbt2018_q4_mse_fullres, FSR samples, and results tables. Again, it only adds what is new.
+    Weights are converted and zips unpacked.
+
+    It finds data sets with train and test (folders or zips), checkpoints, renderings in folders such as
+    mbt2018_q4_mse_fullres, FSR samples, and results tables. Run again, it only adds what is new.
 
     Example: python -m synthcomp_core adopt ~/ba-thesis-scripts
     """

@@ -66,12 +66,14 @@ def advise(
     ] = None,
     scale: Annotated[
         list[float] | None,
-        typer.Option(help="Side of the original over the coded side; repeatable (default: 1 and 2)."),
+        typer.Option(help="Side of the original divided by the coded side; repeatable (default: 1 and 2)."),
     ] = None,
     upscaler: Annotated[
         list[str] | None, typer.Option(help="For lower resolutions; repeatable (default: lanczos).")
     ] = None,
-    max_encode_s: Annotated[float | None, typer.Option(help="Leave out what takes longer to encode an image.")] = None,
+    max_encode_s: Annotated[
+        float | None, typer.Option(help="Leave out what takes longer than this to encode one image.")
+    ] = None,
     workers: WorkerCount = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     json: AsJson = False,
@@ -79,8 +81,8 @@ def advise(
     """Say which codec to take, at which quality and resolution, under one constraint on size or quality.
 
     Every codec's quality is searched for. At a size, the answer is the best codec for each metric; at a quality, the
-    one that needs the fewest bytes. Of a folder it comes with an interval over the images, and the search goes through
-    the batch runner: call it again, and it does only what is missing.
+    one that needs the fewest bytes. For a folder, the answer comes with an interval over the images, and the search
+    goes through the batch runner: call it again, and it does only what is missing.
 
     Example: python -m synthcomp_core advise frame.png --target-bytes 100k
     Example: python -m synthcomp_core advise frames --target-ssimulacra2 70 --family webp --family avif --json
@@ -139,7 +141,7 @@ def _rows_of_folder(
     )  # fmt: skip
     outcome = carry_out(plan, Workers(workers), None, command=this_command(), quiet=True)
     if outcome.interrupted:
-        raise SynthcompError("Interrupted before every image was tried; call it again to go on from here.")
+        raise SynthcompError("Interrupted before every image was tried; call it again to resume from here.")
     return table_rows(read_results(outcome.results))
 
 

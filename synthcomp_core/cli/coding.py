@@ -105,7 +105,7 @@ def list_() -> None:
 
 def encode(
     image: Annotated[Path, typer.Argument(help="The image to encode, or a folder of images.")],
-    out: Annotated[Path, typer.Argument(help="The bitstream to write; of a folder, a folder.")],
+    out: Annotated[Path, typer.Argument(help="The bitstream to write; for a folder, a folder.")],
     codec: Annotated[
         str, typer.Option(help="Codec id, as in webp-q80, avif-q60+444 or mbt2018-q4-mse-games; `list` shows them.")
     ],
@@ -192,7 +192,7 @@ def render_(
     bitstream: Annotated[Path | None, typer.Option(help="Also write the bitstream here.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the row of the results table here.")] = None,
     repeats: Annotated[
-        int, typer.Option(min=0, help="Time it: seconds are medians of so many more runs, after one to warm up.")
+        int, typer.Option(min=0, help="Time it: seconds are medians of this many more runs, after one to warm up.")
     ] = 0,
     precision: Precision = "auto",
     device: Device = None,
@@ -246,15 +246,15 @@ def measure(
     image: Annotated[Path, typer.Argument(help="The image to measure; it must have the reference's size.")],
     shave: Annotated[
         int | None,
-        typer.Option(min=0, help="Leave out so many pixels on each side, and measure the luma metrics alone."),
+        typer.Option(min=0, help="Leave out this many pixels on each side, and measure only the luma metrics."),
     ] = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     json: AsJson = False,
 ) -> None:
     """Measure an image against a reference: PSNR, SSIM, MS-SSIM, FLIP, SSIMULACRA2.
 
-    With --shave, PSNR, SSIM and MS-SSIM of luma without a border, as papers on super-resolution report them; they shave
-    as many pixels as their factor.
+    With --shave, measure PSNR, SSIM and MS-SSIM of luma without a border, as papers on super-resolution do; they shave
+    as many pixels as the upscaling factor.
 
     Example: python -m synthcomp_core measure frame.png decoded.png --json
     Example: python -m synthcomp_core measure frame.png upscaled.png --shave 2

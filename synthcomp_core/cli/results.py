@@ -89,7 +89,7 @@ def export(
     storage.write_text(out, table_to_csv(table) if to is ExportFormat.synthcomp else table_to_thesis_csv(table))
     say(f"{out}: written in {to.value} format")
     if to is ExportFormat.thesis and (lacking := without_rate(table)):
-        _warn(f"{out.name}: no rate is known of {', '.join(lacking)}, whose bpp is left empty.")
+        _warn(f"{out.name}: no rate is known for {', '.join(lacking)}, whose bpp is left empty.")
 
 
 @results_app.command()
@@ -249,7 +249,7 @@ def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, datase
     curves = curves_of(loaded, metric, decibels=decibels)
     for part in loaded:
         if lacking := without_rate(part.table, metric):
-            _warn(f"{part.name}: no rate is known of {', '.join(lacking)}, which are left out.")
+            _warn(f"{part.name}: no rate is known for {', '.join(lacking)}, which are left out.")
     if dataset is not None:
         curves = [curve for curve in curves if curve.dataset == dataset]
     if not curves:

@@ -46,7 +46,7 @@ def run(
     ] = False,
     folder: Annotated[Path | None, typer.Option(help="The run's folder (default: artifacts/runs/NAME).")] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Hold kept files against their hashes, not their sizes alone.")
+        bool, typer.Option("--verify", help="Check kept files against their hashes, not just their sizes.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how long the run would take, and how much disk space.")

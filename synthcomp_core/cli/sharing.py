@@ -37,7 +37,7 @@ def share(
 ) -> None:
     """Write a page with the viewer, an image, what variants make of it (without loss), and the numbers.
 
-    The page is one file. It opens in any browser, from a disk too, and asks nothing of any network.
+    The page is one file. It opens in any browser, even from a disk, and needs no network.
 
     Example: python -m synthcomp_core share frame.png --variant webp-q40 --variant jxl-q40 --out frame.html
     """

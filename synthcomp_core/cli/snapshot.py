@@ -108,7 +108,7 @@ def share(
         list[str] | None, typer.Option("--with", help="A snapshot that holds the same tensors; repeat for more.")
     ] = None,
 ) -> None:
-    """Leave the tensors out of a snapshot's file that other snapshots hold; without --with, make the file whole again.
+    """Leave out of a snapshot's file the tensors that other snapshots hold; without --with, make the file whole again.
 
     The model, its fingerprint and its bitstreams stay the same. A file that leaves tensors out needs the others.
 

@@ -106,7 +106,7 @@ def fetch(
 
 @data_app.command("list")
 def list_() -> None:
-    """Show the data sets that are available and those that can be fetched, and what of them serves for nothing.
+    """Show the data sets that are available and those that can be fetched, and what in them is not used.
 
     Example: python -m synthcomp_core data list
     """

@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 def upscale(
     image: Annotated[Path, typer.Argument(help="The image to enlarge, or a folder of images.")],
-    out: Annotated[Path, typer.Argument(help="The PNG to write; of a folder, a folder.")],
+    out: Annotated[Path, typer.Argument(help="The PNG to write; for a folder, a folder.")],
     method: Annotated[str, typer.Option(help="Upscaler id, as in fsr1, rcan or lanczos; `list` shows them.")] = "fsr1",
     scale: Annotated[float | None, typer.Option(help="Enlargement per side, as in 2 or 1.5.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the output, as in 1920x1080.")] = None,
@@ -54,7 +54,7 @@ def upscale(
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
-    """Enlarge an image by FSR 1, NVIDIA Image Scaling, Snapdragon GSR 1, RCAN or interpolation, and its transparency.
+    """Enlarge an image, with its transparency, by FSR 1, NVIDIA Image Scaling, Snapdragon GSR 1, RCAN or interpolation.
 
     A folder goes through the batch runner: call it again, and it does only what is missing.
 
@@ -96,7 +96,8 @@ def fsr(
         list[str] | None, typer.Option(help="Upscaler to compare on an image; repeat it for more.")
     ] = None,
     curve: Annotated[
-        float | None, typer.Option(metavar="SCALE", help="Of an image: also metrics over sharpness.")
+        float | None,
+        typer.Option(metavar="SCALE", help="For an image: also print the metrics over sharpness at this scale."),
     ] = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:

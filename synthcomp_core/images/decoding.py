@@ -135,8 +135,8 @@ def check_pixel_limit(width: int, height: int, label: str, max_pixels: int) -> N
     longest = limits.longest_side(max_pixels)
     if max(width, height) > longest:
         raise ImageError(
-            f"{label} is too large: {width} x {height} has a side longer than {longest:,} pixels, which goes with the "
-            f"limit of {max_pixels / 1e6:g} megapixels; cut it in pieces first."
+            f"{label} is too large: {width} x {height} has a side longer than {longest:,} pixels, the longest allowed "
+            f"at the limit of {max_pixels / 1e6:g} megapixels; cut it into pieces first."
         )
 
 
@@ -176,7 +176,7 @@ def _decode_pillow(
     else:
         pixels = np.array(_to_srgb(raster.colour, profile, notes))  # a copy that may be written to
     if signal is not None and signal.unknown:
-        notes.append(f"its colours, by codes that are not known here ({signal.unknown}), were read as if without them")
+        notes.append(f"its colour codes are not known here ({signal.unknown}) and were ignored")
     return upright(with_alpha(pixels, raster.alpha, keep_alpha, notes), orientation)
 
 

@@ -61,8 +61,8 @@ def download(
         ) from None
     except _TooSlow as error:
         raise SynthcompError(
-            f"{url} comes too slowly ({error}) and was given up; the same command continues from there, at another "
-            f"time{hint}."
+            f"{url} is arriving too slowly ({error}), so the download was given up; run the same command later to "
+            f"resume it{hint}."
         ) from None
     except requests.exceptions.HTTPError as error:
         raise SynthcompError(f"{url} cannot be fetched ({str(error).splitlines()[0][:120]}){hint}.") from None

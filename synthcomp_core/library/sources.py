@@ -45,7 +45,7 @@ def source_images(source: str) -> dict[str, Path]:
         return _named(root, sorted(paths))
     folder = data_dir() / source
     if ".." in Path(source).parts or Path(source).is_absolute() or not is_folder(folder):
-        raise SynthcompError(f"There is no source of images {source[:300]!r}; there are {', '.join(image_sources())}.")
+        raise SynthcompError(f"There is no source of images {source[:300]!r}; available: {', '.join(image_sources())}.")
     return _named(folder, sorted(iter_images(folder)))
 
 

@@ -23,7 +23,7 @@ _STEPS = 2  # timed, behind one that warms up
 
 @dataclass(frozen=True)
 class ModelEstimate:
-    """One model's share. train, valid: images; skipped: smaller than the patch. step_s: seconds a step; memory_bytes:
+    """One model's share. train, valid: images; skipped: smaller than the patch. step_s: seconds per step; memory_bytes:
     of weights, their optimiser and a batch's activations."""
 
     id: str

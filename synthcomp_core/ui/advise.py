@@ -94,16 +94,16 @@ def pick_question() -> Question | str:
         key="families",
         default=_DEFAULT_FAMILIES,
         name_of=_family_name,
-        widget=partial(st.multiselect, help="Of a learned codec, all qualities are tried; it takes longer."),
+        widget=partial(st.multiselect, help="For a learned codec, all qualities are tried, which takes longer."),
         what="the codec",
     )
     scales = st.pills(
         "Scales", _SCALES, selection_mode="multi", default=["1", "2"], key="scales", bind="query-params",
-        help="Side of the original over the coded side; 1 is full resolution.",
+        help="Side of the original divided by the coded side; 1 is full resolution.",
     )  # fmt: skip
     upscalers = [info.id for info in list_upscalers() if info.available]
     enlarging = pick_many(
-        "Upscalers of lower resolutions",
+        "Upscalers for lower resolutions",
         upscalers,
         key="upscalers",
         default=["lanczos"],
@@ -114,7 +114,7 @@ def pick_question() -> Question | str:
     query.check_number("max_encode_s", 0.0, 3600.0, what="the time limit")
     most = float(
         st.number_input(
-            "Longest encoding [s], 0 for any", 0.0, 3600.0, 0.0, 0.5, key="max_encode_s", bind="query-params"
+            "Longest encoding time [s], 0 for no limit", 0.0, 3600.0, 0.0, 0.5, key="max_encode_s", bind="query-params"
         )
     )
     if not chosen or not scales:
@@ -132,7 +132,7 @@ def pick_scope() -> bool:
     query.check_choice("about", _SCOPES, what="the images")
     scope = st.segmented_control(
         "Images", _SCOPES, default=_SCOPES[0], required=True, key="about", bind="query-params",
-        help="Of all images of the source, the answer comes with an interval that says how sure it is.",
+        help="For all images of the source, the answer comes with an interval that shows how sure it is.",
     )  # fmt: skip
     return scope == _SCOPES[1]
 
@@ -192,14 +192,16 @@ def _draw_until_done(picked: PickedImage, question: Question, job: Job[tuple[Res
             st.rerun(scope="app")
         rows = status.latest or ()
         if not status.is_over:
-            place = f"waiting, number {status.position}" if status.state == JobState.WAITING else status.stage
+            place = (
+                f"waiting, number {status.position} in the queue" if status.state == JobState.WAITING else status.stage
+            )
             tried = min(len(rows), len(question.variants))
             st.progress(status.fraction, text=plain(f"{tried} of {len(question.variants)} tried; {place}"))
             st.button("Stop", key="advise_stop", icon=":material/stop:", on_click=job.stop)
         if status.error is not None:
             st.error(plain(status.error))
         if status.state == JobState.STOPPED:
-            st.warning("Stopped: the answer is of the variants tried until then.")
+            st.warning("Stopped: the answer covers only the variants tried until then.")
         if rows:
             show_found(picked, question, rows, shlex.join(["synthcomp", *command_words(question, picked.name)]))
 
@@ -259,7 +261,10 @@ def _show_table(found: Advice) -> None:
         "decode [s]": [f"{option.decode_s:.2f}" for option in found.options],
     }
     st.dataframe(pd.DataFrame(columns), hide_index=True, key="advice_table")
-    st.caption("★: on the Pareto front. Times are of single runs, with others at work; they tell orders of magnitude.")
+    st.caption(
+        "★: on the Pareto front. Times are from single runs, with others running at the same time; read them as orders "
+        "of magnitude."
+    )
 
 
 def command_words(question: Question, images: str) -> list[str]:

@@ -16,8 +16,8 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 _METRICS = "/_stcore/metrics"  # Streamlit offers it always; it counts visits and memory.
 _CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 _REFUSAL = (
-    "Synthcomp is not served under this name. Whoever serves it names the hosts under which it may be reached: "
-    "--server.allowedHosts (docs/robustness.md).\n"
+    "Synthcomp is not served under this name. Whoever runs the server must name the hosts under which it may be "
+    "reached: --server.allowedHosts (docs/robustness.md).\n"
 )
 
 

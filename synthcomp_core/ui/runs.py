@@ -74,7 +74,8 @@ def _mention_unrecorded() -> None:
         shown = ", ".join(plain(name) for name in names[:_UNRECORDED_SHOWN])
         more = f" and {len(names) - _UNRECORDED_SHOWN} more" if len(names) > _UNRECORDED_SHOWN else ""
         st.caption(
-            f"Not listed, because an earlier version of Synthcomp that recorded no state trained them: {shown}{more}."
+            "Not listed, because they were trained by an earlier version of Synthcomp, which recorded no state: "
+            f"{shown}{more}."
         )
 
 

@@ -47,13 +47,13 @@ class Adopted:
 def adopt_project(folder: Path, *, on_progress: OnProgress = silent) -> list[Adopted]:
     """Register what lies in a project's folder: data sets, renderings, samples and tables by links, weights converted.
 
-    Again, it only adds what is new. What cannot be used is said in its outcome, and the rest goes on. SynthcompError
-    when there is no folder, or nothing in it that is known.
+    Run again, it only adds what is new. What cannot be used says so in its outcome, and the rest continues.
+    SynthcompError when there is no folder, or nothing in it that is known.
     """
     findings = scan_project(folder)
     if not findings:
         raise SynthcompError(
-            f"{folder} holds nothing that is known: no data set with train and test, no checkpoint, no folder of "
+            f"{folder} holds nothing that can be adopted: no data set with train and test, no checkpoint, no folder of "
             "renderings such as mbt2018_q4_mse_fullres, no FSR samples, no table."
         )
     key, outcomes = str(folder.resolve()), []
@@ -77,7 +77,7 @@ def forget_project(folder: Path) -> int:
     key = str(folder.resolve())
     if key not in registry:
         known = ", ".join(registry) or "none"
-        raise SynthcompError(f"{folder} was not adopted; adopted are: {known}.")
+        raise SynthcompError(f"{folder} was not adopted; adopted folders: {known}.")
     removed = 0
     for name in registry.pop(key):
         path = artifacts_dir() / name

@@ -130,7 +130,7 @@ def advice(
             continue
         options.append(option)
     if not options:
-        raise SynthcompError(f"Nothing keeps to {target.shown}. {' '.join(left_out[:3])}")
+        raise SynthcompError(f"No variant meets the constraint: {target.shown}. {' '.join(left_out[:3])}")
     quantities = (
         ["bytes"] if not _is_rate(target) else [n for n in ADVICE_METRICS if any(n in o.values for o in options)]
     )

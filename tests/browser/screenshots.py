@@ -34,7 +34,7 @@ def photograph_compare(page: Page, url: str) -> None:
     crop = "compare_crops=870,410,150,112"
     page.goto(f"{url}/compare?{picks}&{crop}&view=grid~original~p1~2~0.49~0.44")
     page.get_by_role("button", name="Compute 5 missing").click(timeout=RENDER_TIMEOUT_MS)
-    page.get_by_text("marks the better one").wait_for(timeout=MATRIX_TIMEOUT_MS)
+    page.get_by_text("marks the best value").wait_for(timeout=MATRIX_TIMEOUT_MS)
     page.get_by_role("button", name="Everything is computed").wait_for(timeout=MATRIX_TIMEOUT_MS)
     rest(page)
     page.screenshot(path=str(FOLDER / "compare.png"))

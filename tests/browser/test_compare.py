@@ -59,7 +59,7 @@ def served(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> Ser
 def open_computed(page: Page, served: Served, more: str = "") -> None:
     page.goto(f"{served.address}/?{PICKS}&computed=1{more}")
     expect(page.get_by_role("button", name="Everything is computed")).to_be_visible()
-    expect(page.get_by_text("marks the better one")).to_be_visible()
+    expect(page.get_by_text("marks the best value")).to_be_visible()
     expect(page.locator(".viewer")).to_have_attribute("data-mode", "swipe")
 
 
@@ -122,7 +122,7 @@ def test_a_link_opens_the_same_picks_and_view_elsewhere(new_page: Callable[..., 
     expect(other.locator(".viewer")).to_have_attribute("data-right", "p2")
     Viewer(other).rest()
     assert Viewer(other).facts() == Viewer(page).facts()
-    expect(other.get_by_text("marks the better one")).to_be_visible()
+    expect(other.get_by_text("marks the best value")).to_be_visible()
 
 
 def test_one_click_jumps_to_the_worst_tile_and_keeps_the_mode(browser_page: Page, served: Served) -> None:
@@ -290,7 +290,7 @@ def test_a_saved_comparison_opens_in_a_new_tab_and_can_be_deleted(browser_page: 
     with page.expect_popup() as opening:
         link.click()
     other = opening.value
-    expect(other.get_by_text("marks the better one")).to_be_visible()
+    expect(other.get_by_text("marks the best value")).to_be_visible()
     for name in ("2: JPEG, quality 10", "3: WebP, quality 40", "4: WebP, quality 80"):
         expect(other.get_by_role("rowheader", name=name)).to_be_visible()
     expect(other.locator(".viewer")).to_have_attribute("data-right", "p2")

@@ -324,7 +324,7 @@ def test_every_key_does_what_the_list_says(open_viewer: Callable[..., Viewer]) -
     viewer.press("PageDown", "PageDown")
     expect(page.get_by_label("Gain")).to_have_value("4")
     viewer.press("k", "p")
-    expect(page.get_by_role("button", name="Run (p)")).to_be_visible()
+    expect(page.get_by_role("button", name="Start (p)")).to_be_visible()
     shown = page.locator(".label .name").inner_text()
     viewer.press(" ")
     assert page.locator(".label .name").inner_text() != shown

@@ -77,7 +77,7 @@ def test_two_scales_get_the_sizes_at_which_the_lower_one_pays(
         (["--target-bytes", "1k", "--target-psnr", "30"], "cannot be met at once"),
         (["--target-bytes", "1k", "--family", "bpg"], "Unknown family"),
         (["--target-bytes", "1k", "--upscaler", "magic"], "magic"),
-        (["--target-bytes", "5", "--family", "jpeg"], "Nothing keeps to size 5 bytes"),
+        (["--target-bytes", "5", "--family", "jpeg"], "No variant meets the constraint: size 5 bytes"),
     ],
 )
 def test_a_wrong_call_is_one_line(

@@ -116,7 +116,8 @@ def test_a_server_that_drips_is_given_up(address: str, tmp_path: Path, monkeypat
     monkeypatch.setattr(downloads, "SLOW_S", 0.2)
     with pytest.raises(SynthcompError) as found:
         download(f"{address}/drips.zip", tmp_path, "a.zip", otherwise="or do without")
-    assert "drips.zip comes too slowly (it sent " in str(found.value) and str(found.value).endswith("or do without.")
+    assert "drips.zip is arriving too slowly (it sent " in str(found.value)
+    assert str(found.value).endswith("or do without.")
     assert not (tmp_path / "a.zip").exists()
     monkeypatch.setattr(limits, "DOWNLOAD_BYTES_A_MINUTE", 60)  # 0.2 bytes in 0.2 seconds are no longer too few.
     monkeypatch.setattr(downloads, "SLOW_S", 0.02)

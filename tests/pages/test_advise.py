@@ -157,7 +157,7 @@ def test_a_link_asks_by_itself_and_says_what_cannot_be_reached(page: AppTest) ->
         page.query_params[name] = value
     app = settled(page.run())
     assert not app.exception
-    assert "Nothing keeps to size 100 bytes" in app.warning[0].value.replace("\\", "")
+    assert "No variant meets the constraint: size 100 bytes" in app.warning[0].value.replace("\\", "")
 
 
 def test_without_a_codec_there_is_one_sentence(page: AppTest) -> None:

@@ -174,7 +174,7 @@ def test_bd_rates_of_single_images_are_listed(page: AppTest) -> None:
     assert dict(zip(table["image"], table["BD-rate [%]"].round(6), strict=True)) == {
         "i0.png": -50.0, "i1.png": -20.0, "i2.png": -20.0,
     }  # fmt: skip
-    assert any("-20.0 % in the median of 3 images, from -50.0 to -20.0 %" in caption.value for caption in app.caption)
+    assert any("-20.0 % as the median over 3 images, from -50.0 to -20.0 %" in caption.value for caption in app.caption)
 
 
 def test_crossover_and_domain_gap_are_answered_in_a_sentence(page: AppTest) -> None:

@@ -241,11 +241,11 @@ def test_the_thesis_s_plan_is_read_and_no_test_image_is_in_it(tmp_path: Path, ar
 
 
 def test_a_folder_with_nothing_known_and_one_that_is_absent_are_sentences(tmp_path: Path, artifacts: Path) -> None:
-    with pytest.raises(SynthcompError, match="holds nothing that is known"):
+    with pytest.raises(SynthcompError, match="holds nothing that can be adopted"):
         adopt_project(tmp_path)
     with pytest.raises(SynthcompError, match="There is no folder"):
         adopt_project(tmp_path / "absent")
-    with pytest.raises(SynthcompError, match="was not adopted; adopted are: none"):
+    with pytest.raises(SynthcompError, match="was not adopted; adopted folders: none"):
         forget_project(tmp_path)
 
 

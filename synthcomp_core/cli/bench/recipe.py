@@ -131,7 +131,7 @@ def write_points(points: list[RecipePoint], path: Path | None = None) -> Path:
 
 
 def write_chart(points: list[RecipePoint], path: Path) -> Path:
-    """Draw validation loss against CPU time as a PNG, a line a recipe; what is far off goes into the legend only."""
+    """Draw validation loss against CPU time as a PNG, one line per recipe; what is far off is in the legend only."""
     from matplotlib.figure import Figure
 
     from synthcomp_core.storage import atomic_path

@@ -23,7 +23,7 @@ STEPS_A_ROUND = 8
 
 @dataclass(frozen=True)
 class TrainSpeed:
-    """Seconds a step (median of rounds) of ours and of the peer, and how many times more steps a second we do."""
+    """Seconds per step (median over rounds), ours and the peer's, and our steps per second over the peer's."""
 
     ours_s: float
     peer_s: float

@@ -1,4 +1,4 @@
-"""The verb `bench`: speed and memory as ratios against a named peer, in one run; one sub-command a subject."""
+"""The verb `bench`: speed and memory as ratios against a named peer, in one run; one sub-command per subject."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def upscale(
 @bench_app.command()
 def train(
     patch: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 128,
-    batch: Annotated[int, typer.Option(help="Patches a step.")] = 8,
+    batch: Annotated[int, typer.Option(help="Patches per step.")] = 8,
     threads: Annotated[int, typer.Option(help="Threads; 0 = torch's choice.")] = 0,
     device: Annotated[str, typer.Option(help="Where both train: cpu or cuda.")] = "cpu",
     compile_: Annotated[bool, typer.Option("--compile", help="Ours by torch.compile.")] = False,
@@ -286,7 +286,7 @@ def advise(
         print_json(result)
     else:
         print_record(result)
-        output.print(f"{result.cpu_ratio:.1f} times the CPU seconds of the search for the grid", highlight=False)
+        output.print(f"The grid takes {result.cpu_ratio:.1f} times the CPU seconds of the search", highlight=False)
 
 
 @bench_app.command()

@@ -35,7 +35,7 @@ export function syncControls(c, viewer, scene, view) {
   syncPair(c, scene, view, mode);
   const { period, playing } = viewer.flicker;
   c.play.hidden = c.period.field.hidden = mode !== "flicker";
-  setIcon(c.play, playing ? "pause" : "play", playing ? "Pause (p)" : "Run (p)");
+  setIcon(c.play, playing ? "pause" : "play", playing ? "Pause (p)" : "Start (p)");
   setOptions(c.period.select, PERIODS, String(period));
   syncOverlay(c, scene, view, mode);
   syncLegend(c.legend, scene, view, mode);

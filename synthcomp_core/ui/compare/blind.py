@@ -81,7 +81,7 @@ def show_votes() -> None:
         pairs = tally(votes)
         columns = {column.heading: [plain(column.text(pair)) for pair in pairs] for column in tally_columns()}
         st.table(pd.DataFrame(columns))
-        st.caption("The interval is that of a binomial share (Wilson) among the votes with a preference.")
+        st.caption("The interval is the 95 % Wilson interval for a binomial share, over the votes with a preference.")
         st.download_button(
             "Votes as CSV",
             votes_csv(votes),

@@ -198,7 +198,8 @@ def _pick_lock(variants: tuple[Variant, ...]) -> IsoLock | None:
         key="hold",
         name_of=lambda name: ISO_QUANTITIES[name].label[:1].upper() + ISO_QUANTITIES[name].label[1:],
         what="the quantity to hold",
-        help="What the classical codecs share with the anchor: each gets the quality that comes closest.",
+        help="What the classical codecs are to share with the variant under “Equal to”: each gets the quality that "
+        "comes closest.",
     )
     anchors = [str(variant) for variant in variants]
     if not anchors:

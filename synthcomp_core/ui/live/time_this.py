@@ -72,7 +72,9 @@ def _draw_until_done(job: Job[Timed], variants: Mapping[str, Variant]) -> None:
         if working and status.is_over:
             st.rerun(scope="app")
         if not status.is_over:
-            place = f"waiting, number {status.position}" if status.state == JobState.WAITING else status.stage
+            place = (
+                f"waiting, number {status.position} in the queue" if status.state == JobState.WAITING else status.stage
+            )
             st.progress(status.fraction, text=plain(f"timing {REPEATS + 1} runs per side; {place}"))
             st.button("Stop", key="time_this_stop", icon=":material/stop:", on_click=job.stop)
         if status.error is not None:

@@ -150,7 +150,7 @@ def _show_state(name: str, side: Side) -> None:
             on_click=allow,
             args=(side.key,),
             icon=":material/play_arrow:",
-            help="A control that is moved renders by itself, unless that should take long.",
+            help="Moving a control renders that side by itself, unless that is expected to take long.",
         )
     elif side.is_stopped and not side.is_current:
         st.button(f"Render {name}", key=f"again_{name}", on_click=try_again, args=(name,), icon=":material/play_arrow:")

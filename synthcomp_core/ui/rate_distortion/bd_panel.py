@@ -55,13 +55,15 @@ def show_bd_table(curves: Sequence[RDCurve]) -> None:
     if telling:
         _show_bd_frame(telling, labels, key="bd_table")
     else:
-        st.caption(f"No curve shares {LITTLE_OVERLAP:.0%} of the range of the metric with {plain(labels[anchor])}.")
+        st.caption(f"No curve shares at least {LITTLE_OVERLAP:.0%} of the metric's range with {plain(labels[anchor])}.")
     has_interval = any(result.rate_low is not None for result in results)
     interval = f" Interval: 95 % of {draws} resamplings of the images." if has_interval else ""
     label = plain(METRICS[curves[0].metric].label)
     st.caption(f"Negative: fewer bits than {plain(labels[anchor])} for the same {label}.{interval}")
     if doubtful:
-        label = f"{len(doubtful)} curve{'s' * (len(doubtful) != 1)} with little overlap, which a BD-rate says little of"
+        label = (
+            f"{len(doubtful)} curve{'s' * (len(doubtful) != 1)} with little overlap, about which a BD-rate says little"
+        )
         with st.expander(label):
             _show_bd_frame(doubtful, labels, key="bd_table_doubtful")
     _offer_bd_table(results, labels)
@@ -134,7 +136,7 @@ def _show_bd_of_images(curves: Sequence[RDCurve], anchor: str, method: str) -> N
     known = frame[_BD_RATE].dropna()
     if len(known):
         st.caption(
-            f"{plain(labels[chosen])} against {plain(labels[anchor])}: {known.median():+.1f} % in the median of "
+            f"{plain(labels[chosen])} against {plain(labels[anchor])}: {known.median():+.1f} % as the median over "
             f"{len(known)} images, from {known.min():+.1f} to {known.max():+.1f} %."
         )
 

@@ -81,11 +81,11 @@ def add_results(metric: str, dataset: str, notices: DeltaGenerator) -> list[Load
         )  # fmt: skip
         text = st.text_area(
             f"Or paste a curve: bpp, {METRICS[metric].label}", key="rd_pasted", height=120,
-            placeholder="0.12, 29.8\n0.25, 32.1\n0.48, 34.6", help="A line per point, as papers print them.",
+            placeholder="0.12, 29.8\n0.25, 32.1\n0.48, 34.6", help="One point per line, as papers print them.",
         )  # fmt: skip
         at_name, at_dataset = st.columns(2)
         name = at_name.text_input("Name of the curve", "pasted", key="rd_pasted_name", max_chars=_NAME_CHARACTERS)
-        of = at_dataset.text_input("Its images", dataset, key="rd_pasted_dataset", max_chars=_NAME_CHARACTERS)
+        of = at_dataset.text_input("Its data set", dataset, key="rd_pasted_dataset", max_chars=_NAME_CHARACTERS)
     loaded = []
     for upload in uploads or []:
         try:
@@ -132,7 +132,7 @@ def _show_notes(loaded: Sequence[LoadedResults]) -> None:
         for note in results.notes:
             files.setdefault(note, []).append(results.name)
         if lacking := without_rate(results.table):
-            files.setdefault(f"No rate is known of {', '.join(lacking)}, so no curve has them.", []).append(
+            files.setdefault(f"No rate is known for {', '.join(lacking)}, so no curve includes them.", []).append(
                 results.name
             )
     if files:

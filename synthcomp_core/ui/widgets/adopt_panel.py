@@ -66,7 +66,7 @@ def _show_findings(folder: Path) -> None:
         st.error(plain(str(error)))
         return
     counts = Counter(finding.kind.value for finding in findings)
-    found = ", ".join(f"{kind}: {number}" for kind, number in counts.items()) or "nothing that is known"
+    found = ", ".join(f"{kind}: {number}" for kind, number in counts.items()) or "nothing that can be added"
     st.caption(f"Found: {found}.")
     st.button("Add it", key="adopt_it", on_click=_adopt, args=(folder,), disabled=not findings)
 
@@ -90,7 +90,7 @@ def _show_progress(job: Job[AdoptedLines]) -> None:
     if status.error is not None:
         st.error(plain(status.error))
     elif status.latest is not None:
-        st.success("  \n".join(plain(line) for line in status.latest.taken) or "Everything was here already.")
+        st.success("  \n".join(plain(line) for line in status.latest.taken) or "Everything had already been added.")
         if status.latest.left_out:
             st.warning("  \n".join(plain(line) for line in status.latest.left_out))
     elif not status.is_over:

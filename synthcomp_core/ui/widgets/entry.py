@@ -13,8 +13,8 @@ from synthcomp_core.storage import PROJECT_ROOT
 
 _APP = "app.py"
 _ALONE = (
-    "A page is not served by itself, since only app.py checks who may reach it (docs/robustness.md): stop this server "
-    "and run `python -m streamlit run app.py`."
+    "A page cannot be served on its own, since only app.py checks who may reach it (docs/robustness.md): stop this "
+    "server and run `python -m streamlit run app.py`."
 )
 
 

@@ -53,7 +53,8 @@ def show_metric_strip(rows: Sequence[tuple[str, ResultRow]]) -> None:
     )
     st.table(frame)
     st.caption(
-        f"{BETTER} marks the better one: lower for bytes, bpp and FLIP, higher for everything else but the times."
+        f"{BETTER} marks the best value: the lowest for bytes, bpp and FLIP, the highest for everything else; times "
+        "are not marked."
     )
 
 
