@@ -62,6 +62,8 @@ def train(
         if outcome.card and outcome.card.validation_psnr is not None:
             values.append(f"{outcome.card.validation_psnr:.2f} dB")
         table.add_row(outcome.id, outcome.status, ", ".join(values))
+        if outcome.note:
+            errors.print(outcome.note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     output.print(table)
 
 

@@ -15,9 +15,10 @@ from synthcomp_core.training.device_pixels import DevicePixels, fits, send
 from synthcomp_core.training.forward import Noise, draw_noise, quantised_forward, train_forward
 from synthcomp_core.training.gain import search_gain
 from synthcomp_core.training.gdn import use_blocked_gdn
+from synthcomp_core.training.identity import digest
+from synthcomp_core.training.kind import Validation
 from synthcomp_core.training.klt_start import linear_start
-from synthcomp_core.training.loader import PatchSampler, PixelCache, as_floats, to_tensor, validation_crops
-from synthcomp_core.training.loop import Validation
+from synthcomp_core.training.loader import Bytes, PatchSampler, PixelCache, as_floats, to_tensor, validation_crops
 from synthcomp_core.training.losses import RateDistortionLoss
 from synthcomp_core.training.plan import KLT_START
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from synthcomp_core.training.plan import ModelPlan
 
 VALIDATION_SIDE = 256
-GAIN_CROPS_PER_IMAGE = 1
+GAIN_CROPS, GAIN_CROPS_PER_IMAGE = 24, 1
 KLT_PATCHES = 512
 TRANSFORMS = ("net.g_a.", "net.g_s.")
 # Parts of a state dict that are computed from the weights, not trained.
@@ -80,7 +81,7 @@ class CompressionTraining:
         self.sampler = PatchSampler(train, plan.patch, plan.batch, plan.seed, augment=plan.augment)
         side = min(VALIDATION_SIDE, *(min(shape) // 64 * 64 for shape in validation.shapes))
         self.crops = validation_crops(validation, side=side, per_image=plan.validation_crops)
-        self.gain_crops = validation_crops(train, side=side, per_image=GAIN_CROPS_PER_IMAGE, seed=1)[:24]
+        self.held_out = digest([self.crops])
         self.device: torch.device | None = None
         self.pixels: DevicePixels | None = None
 
@@ -104,9 +105,15 @@ class CompressionTraining:
         net.load_state_dict({**net.state_dict(), **weights})
         if plan.gain:
             net.eval()
-            gain, loss = search_gain(net, to_tensor(self.gain_crops), self.loss)
+            gain, loss = search_gain(net, to_tensor(self._gain_crops()), self.loss)
             note += f", latents times {gain:.3g} (loss {loss:.3f})"
         return self._step(net), note
+
+    def _gain_crops(self) -> Bytes:
+        """Crops of the first training images, by which the latents' gain is searched, (<= GAIN_CROPS, S, S, 3)."""
+        cache, number = self.sampler.cache, -(-GAIN_CROPS // GAIN_CROPS_PER_IMAGE)
+        side = min(self.crops.shape[1], *(min(shape) // 64 * 64 for shape in cache.shapes[:number]))
+        return validation_crops(cache, side=side, per_image=GAIN_CROPS_PER_IMAGE, seed=1, first=number)[:GAIN_CROPS]
 
     def _step(self, net: nn.Module) -> CompressionStep:
         return CompressionStep(net, self.loss, self.plan.surrogate, float32_latents=self.device is not None)
@@ -169,7 +176,7 @@ class CompressionTraining:
         """The learning rate of each group relative to the plan's; the transforms' warms up when they join."""
         plan = self.plan
         joined = step - plan.entropy_steps
-        warm = min(1.0, (joined + 1) / plan.warmup) if plan.entropy_steps else 1.0
+        warm = min(1.0, max(0, joined + 1) / max(1, plan.warmup)) if plan.entropy_steps else 1.0
         return 1.0, plan.transform_rate * warm
 
     def before_validation(self, module: nn.Module) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from synthcomp_core.progress import OnProgress, silent
-from synthcomp_core.training.loop import Trainer, Training
+from synthcomp_core.training.kind import Training
+from synthcomp_core.training.loop import Trainer
 from synthcomp_core.training.plan import ModelPlan, TrainingPlan
 from synthcomp_core.training.runner import launch
 
@@ -68,8 +69,8 @@ def _network(model: ModelPlan) -> tuple[int, ...]:
 
 
 def _timed(plan: TrainingPlan, model: ModelPlan, fabric: Any) -> tuple[float, int]:
-    """(seconds, bytes of activations) of a step with a batch of one sample."""
-    one = dataclasses.replace(model, batch=1, init=None, gain=False, behind=(), validation_crops=1)
+    """(seconds, bytes of activations) of a step of the whole model with a batch of one sample."""
+    one = dataclasses.replace(model, batch=1, init=None, gain=False, behind=(), validation_crops=1, entropy_steps=0)
     with tempfile.TemporaryDirectory() as scratch:
         training = _small_training(plan, one, Path(scratch))
         trainer = Trainer(training, Path(scratch), fabric)

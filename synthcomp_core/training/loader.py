@@ -186,11 +186,11 @@ def _turned(image: Bytes, row: int, column: int, side: int, turn: NDArray[np.int
     return piece.transpose(1, 0, 2) if turn[2] else piece
 
 
-def validation_crops(cache: PixelCache, *, side: int, per_image: int, seed: int = 0) -> Bytes:
-    """Fixed crops spread over the images, (images * per_image, side, side, 3) uint8."""
+def validation_crops(cache: PixelCache, *, side: int, per_image: int, seed: int = 0, first: int | None = None) -> Bytes:
+    """Fixed crops spread over the images, or the ``first`` of them: (images * per_image, side, side, 3) uint8."""
     generator = np.random.default_rng(seed)
     crops = []
-    for index in range(len(cache)):
+    for index in range(len(cache))[:first]:
         image = cache.image(index)
         for place in generator.random((per_image, 2)):
             row = int(place[0] * (image.shape[0] - side + 1))

@@ -10,9 +10,8 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -21,63 +20,22 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.training.checkpoint import load_checkpoint, save_checkpoint
 from synthcomp_core.training.folder import BEST, LAST, append_log, cut_log
+from synthcomp_core.training.identity import check_same, identity
+from synthcomp_core.training.kind import Trained, Training, Validation
 from synthcomp_core.training.readings import Readings
 from synthcomp_core.training.schedule import learning_rate
 
 if TYPE_CHECKING:
     from synthcomp_core.training.loggers import MetricLogger
-    from synthcomp_core.training.plan import ModelPlan
 
 LOG_EVERY = 50
-
-
-@dataclass(frozen=True)
-class Validation:
-    """loss: what decides which weights are best; psnr in dB; bpp of a codec."""
-
-    loss: float
-    psnr: float
-    bpp: float | None = None
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The best averaged weights of a training, their validation, and the steps and seconds it took.
-
-    seconds: of all calls together, validation included; None where a checkpoint of an older version did not say.
-    skipped: steps that changed nothing, because loss or gradient was not finite.
-    """
-
-    state: dict[str, Tensor]
-    validation: Validation
-    steps: int
-    seconds: float | None
-    skipped: int = 0
-
-
-class Training(Protocol):
-    """What the loop asks of a kind of model: how to build it, feed it, judge it and save it."""
-
-    plan: ModelPlan
-
-    @property
-    def columns(self) -> tuple[str, ...]: ...
-    def move_data(self, device: torch.device) -> None: ...
-    def build(self, start: dict[str, Tensor] | None) -> tuple[nn.Module, str]: ...
-    def batch(self, step: int, *, rank: int, world: int) -> tuple[Tensor | bool, ...]: ...
-    def auxiliary(self, module: nn.Module) -> tuple[list[nn.Parameter], Any] | None: ...
-    def groups(self, module: nn.Module) -> list[list[nn.Parameter]]: ...
-    def factors(self, step: int) -> tuple[float, ...]: ...
-    def before_validation(self, module: nn.Module) -> None: ...
-    def validate(self, module: nn.Module) -> Validation: ...
-    def state_dict(self, module: nn.Module) -> dict[str, Tensor]: ...
 
 
 class Trainer:
     """One training under way: its module, averaged copy and optimisers, and the step it has reached.
 
     fabric: a launched lightning_fabric.Fabric. start: weights to begin with, asked for only if ``folder`` holds no
-    checkpoint. loggers: take the values too.
+    checkpoint. loggers: take the values too. PlanError for a checkpoint of another network, start, data or objective.
     on_device: what a GPU wants, and has unless this says otherwise: images and random numbers on the device, and no
     step that waits for it. Losses are read every LOG_EVERY steps; a step that is not finite changes nothing and is
     counted, where on a CPU it ends the training at once.
@@ -100,7 +58,7 @@ class Trainer:
         if self.on_device:
             training.move_data(fabric.device)
         torch.manual_seed(plan.seed)
-        checkpoint = load_checkpoint(folder / LAST) if (folder / LAST).is_file() else None
+        checkpoint = self._last_checkpoint()
         if checkpoint is None:
             module, self.origin = training.build(start())
         else:
@@ -125,6 +83,7 @@ class Trainer:
         fused = True if self.on_device else None
         self.auxiliary = torch.optim.Adam(slow, lr=plan.lr_quantiles, fused=fused) if slow else None
         self.step, self.best = 0, Validation(math.inf, 0.0)
+        self.best_state: dict[str, Any] | None = None  # Better weights than those on disk, until the next checkpoint.
         self.cuts, self.waited = 0, 0
         self.earlier_s: float | None = 0.0  # of the calls before this one
         self.started = time.monotonic()
@@ -135,6 +94,14 @@ class Trainer:
             # What a training that was killed before its first checkpoint has left.
             cut_log(folder, -1)
             (folder / BEST).unlink(missing_ok=True)
+
+    def _last_checkpoint(self) -> dict[str, Any] | None:
+        """The checkpoint in the folder; PlanError when it is another training's."""
+        if not (self.folder / LAST).is_file():
+            return None
+        checkpoint = load_checkpoint(self.folder / LAST)
+        check_same(self.training.plan, checkpoint.get("plan", {}), self.folder)
+        return checkpoint
 
     def run(
         self,
@@ -150,7 +117,7 @@ class Trainer:
         plan = self.training.plan
         on_step(self.step)
         self.started = time.monotonic()
-        if self.step == 0:
+        if self.step == 0 or math.isinf(self.best.loss):
             self.validate()  # A short fine-tune may end worse than it began; then the start is kept.
         started, first = time.monotonic(), self.step
         while self.step < plan.steps:
@@ -168,9 +135,14 @@ class Trainer:
         reading = self.readings.peek()
         if self.step and reading.streak >= min(LOG_EVERY, self.step):
             raise self._not_finite(reading.loss)
+        return Trained(self._best_weights(), self.best, self.step, self._seconds(), reading.skipped)
+
+    def _best_weights(self) -> dict[str, Tensor]:
         best = self.folder / BEST
-        state = load_checkpoint(best)["state"] if best.is_file() else self.training.state_dict(self.averaged)
-        return Trained(state, self.best, self.step, self._seconds(), reading.skipped)
+        if self.best_state is None and not best.is_file():
+            return self.training.state_dict(self.averaged)
+        state: dict[str, Tensor] = (self.best_state or load_checkpoint(best))["state"]
+        return state
 
     def advance(self, steps: int) -> None:
         """Take ``steps`` steps without logging, validation or checkpoints."""
@@ -275,17 +247,18 @@ class Trainer:
         return sums
 
     def validate(self) -> Validation:
-        """Validate the averaged weights, and keep them when they are the best so far."""
+        """Validate the averaged weights, and keep them when they are the best so far.
+
+        They are written with the next checkpoint: a training that is resumed from an earlier one must not find them.
+        """
         self.averaged.eval()
         self.training.before_validation(self.averaged)
         result = self.training.validate(self.averaged)
         plan = self.training.plan
         if result.loss < self.best.loss:
             self.best, self.waited = result, 0
-            if self.fabric.global_rank == 0:
-                save_checkpoint(
-                    self.folder / BEST, {"state": self.training.state_dict(self.averaged), "step": self.step}
-                )
+            state = {name: value.clone() for name, value in self.training.state_dict(self.averaged).items()}
+            self.best_state = {"state": state, "step": self.step}
         else:
             self.waited += 1
             if plan.schedule == "plateau" and self.waited > plan.patience:
@@ -302,8 +275,13 @@ class Trainer:
         if self.fabric.global_rank:
             return
         best = {"loss": self.best.loss, "psnr": self.best.psnr, "bpp": self.best.bpp}
+        if self.best_state is not None:
+            save_checkpoint(self.folder / BEST, self.best_state)
+            self.best_state = None
         content = {
             "step": self.step,
+            "plan": identity(self.training.plan),
+            "held_out": self.training.held_out,
             "origin": self.origin,
             "module": self.raw.state_dict(),
             "averaged": self.averaged.state_dict(),
@@ -324,15 +302,23 @@ class Trainer:
         if self.auxiliary is not None:
             for group in checkpoint["auxiliary"]["param_groups"]:
                 group["fused"] = self.auxiliary.defaults["fused"]  # Whatever device the checkpoint comes from.
+                group["lr"] = self.training.plan.lr_quantiles
             self.auxiliary.load_state_dict(checkpoint["auxiliary"])
         if checkpoint.get("precision"):
             self.fabric.strategy.precision.load_state_dict(checkpoint["precision"])
         self.step, self.cuts, self.waited = checkpoint["step"], checkpoint["cuts"], checkpoint["waited"]
         self.earlier_s = checkpoint.get("seconds")
-        self.best = Validation(**checkpoint["best"])
+        # Numbers of other images, or of weights that a crash between two files left, are no measure any more.
+        if checkpoint.get("held_out", self.training.held_out) == self.training.held_out and self._has_its_best():
+            self.best = Validation(**checkpoint["best"])
         self.readings.restore(checkpoint, finite=self.step % LOG_EVERY)
         if self.fabric.global_rank == 0:
             cut_log(self.folder, self.step)
+
+    def _has_its_best(self) -> bool:
+        """Whether the best weights on disk are no younger than the checkpoint."""
+        best = self.folder / BEST
+        return not best.is_file() or int(load_checkpoint(best)["step"]) <= self.step
 
     def _seconds(self) -> float | None:
         return None if self.earlier_s is None else self.earlier_s + time.monotonic() - self.started

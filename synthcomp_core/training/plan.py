@@ -234,7 +234,10 @@ def read_training_plan(path: Path) -> TrainingPlan:
     plan = parse_record(text, TrainingPlan, path=path, fallback={"name": path.stem}, given=given)
     for name, data in plan.data.items():
         _check_data(path, f"data.{name}", data)
+    ids = [model.id for model in plan.models]
     for number, model in enumerate(plan.models, start=1):
+        if model.id in ids[: number - 1]:
+            raise plan_error(path, f"model[{number}].id", f'is "{model.id}", which another model has; give it its own.')
         problem = _problem(plan, model)
         if problem is not None:
             key, sentence = problem
@@ -269,6 +272,8 @@ def _problem(plan: TrainingPlan, model: ModelPlan) -> tuple[str, str] | None:
         return "init", f'is "{KLT_START}", a start for compression models only.'
     if model.reduction > model.channels:
         return "reduction", f"is {model.reduction}; expected at most `channels`, {model.channels}."
+    if model.patch % model.scale:
+        return "patch", f"is {model.patch}; expected a multiple of `scale`, {model.scale}."
     if model.architecture != "rcan":
         return "architecture", f'is "{model.architecture}"; super-resolution trains "rcan".'
     return None

@@ -14,27 +14,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from synthcomp_core import limits
 from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
+from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, snapshot_path
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.runtime import keep_freed_memory, torch_device
 from synthcomp_core.storage import atomic_path, runs_dir, write_text
 from synthcomp_core.training.folder import DONE, FINAL, LAST, model_folder
+from synthcomp_core.training.identity import changed, identity
+from synthcomp_core.training.kind import Trained, Training
 from synthcomp_core.training.loader import open_cache
 from synthcomp_core.training.loggers import check_logger, model_loggers
-from synthcomp_core.training.loop import Trained, Trainer, Training
+from synthcomp_core.training.loop import Trainer
 from synthcomp_core.training.plan import KLT_START, DevicePlan, ModelPlan, TrainingPlan
 from synthcomp_core.training.record import device_name, recorded
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one model of a plan: "trained" or "skipped", and its snapshot's card, if any."""
+    """What became of one model of a plan: "trained" or "skipped", and its snapshot's card, if any.
+
+    note: for people, where a finished training was skipped although its plan asks for another one now.
+    """
 
     id: str
     status: str
     card: SnapshotCard | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ def train_models(
             continue
         installed = snapshot_path(model.id).is_file() and not folder.is_dir() and not again
         if (folder / DONE).is_file() or installed:
-            outcomes.append(Outcome(model.id, "skipped"))
+            outcomes.append(Outcome(model.id, "skipped", note=_changed_since(model, folder)))
         else:
             outcomes.append(Outcome(model.id, "trained", _train(plan, model, folder, fabric, on_progress)))
     return outcomes
@@ -104,10 +112,30 @@ def _train(
             card = export(model, trained, facts, folder)
         fabric.barrier()
     if fabric.global_rank == 0:
-        done = {"id": model.id, "validation": dataclasses.asdict(trained.validation), **dataclasses.asdict(facts)}
+        done = {
+            "id": model.id,
+            "plan": identity(model),
+            "validation": dataclasses.asdict(trained.validation),
+            **dataclasses.asdict(facts),
+        }
         write_text(folder / DONE, json.dumps(done))
         (folder / LAST).unlink(missing_ok=True)
     return card
+
+
+def _changed_since(model: ModelPlan, folder: Path) -> str | None:
+    """The sentence that a finished training was of another plan; None where it was of this one, or does not say."""
+    try:
+        done = read_json(folder / DONE, dict[str, Any], max_bytes=limits.CARD_BYTES)
+    except (OSError, JsonError):
+        return None
+    begun = done.get("plan")
+    differing = changed(model, begun) if isinstance(begun, dict) else []
+    if not differing and done.get("steps", model.steps) != model.steps:
+        differing = [f"steps ({done['steps']}, now {model.steps})"]
+    if not differing:
+        return None
+    return f"{model.id} was trained by another plan: {', '.join(differing)}; remove {folder} to train it anew."
 
 
 @contextmanager

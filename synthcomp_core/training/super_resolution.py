@@ -24,8 +24,9 @@ from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.runtime import ensure_torchvision
 from synthcomp_core.training.device_pixels import DevicePixels, fits, send
 from synthcomp_core.training.forward import float32_region
+from synthcomp_core.training.identity import digest
+from synthcomp_core.training.kind import Validation
 from synthcomp_core.training.loader import PatchSampler, as_floats, open_cache, to_tensor
-from synthcomp_core.training.loop import Validation
 from synthcomp_core.upscalers.edsr import in_edsr_layout, without_mean_shift
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class SuperResolutionTraining:
             held_sampler.paired(0, [open_cache(held, cache, **_degradation(plan.scale, codec))], scale=plan.scale)
             for codec in judged
         ]
+        self.held_out = digest(images for pair in self.crops for images in pair)
         self.device: torch.device | None = None
         self.pixels: tuple[DevicePixels, DevicePixels] | None = None
 

@@ -123,6 +123,9 @@ def test_a_dry_run_counts_times_a_step_and_leaves_nothing(tmp_path: Path, artifa
     (one,) = estimate_training(read_training_plan(path))
     assert (one.id, one.train, one.valid, one.skipped, one.steps) == ("tiny-codec", 3, 2, 1, 4)
     assert one.step_s > 0 and one.hours == pytest.approx(4 * one.step_s / 3600)
+    path.write_text(path.read_text() + "entropy_steps = 3\n")
+    (entropy_first,) = estimate_training(read_training_plan(path))
+    assert entropy_first.memory_bytes == one.memory_bytes, "the steps of the entropy model alone take much less"
     weights = 5 * 4 * sum(parameter.numel() for parameter in new_model("mbt2018", 8, 12).parameters())
     assert one.memory_bytes > weights + 4 * (4 * 8 * 32 * 32 * 4), "more than the first layer's output of each sample"
     finished = CliRunner().invoke(app, ["train", str(path), "--dry-run"])

@@ -68,6 +68,12 @@ def test_a_good_plan_is_read_with_its_defaults(plan: Path) -> None:
             "task = 'super-resolution'\narchitecture = 'rcan'\ninit = 'klt'",
             ["model[1].init", "compression"],
         ),
+        (
+            "quality = 4",
+            "task = 'super-resolution'\narchitecture = 'rcan'\nscale = 3",
+            ["model[1].patch", "multiple of `scale`, 3"],
+        ),
+        ("[[model]]", "[[model]]\nid = 'a-codec'\ndata = 'frames'\nsteps = 1\nquality = 1\n[[model]]", ["model[2].id"]),
         ("patch = 64", "transform_rate = 0", ["model[1].transform_rate", "above 0"]),
         ("patch = 64", "patch = 192\ninit = 'klt'\ndistortion = 'ms-ssim'", ["model[1].init", "mse"]),
         (
