@@ -7,7 +7,6 @@ from synthcomp_core.codecs import classical
 from synthcomp_core.codecs.classical import rate_bytes
 from synthcomp_core.codecs.families import FAMILIES, CodecFamily
 from synthcomp_core.codecs.ids import CodecId, default_codec_id
-from synthcomp_core.codecs.options import CodecOption
 from synthcomp_core.codecs.protocol import Codec, Encoding
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image
@@ -22,7 +21,6 @@ __all__ = [
     "Codec",
     "CodecFamily",
     "CodecId",
-    "CodecOption",
     "Encoding",
     "decode",
     "default_codec_id",

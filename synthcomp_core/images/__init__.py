@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 
 from synthcomp_core import limits
 from synthcomp_core.errors import ImageError
-from synthcomp_core.images.decoding import FORMATS, decode_image_file
+from synthcomp_core.images.decoding import decode_image_file
 from synthcomp_core.images.headers import check_file_size, largest_file, sniff
 from synthcomp_core.storage import folders_below, open_file, read_file, write_bytes
 
@@ -30,7 +30,7 @@ RESIZE_METHODS = {
     "bicubic": PillowImage.Resampling.BICUBIC,
     "lanczos": PillowImage.Resampling.LANCZOS,
 }
-DOWNSCALING = "bicubic"  # Pillow's, antialiased: comes before the codec in every variant with a scale.
+_DOWNSCALING = "bicubic"  # Pillow's, antialiased: comes before the codec in every variant with a scale.
 BELOW = "in subfolders of a folder that holds images itself"  # Why they are left out, for people.
 _HEAD_BYTES = 64  # enough for every signature
 
@@ -206,7 +206,7 @@ def downscale(image: Image, scale: float | None) -> Image:
     """The image at the size that a variant with this scale codes (see :func:`coded_size`); itself where equal."""
     height, width = image.shape[:2]
     size = coded_size(width, height, scale)
-    return image if size == (width, height) else resize(image, size, method=DOWNSCALING)
+    return image if size == (width, height) else resize(image, size, method=_DOWNSCALING)
 
 
 def iter_images(folder: Path, *, recursive: bool = False) -> Iterator[Path]:
@@ -260,9 +260,7 @@ def image_count(root: Path, paths: Sequence[Path]) -> str:
 __all__ = [
     "BELOW",
     "DEFAULT_MAX_PIXELS",
-    "DOWNSCALING",
     "EXTENSIONS",
-    "FORMATS",
     "RESIZE_METHODS",
     "Image",
     "LoadedImage",

@@ -72,11 +72,6 @@ def rendering_file(rendered: RenderedSet, image_name: str) -> Path:
     return found
 
 
-def has_rendering(rendered: RenderedSet, image_name: str) -> bool:
-    """Whether the set has a rendering of an image of this name."""
-    return Path(image_name).stem in _files(rendered)
-
-
 def rendering_bytes(rendered: RenderedSet, image_name: str, *, size: tuple[int, int]) -> int | None:
     """The size in bytes of what a rendering was decoded from; None where nothing says it.
 

@@ -51,7 +51,6 @@ def shaved(image: Image, border: int) -> Image:
 
 def strips(reference: Image, image: Image) -> Iterator[tuple[Image, Image]]:
     """Strips of the same rows of two images, from the top down."""
-    """Strips of the same rows of two images, from the top down."""
     for top in range(0, len(reference), STRIP_ROWS):
         yield reference[top : top + STRIP_ROWS], image[top : top + STRIP_ROWS]
 

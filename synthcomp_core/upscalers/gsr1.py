@@ -17,7 +17,6 @@ from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.runtime import Arithmetic, in_bands
 from synthcomp_core.upscalers.positions import check_target, source_positions
 
-MAX_SCALE = 2.0  # Per side: what it is made for.
 _BAND_ROWS = 64
 
 

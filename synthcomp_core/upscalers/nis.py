@@ -24,7 +24,6 @@ from synthcomp_core.runtime import Arithmetic, in_bands
 from synthcomp_core.upscalers.positions import check_target, source_positions
 
 DEFAULT_SHARPNESS = 0.5  # What the SDK's samples use.
-MAX_SCALE = 2.0  # Per side: how far NVIDIA supports NVScaler.
 _BAND_ROWS = 64
 _TAPS, _PHASES = 6, 64
 _STEP = 2048  # Both tables hold multiples of 1/2048.

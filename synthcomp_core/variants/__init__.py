@@ -7,22 +7,18 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.renderings import is_files, list_renderings
 from synthcomp_core.variants.evaluation import ERROR_MAP, Evaluation, evaluate
 from synthcomp_core.variants.rendering import Rendering
-from synthcomp_core.variants.rows import CodecPoint, bare_row, describe_codec, result_row
+from synthcomp_core.variants.rows import bare_row, result_row
 from synthcomp_core.variants.snapshots_of import codec_cards
-from synthcomp_core.variants.targets import TargetMatch, aiming_id, match_target, render
-from synthcomp_core.variants.variant import MAX_SCALE, Variant
+from synthcomp_core.variants.targets import aiming_id, match_target, render
+from synthcomp_core.variants.variant import Variant
 
 __all__ = [
     "ERROR_MAP",
-    "MAX_SCALE",
-    "CodecPoint",
     "Evaluation",
     "Rendering",
-    "TargetMatch",
     "Variant",
     "aiming_id",
     "bare_row",
-    "describe_codec",
     "evaluate",
     "has_codec",
     "match_target",

@@ -91,11 +91,6 @@ def forget_project(folder: Path) -> int:
     return removed
 
 
-def adopted_projects() -> list[Path]:
-    """The folders that were adopted."""
-    return [Path(folder) for folder in _registry()]
-
-
 def sample_sets() -> dict[str, Path]:
     """The folders and zips of FSR samples that were adopted, by name."""
     folder = artifacts_dir() / SAMPLES

@@ -25,7 +25,6 @@ PRECISION_BITS = 24  # of constriction's models: the counts of a table sum to 2^
 
 LEVELS = 256
 SCALE_MIN = 0.11  # CompressAI's lower bound of scales.
-SCALE_MAX = 256.0
 _LEVEL_RATIO = 1.0308686269239273  # (256 / 0.11)^(1 / 255): neighbouring levels cost under 0.0004 bit a symbol.
 
 ESCAPE_BITS = 15  # A symbol outside its table is coded as it is, plus ESCAPE_OFFSET, in 15 equally likely values.

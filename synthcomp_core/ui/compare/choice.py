@@ -49,7 +49,6 @@ class ComparisonChoice:
     """What to compare. variants: in the order of the page, each once, without the matched ones."""
 
     axes: MatrixAxes | None
-    extra: tuple[Variant, ...]
     variants: tuple[Variant, ...]
     lock: IsoLock | None
 
@@ -69,7 +68,7 @@ def pick_comparison() -> ComparisonChoice:
     absent = sum(cell.variant is None for cell in cells)
     if absent:
         st.caption(f"{absent} of the {len(cells)} points of the matrix have no snapshot installed and are not shown.")
-    return ComparisonChoice(axes, extra, variants, _pick_lock(variants))
+    return ComparisonChoice(axes, variants, _pick_lock(variants))
 
 
 def _pick_axes() -> MatrixAxes | None:

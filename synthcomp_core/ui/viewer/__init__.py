@@ -30,13 +30,12 @@ from synthcomp_core.figures.viewer.pictures import (
     row_detail,
 )
 from synthcomp_core.figures.viewer.scripts import BROWSER_FOLDER, VIEWER_STYLE, joined_modules
-from synthcomp_core.figures.viewer.state import DEFAULT_URL_PARAM, MODES, ViewState
+from synthcomp_core.figures.viewer.state import DEFAULT_URL_PARAM, ViewState
 from synthcomp_core.ui import query
 
 __all__ = [
     "DEFAULT_URL_PARAM",
     "MAX_PICTURES",
-    "MODES",
     "FooterSide",
     "Picture",
     "ViewState",
