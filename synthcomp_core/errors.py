@@ -7,6 +7,7 @@ The command line prints it as a line, the app shows it with ``st.error``.
 import re
 
 _BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class SynthcompError(ValueError):
@@ -40,6 +41,20 @@ class PlanError(SynthcompError):
 
 class ResultsError(SynthcompError):
     """A results file has a missing column, a wrong value or a duplicate key."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Why something failed, as a phrase: the system's words for an OSError, else the error's first line, or its type.
+
+    It has no control characters, no full stop at its end, and at most 200 characters.
+
+    >>> reason_of(OSError(28, "Disk full", "a.png")), reason_of(ValueError("a.\\nb")), reason_of(KeyError())
+    ('Disk full', 'a', 'KeyError')
+    """
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    lines = _COLOURS.sub("", said).strip().splitlines()
+    line = "".join(letter for letter in lines[0] if letter.isprintable()) if lines else ""
+    return line[:200].rstrip(". ") or type(error).__name__
 
 
 class Cancelled(Exception):

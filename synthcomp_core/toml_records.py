@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from synthcomp_core import limits
-from synthcomp_core.errors import PlanError
+from synthcomp_core.errors import PlanError, reason_of
 from synthcomp_core.storage import NAME_FORM, NAME_PATTERN, read_file
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ def read_text(path: Path) -> str:
     try:
         content = read_file(path, max_bytes=limits.PLAN_BYTES)
     except OSError as error:
-        raise PlanError(f"{path} cannot be read as a plan: {error.strerror or error}.") from error
+        raise PlanError(f"{path} cannot be read as a plan: {reason_of(error)}.") from error
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -137,7 +137,7 @@ def parse_record(
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError.
-        raise PlanError(f"{path} is not valid TOML: {_one_line(error)}.") from error
+        raise PlanError(f"{path} is not valid TOML: {reason_of(error)}.") from error
     record: T = _record(_Table({**(fallback or {}), **values}, path), kind, dict(given or {}))
     return record
 
@@ -155,10 +155,6 @@ def _check_budget(text: str, path: Path) -> None:
     ):
         if is_found:
             raise PlanError(f"{path} has {what}.")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 def plan_error(path: Path, key: str, problem: str) -> PlanError:
@@ -259,7 +255,7 @@ def _path(table: _Table, key: str, value: str) -> Path:
     try:
         return (table.path.parent / Path(value).expanduser()).resolve()
     except (ValueError, RuntimeError, OSError) as error:  # a NUL, the home of nobody, links in a circle
-        raise table.error(key, f"is {_shown(value)}, which is no path ({_one_line(error)}).") from error
+        raise table.error(key, f"is {_shown(value)}, which is no path ({reason_of(error)}).") from error
 
 
 def _list(table: _Table, key: str, value: Any, item: Any, shared: Defaults | None) -> Any:

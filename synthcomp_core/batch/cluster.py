@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcomp_core.batch.plan import SlurmSettings
 from synthcomp_core.batch.worker import THREAD_VARIABLES, WorkerSettings, apply_settings
-from synthcomp_core.errors import PlanError, SynthcompError
+from synthcomp_core.errors import PlanError, SynthcompError, reason_of
 from synthcomp_core.runtime import usable_cores
 from synthcomp_core.storage import PROJECT_ROOT, artifacts_dir
 
@@ -122,7 +122,7 @@ def _local_cluster(share: LocalShare) -> Iterator[Any]:
 
 def _started(start: Callable[[], Any]) -> Any:
     """A local cluster; started anew when a worker did not come up in time, as may happen on a busy machine."""
-    last: Exception | None = None
+    last: Exception = TimeoutError()
     _start_quiet_resource_tracker()
     for attempt in range(_ATTEMPTS):
         try:
@@ -131,10 +131,11 @@ def _started(start: Callable[[], Any]) -> Any:
         except (RuntimeError, TimeoutError) as error:  # "Nanny failed to start."
             last = error
             if attempt + 1 < _ATTEMPTS:
-                _log.warning("The workers did not start (%s); trying again.", _reason(error))
+                _log.warning("The workers did not start (%s); trying again.", reason_of(error))
                 time.sleep(attempt)
     raise PlanError(
-        f"The workers did not start in {_ATTEMPTS} attempts ({_reason(last)}); run the plan again with fewer --workers."
+        f"The workers did not start in {_ATTEMPTS} attempts ({reason_of(last)}); run the plan again with fewer "
+        "--workers."
     ) from last
 
 
@@ -150,10 +151,6 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _reason(error: BaseException | None) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def _start_quiet_resource_tracker() -> None:

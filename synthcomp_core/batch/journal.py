@@ -23,7 +23,7 @@ from synthcomp_core.batch.journal_lines import (
     whole_lines,
 )
 from synthcomp_core.batch.tasks import MEASURE, RENDER, Stamp, Task
-from synthcomp_core.errors import ResultsError
+from synthcomp_core.errors import ResultsError, reason_of
 from synthcomp_core.results.rows import METRIC_COLUMNS, ResultRow, append_rows, write_rows
 from synthcomp_core.storage import atomic_path, file_sha256, is_inside, open_file, runs_dir
 
@@ -142,7 +142,7 @@ def read_journal(path: Path) -> dict[_Slot, Entry]:
     except TooLongError as error:
         raise ResultsError(f"{path} has {error}; carry its plan out under another name.") from error
     except OSError as error:
-        raise ResultsError(f"{path} cannot be read as a journal: {error.strerror or error}.") from error
+        raise ResultsError(f"{path} cannot be read as a journal: {reason_of(error)}.") from error
     return entries
 
 
@@ -173,7 +173,7 @@ class Writer:
             self._record(entry)
         except OSError as error:
             raise ResultsError(
-                f"{error.filename or self._journal} cannot be written ({error.strerror or error}); make room on the "
+                f"{error.filename or self._journal} cannot be written ({reason_of(error)}); make room on the "
                 "disk and run the plan again: what the journal holds is not carried out again."
             ) from error
 

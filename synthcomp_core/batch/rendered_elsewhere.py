@@ -9,7 +9,7 @@ from pathlib import Path
 from synthcomp_core.batch.folders import thesis_folders
 from synthcomp_core.batch.plan import RenderedFolder
 from synthcomp_core.codecs import rate_bytes
-from synthcomp_core.errors import BitstreamError, PlanError
+from synthcomp_core.errors import BitstreamError, PlanError, reason_of
 from synthcomp_core.images import Image, list_images, raw_bytes, read_image
 from synthcomp_core.library.renderings import cut_to_size
 from synthcomp_core.library.thesis_names import reference_stem
@@ -111,5 +111,5 @@ def _num_bytes(match: MatchedRendering, width: int, height: int) -> int | None:
     try:
         content = match.bitstream.read_bytes()
     except OSError as error:
-        raise BitstreamError(f"{match.bitstream} cannot be read: {error.strerror or error}.") from error
+        raise BitstreamError(f"{match.bitstream} cannot be read: {reason_of(error)}.") from error
     return rate_bytes(match.variant.codec, content)

@@ -24,7 +24,7 @@ from synthcomp_core.cli import (
 )
 from synthcomp_core.cli.bench import verbs as bench
 from synthcomp_core.cli.console import errors, output, visible
-from synthcomp_core.errors import Cancelled, SynthcompError
+from synthcomp_core.errors import Cancelled, SynthcompError, reason_of
 from synthcomp_core.images.quiet import own_stderr
 
 EXIT_ERROR = 1
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_ERROR
     except OSError as error:
         # A full disk, a missing folder, a file without permission
-        reason = error.strerror or str(error) or type(error).__name__
+        reason = reason_of(error)
         where = "" if error.filename is None else f"{str(error.filename)[:300]} cannot be read or written: "
         _print_error(f"{where}{reason}.")
         return EXIT_ERROR

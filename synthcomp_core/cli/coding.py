@@ -31,7 +31,7 @@ from synthcomp_core.cli.options import (
 )
 from synthcomp_core.codecs.ids import LEARNED_OPTIONS
 from synthcomp_core.codecs.options import forms
-from synthcomp_core.errors import BitstreamError
+from synthcomp_core.errors import BitstreamError, reason_of
 from synthcomp_core.images import write_png
 from synthcomp_core.library.renderings import list_renderings
 from synthcomp_core.library.snapshots import installed_ids, survey_snapshots
@@ -311,4 +311,4 @@ def _read_bitstream(path: Path) -> bytes:
     except FileNotFoundError:
         raise BitstreamError(f"There is no bitstream file {path}.") from None
     except OSError as error:
-        raise BitstreamError(f"{path} cannot be read as a bitstream: {error.strerror or error}.") from error
+        raise BitstreamError(f"{path} cannot be read as a bitstream: {reason_of(error)}.") from error

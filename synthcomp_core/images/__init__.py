@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from synthcomp_core import limits
-from synthcomp_core.errors import ImageError
+from synthcomp_core.errors import ImageError, reason_of
 from synthcomp_core.images.decoding import decode_image_file
 from synthcomp_core.images.headers import check_file_size, largest_file, sniff
 from synthcomp_core.storage import folders_below, open_file, read_file, write_bytes
@@ -94,7 +94,7 @@ def _file_content(path: Path, label: str, max_pixels: int) -> bytes:
     except FileNotFoundError as error:
         raise ImageError(f"{label} does not exist: no file {path}.") from error
     except OSError as error:
-        raise ImageError(f"{label} cannot be opened: {error.strerror or error}.") from error
+        raise ImageError(f"{label} cannot be opened: {reason_of(error)}.") from error
 
 
 def check_image(image: Image) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from synthcomp_core import limits
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SynthcompError, reason_of
 from synthcomp_core.images import EXTENSIONS
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.storage import atomic_path, open_file
@@ -77,12 +77,11 @@ def zip_errors(archive: str) -> Iterator[None]:
     except SynthcompError:
         raise
     except OSError as error:
-        raise SynthcompError(f"{archive} cannot be unpacked: {error.strerror or error}.") from error
+        raise SynthcompError(f"{archive} cannot be unpacked: {reason_of(error)}.") from error
     except _ZIP_ERRORS as error:  # Encryption is a RuntimeError, an unknown method NotImplementedError.
-        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
         raise SynthcompError(
-            f"{archive} is not a whole zip file that can be unpacked here ({reason}); download it again, or pack "
-            "the images without encryption."
+            f"{archive} is not a whole zip file that can be unpacked here ({reason_of(error)}); download it again, or "
+            "pack the images without encryption."
         ) from None
 
 

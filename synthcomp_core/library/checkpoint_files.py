@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from synthcomp_core import limits
-from synthcomp_core.errors import SnapshotError
+from synthcomp_core.errors import SnapshotError, reason_of
 from synthcomp_core.images.archives import open_archive
 from synthcomp_core.library.snapshot_file import read_snapshot_file
 from synthcomp_core.library.snapshots import WEIGHTS_ERRORS
@@ -101,7 +101,7 @@ def _loaded(path: Path) -> Any:
         raise SnapshotError(_foreign_content(path, str(error))) from None
     except (SafetensorError, struct.error, *WEIGHTS_ERRORS) as error:
         # The unpickler's own slips on what is no pickle, such as KeyError: 101, say nothing to anybody.
-        reason = "it is no such file" if isinstance(error, LookupError | EOFError) else one_line(error)
+        reason = "it is no such file" if isinstance(error, LookupError | EOFError) else reason_of(error)
         raise SnapshotError(f"{path.name} cannot be loaded ({reason}); {_HINT}.") from error
 
 
@@ -195,14 +195,6 @@ def _foreign_content(path: Path, message: str) -> str:
         "have to be run to be read. If you trust the file, save its weights alone where it was made: "
         f"c = torch.load({path.name!r}, weights_only=False); torch.save({weights}, 'weights.pth')."
     )
-
-
-def one_line(error: object) -> str:
-    """What an exception says, in one line without control characters; its type if it says nothing."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", said).strip().splitlines()
-    line = "".join(letter for letter in text[0] if letter.isprintable()) if text else ""
-    return line[:200].rstrip(". ") or type(error).__name__
 
 
 def _state_dicts(content: Any, where: str, depth: int = _DEPTH) -> Iterator[tuple[str, Mapping[Any, Any]]]:

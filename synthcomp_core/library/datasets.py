@@ -16,7 +16,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from synthcomp_core import limits
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SynthcompError, reason_of
 from synthcomp_core.images import EXTENSIONS, image_count, iter_images, png_bytes, read_image, resize
 from synthcomp_core.library.dataset_sources import SOURCES, Download
 from synthcomp_core.library.json_records import JsonError, read_json
@@ -99,7 +99,7 @@ def read_card(name: str) -> DataSetCard:
     try:
         card = read_json(path, DataSetCard, max_bytes=limits.CARD_BYTES)
     except (OSError, JsonError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = reason_of(error)
         raise SynthcompError(f"{path} is not a data set's card ({reason}); fetch the data set again.") from None
     # The folder names the data set, whatever the card says: the name is where its files are written.
     return dataclasses.replace(card, name=name)

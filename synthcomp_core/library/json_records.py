@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from synthcomp_core.errors import reason_of
 from synthcomp_core.storage import read_file
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ def parse_json(content: bytes | str, kind: type[T]) -> T:
     except UnicodeDecodeError as error:
         raise JsonError(f"it is not UTF-8 ({error.reason} at byte {error.start})") from None
     except ValueError as error:  # JSONDecodeError, and numbers of thousands of digits
-        raise JsonError(f"it is not JSON: {_in_short(error)}") from None
+        raise JsonError(f"it is not JSON: {reason_of(error)}") from None
     return to_record(value, kind)
 
 
@@ -48,20 +49,15 @@ def to_record(value: Any, kind: type[T]) -> T:
     try:
         record: T = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise JsonError(_in_short(error).replace("`", "")) from None
+        raise JsonError(reason_of(error).replace("`", "")) from None
     except (OverflowError, RecursionError) as error:
-        raise JsonError(_in_short(error)) from None
+        raise JsonError(reason_of(error)) from None
     return record
 
 
 def read_json(path: Path, kind: type[T], *, max_bytes: int) -> T:
     """The record in a JSON file; JsonError as :func:`parse_json`, OSError when it cannot be read or is too large."""
     return parse_json(read_file(path, max_bytes=max_bytes), kind)
-
-
-def _in_short(error: Exception) -> str:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return text[:200].rstrip(".")
 
 
 __all__ = ["JsonError", "parse_json", "read_json", "to_record"]

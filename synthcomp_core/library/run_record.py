@@ -24,7 +24,7 @@ from msgspec import Meta
 
 import synthcomp_core
 from synthcomp_core import limits
-from synthcomp_core.errors import PlanError
+from synthcomp_core.errors import PlanError, reason_of
 from synthcomp_core.library.json_records import JsonError, read_json, to_record
 from synthcomp_core.runtime import processor_name
 from synthcomp_core.storage import write_text
@@ -163,7 +163,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        what = "a file of this name is there" if folder.exists() else error.strerror or error
+        what = "a file of this name is there" if folder.exists() else reason_of(error)
         raise PlanError(f"The folder {folder} of the run cannot be made ({what}); choose another folder.") from error
     with (folder / LOCK).open("a+b") as file:
         try:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 from synthcomp_core import limits
-from synthcomp_core.errors import SnapshotError
+from synthcomp_core.errors import SnapshotError, reason_of
 from synthcomp_core.library.codec_shapes import PRIOR_LONGEST, PRIOR_PREFIX, codec_shapes, prior_channels
 from synthcomp_core.library.json_records import JsonError, parse_json
 from synthcomp_core.library.lenders import Lender, with_lenders
@@ -172,9 +172,8 @@ def _carded(path: Path) -> tuple[SnapshotCard, SnapshotFile]:
     except FileNotFoundError:
         raise SnapshotError(f"There is no snapshot file {path.name}; `list` shows the installed snapshots.") from None
     except (OSError, JsonError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
         raise SnapshotError(
-            f"{path.name} is not a Synthcomp snapshot ({reason}); make one with `snapshot import`."
+            f"{path.name} is not a Synthcomp snapshot ({reason_of(error)}); make one with `snapshot import`."
         ) from error
     return card, file
 

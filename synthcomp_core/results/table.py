@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcomp_core import limits
-from synthcomp_core.errors import ResultsError
+from synthcomp_core.errors import ResultsError, reason_of
 from synthcomp_core.results.rows import (
     COLUMNS,
     INTEGER_COLUMNS,
@@ -52,7 +52,7 @@ def read_results(path: Path) -> pd.DataFrame:
     try:
         content = read_file(path, max_bytes=limits.RESULTS_BYTES)
     except OSError as error:
-        raise ResultsError(f"{path} cannot be read ({error.strerror or error}).") from error
+        raise ResultsError(f"{path} cannot be read ({reason_of(error)}).") from error
     return parse_results(content, name=path.name)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcomp_core import limits
-from synthcomp_core.errors import ResultsError
+from synthcomp_core.errors import ResultsError, reason_of
 from synthcomp_core.storage import read_file, runs_dir, write_text
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _rows(folder: Path) -> list[list[str]] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ResultsError(f"The log of {folder.name} cannot be read: {error.strerror or error}.") from error
+        raise ResultsError(f"The log of {folder.name} cannot be read: {reason_of(error)}.") from error
     lines = content.rpartition(b"\n")[0].splitlines()
     texts = (line.decode("utf-8", "replace") for line in lines if len(line) <= _LINE_BYTES)
     return [row for text in texts if len(row := text.split(",")) == len(_COLUMNS)]

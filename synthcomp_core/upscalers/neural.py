@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from synthcomp_core.errors import ImageError, SnapshotError
+from synthcomp_core.errors import ImageError, SnapshotError, reason_of
 from synthcomp_core.images import Image, check_image, resize
 from synthcomp_core.library.snapshots import (
     WEIGHTS_ERRORS,
@@ -251,8 +251,7 @@ def _describe(state_dict: dict[str, torch.Tensor], snapshot_id: str) -> Any:
 
 
 def _unfit(snapshot_id: str, error: BaseException) -> SnapshotError:
-    reason = str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__
-    return SnapshotError(f"The weights for {snapshot_id} do not fit their architecture ({reason}).")
+    return SnapshotError(f"The weights for {snapshot_id} do not fit their architecture ({reason_of(error)}).")
 
 
 def _tried(forward: RcanForward | _SpandrelForward, card: SnapshotCard) -> RcanForward | _SpandrelForward:

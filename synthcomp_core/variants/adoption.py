@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcomp_core import limits
-from synthcomp_core.errors import SnapshotError, SynthcompError
+from synthcomp_core.errors import SnapshotError, SynthcompError, reason_of
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.checkpoint_names import point_in_name
 from synthcomp_core.library.datasets import count_text, data_dir, fetch, has_data_set, link_data_set
@@ -235,8 +235,7 @@ def _registry() -> dict[str, list[str]]:
     except FileNotFoundError:
         return {}
     except (OSError, JsonError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SynthcompError(f"{path} does not say what was adopted ({reason}); remove it.") from None
+        raise SynthcompError(f"{path} does not say what was adopted ({reason_of(error)}); remove it.") from None
     # Nothing but what an adoption makes is ever removed: no folder of ours as a whole, and nothing elsewhere.
     return {key: [name for name in names if _MADE.fullmatch(name)] for key, names in content.items()}
 

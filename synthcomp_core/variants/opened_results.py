@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from synthcomp_core.codecs import SCB_MAGIC, decode
-from synthcomp_core.errors import ImageError, SynthcompError
+from synthcomp_core.errors import ImageError, SynthcompError, reason_of
 from synthcomp_core.images import Image, png_bytes, read_image
 from synthcomp_core.library.rendering_rates import BITSTREAMS
 from synthcomp_core.library.renderings import PREFIX, renderings_dir
@@ -52,8 +52,7 @@ def open_result(
     except (OSError, ValueError) as error:
         if is_new:
             shutil.rmtree(folder, ignore_errors=True)
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise SynthcompError(f"{name} cannot be kept in {folder}: {reason}.") from error
+        raise SynthcompError(f"{name} cannot be kept in {folder}: {reason_of(error)}.") from error
     on_progress(1.0, "kept")
     return Variant(f"{PREFIX}{folder.name}")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from synthcomp_core import limits
-from synthcomp_core.errors import ResultsError
+from synthcomp_core.errors import ResultsError, reason_of
 from synthcomp_core.library.json_records import JsonError, parse_json
 from synthcomp_core.results.formats.codec_compare import load_codec_compare
 from synthcomp_core.results.formats.compressai import is_compressai, load_compressai
@@ -67,7 +67,7 @@ def _read(source: Path, label: str) -> bytes:
             _check_size(file.read(_HEAD_BYTES), source.stat().st_size, label)
         return read_file(source, max_bytes=limits.RESULTS_BYTES)
     except OSError as error:
-        raise ResultsError(f"{source} cannot be read ({error.strerror}).") from error
+        raise ResultsError(f"{source} cannot be read ({reason_of(error)}).") from error
 
 
 def _check_size(head: bytes, num_bytes: int, name: str) -> None:
