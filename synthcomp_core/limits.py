@@ -89,6 +89,25 @@ FOLDERS = 100_000  # in search of images; Vimeo-90k has 91,701
 SAMPLE_FOLDERS = 1000  # in search of FSR samples, which lie in one
 
 
+def are_megapixels(megapixels: float) -> bool:
+    """Whether a limit may be so many megapixels: above 0 and at most MOST_MEGAPIXELS."""
+    return 0 < megapixels <= MOST_MEGAPIXELS
+
+
+def megapixels_form() -> str:
+    """What :func:`are_megapixels` takes, for people."""
+    return f"a number above 0 and at most {MOST_MEGAPIXELS:,}"
+
+
+def pixels_of(megapixels: float) -> int:
+    """The limit in pixels that so many megapixels are, at least one.
+
+    >>> pixels_of(50), pixels_of(1.001), pixels_of(1e-9)
+    (50000000, 1001000, 1)
+    """
+    return max(1, round(megapixels * 1e6))
+
+
 def longest_side(max_pixels: int) -> int:
     """The longest side of an image at a limit on pixels: raised with it.
 

@@ -190,19 +190,7 @@ def _named(datasets: tuple[DataSet, ...]) -> tuple[DataSet, ...]:
     return tuple(found.values())
 
 
-def _pixels(megapixels: float) -> int:
-    return max(1, round(megapixels * 1e6))
-
-
-_Megapixels = Annotated[
-    float,
-    Rule(
-        f"a number above 0 and at most {limits.MOST_MEGAPIXELS:,}",
-        lambda megapixels: bool(0 < megapixels <= limits.MOST_MEGAPIXELS),
-    ),
-]
-
-
+_Megapixels = Annotated[float, Rule(limits.megapixels_form(), limits.are_megapixels)]
 _SomeDataSets = Annotated[tuple[DataSet, ...], Rule("at least one table, begun with [[datasets]]", bool)]
 
 
@@ -224,7 +212,7 @@ class Plan:
     layout: Layout = "run"
     precision: Precision = Precision.AUTO
     enlarge: bool = False
-    max_pixels: Annotated[int, Key("max_megapixels"), Via(_Megapixels, _pixels)] = DEFAULT_MAX_PIXELS
+    max_pixels: Annotated[int, Key("max_megapixels"), Via(_Megapixels, limits.pixels_of)] = DEFAULT_MAX_PIXELS
     slurm: SlurmSettings | None = None
 
     @property

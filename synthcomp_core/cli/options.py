@@ -46,11 +46,9 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def pixel_limit(max_megapixels: float) -> int:
     """The limit in pixels; SynthcompError for what is no number above 0."""
-    if not 0 < max_megapixels <= limits.MOST_MEGAPIXELS:
-        raise SynthcompError(
-            f"--max-megapixels is {max_megapixels:g}; expected a number above 0 and at most {limits.MOST_MEGAPIXELS:,}."
-        )
-    return max(1, int(max_megapixels * 1e6))
+    if not limits.are_megapixels(max_megapixels):
+        raise SynthcompError(f"--max-megapixels is {max_megapixels:g}; expected {limits.megapixels_form()}.")
+    return limits.pixels_of(max_megapixels)
 
 
 def parse_amount(text: str) -> int:
