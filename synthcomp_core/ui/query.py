@@ -113,6 +113,11 @@ def is_set(key: str) -> bool:
     return key in st.query_params
 
 
+def pairs() -> list[tuple[str, str]]:
+    """All that the address holds, (key, value), a repeated key once per value."""
+    return [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
+
+
 def write(key: str, value: str = "1") -> None:
     """Put a value that belongs to no widget into the page's address; an empty one removes it."""
     if value and st.query_params.get_all(key) != [value]:
@@ -161,10 +166,9 @@ def write_own_choices(key: str, values: Sequence[str]) -> None:
 
 def address(**replaced: str) -> str:
     """The page's address with all its values, some of them replaced; from its ``?`` on if the host is not known."""
-    pairs = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
-    pairs = [(key, value) for key, value in pairs if key not in replaced]
+    kept = [(key, value) for key, value in pairs() if key not in replaced]
     base = (st.context.url or "").split("?")[0]
-    return f"{base}?{urlencode([*pairs, *replaced.items()])}"
+    return f"{base}?{urlencode([*kept, *replaced.items()])}"
 
 
 def _asked(key: str) -> list[str]:

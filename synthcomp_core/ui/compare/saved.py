@@ -9,6 +9,7 @@ import streamlit as st
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.comparisons import delete_comparison, list_comparisons, save_comparison
+from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
@@ -54,8 +55,8 @@ def show_saved(picked: PickedImage | None) -> None:
 
 
 def _save() -> None:
-    pairs = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
-    if "computed" not in st.query_params:
+    pairs = query.pairs()
+    if not query.is_set("computed"):
         pairs.append(("computed", "1"))  # So that it opens with its images, not with a button.
     try:
         save_comparison(str(st.session_state.get("comparison_name", "")).strip(), pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from synthcomp_core.figures.curve_styles import CurveKey, CurveStyle, curve_key
 from synthcomp_core.figures.rd_chart import curve_label
 from synthcomp_core.results.curves import RDCurve
 from synthcomp_core.results.labels import family_title
+from synthcomp_core.ui.widgets.state import load_state, store_state
 
-_KEY, _ISOLATED = "narrow_legend", "narrow_legend_isolated"
+_KEY = "narrow_legend"
 _FOLDER = Path(__file__).parent
 # How dashes and markers look in text, by plotly's names: filled and open.
 _LINES = {"solid": "━", "dot": "┈", "dash": "╌", "longdash": "╍", "dashdot": "┅", "longdashdot": "┉"}
@@ -26,9 +28,16 @@ _MARKS = {
 }
 
 
+@dataclass(frozen=True)
+class LegendState:
+    """isolated: the codec that was tapped, whose curves alone are shown; "" for all."""
+
+    isolated: str = ""
+
+
 def isolated_codec(curves: Sequence[RDCurve]) -> str:
     """The codec that was tapped in the legend; "" where all are shown."""
-    isolated = str(st.session_state.get(_ISOLATED, ""))
+    isolated = load_state(LegendState).isolated
     return isolated if any(curve.codec == isolated for curve in curves) else ""
 
 
@@ -44,7 +53,7 @@ def show_narrow_legend(curves: Sequence[RDCurve], styles: Mapping[CurveKey, Curv
     def picked() -> None:
         codec = (st.session_state.get(_KEY) or {}).get("picked")
         if codec in families:
-            st.session_state[_ISOLATED] = "" if st.session_state.get(_ISOLATED) == codec else codec
+            store_state(LegendState("" if load_state(LegendState).isolated == codec else codec))
 
     ordered = sorted(families.items(), key=lambda family: len(family[1]) > 1)
     data = {
