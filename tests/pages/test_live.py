@@ -428,12 +428,13 @@ def test_a_page_opened_on_finished_renderings_sends_the_images_before_the_chart(
 
 def test_a_link_to_a_metric_of_the_trail_is_taken_without_a_word(app: AppTest) -> None:
     app.query_params["trail_curves"] = "false"
-    app.query_params["trail_metric"] = METRICS["psnr_rgb"].heading  # As Streamlit writes it when somebody picks it.
+    app.query_params["trail_metric"] = "psnr_rgb"
     show(app, a="jpeg-q40", b="webp-q60")
     assert not app.warning
     assert app.selectbox("trail_metric").value == "psnr_rgb"
+    assert linked(app, "trail_metric") == "psnr_rgb"
     app.query_params["trail_metric"] = "vmaf"
-    assert ["vmaf" in warning.value for warning in settled(app).warning] == [True]
+    assert ["vmaf" in warning.value for warning in app.run().warning] == [True]
 
 
 def test_renderings_made_elsewhere_are_a_side_like_any_other(app: AppTest, small_artifacts: Path) -> None:

@@ -20,6 +20,7 @@ from synthcomp_core.results.rows import ResultRow, rows_to_csv
 from synthcomp_core.ui import query
 from synthcomp_core.ui.live.sides import Side
 from synthcomp_core.ui.widgets.image_picker import PickedImage
+from synthcomp_core.ui.widgets.named_choice import pick_one
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.widgets.variant_picker import want_variant
@@ -74,17 +75,14 @@ def show_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
         _draw_later()
         return
     at_metric, at_click, at_curves = st.columns([3, 3, 4], gap="medium", vertical_alignment="bottom")
-    headings = [METRICS[name].heading for name in _METRICS]  # Streamlit writes what a widget shows into the address.
-    query.check_choice("trail_metric", headings, what="the metric of the trail")
-    metric = str(
-        at_metric.selectbox(
+    with at_metric:
+        metric = pick_one(
             "Trail: rate against",
             _METRICS,
-            format_func=lambda name: METRICS[name].heading,
             key="trail_metric",
-            bind="query-params",
+            name_of=lambda name: METRICS[name].heading,
+            what="the metric of the trail",
         )
-    )
     target = str(
         at_click.segmented_control("A click on a point sets", ["A", "B"], default="A", required=True, key="trail_click")
     )
