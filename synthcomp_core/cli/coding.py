@@ -17,7 +17,7 @@ from synthcomp_core.cli.options import (
     AsJson,
     Device,
     MaxMegapixels,
-    Precision,
+    PrecisionOption,
     TargetBpp,
     TargetBytes,
     TargetFlip,
@@ -115,7 +115,7 @@ def encode(
     target_msssim: TargetMsssim = None,
     target_ssimulacra2: TargetSsimulacra2 = None,
     target_flip: TargetFlip = None,
-    precision: Precision = "auto",
+    precision: PrecisionOption = "auto",
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
@@ -168,7 +168,7 @@ def decode(
         Path, typer.Argument(help="A bitstream: .scb, JPEG, WebP, AVIF, JPEG XL, JPEG 2000, PNG, PPM.")
     ],
     out: Annotated[Path, typer.Argument(help="The PNG to write.")],
-    precision: Precision = "auto",
+    precision: PrecisionOption = "auto",
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
@@ -194,7 +194,7 @@ def render_(
     repeats: Annotated[
         int, typer.Option(min=0, help="Time it: seconds are medians of this many more runs, after one to warm up.")
     ] = 0,
-    precision: Precision = "auto",
+    precision: PrecisionOption = "auto",
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     json: AsJson = False,

@@ -17,7 +17,7 @@ from rich.table import Table
 from synthcomp_core.batch.cluster import Workers
 from synthcomp_core.batch.folder_plan import folder_plan
 from synthcomp_core.cli.console import output
-from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, MaxMegapixels, Precision, pixel_limit
+from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, MaxMegapixels, PrecisionOption, pixel_limit
 from synthcomp_core.cli.runs import carry_out, end_run
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS
@@ -49,7 +49,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Also write the results table here (CSV).")] = None,
     metric: Annotated[list[str] | None, typer.Option(help="Metric to measure; repeatable (default: all).")] = None,
     workers: WorkerCount = None,
-    precision: Precision = "auto",
+    precision: PrecisionOption = "auto",
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:
     """Send every image of a folder through variants, measure the results, and print the means.

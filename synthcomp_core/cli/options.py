@@ -22,7 +22,7 @@ _MULTIPLES = {"": 1, "k": 1_000, "M": 1_000_000}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]
 Device = Annotated[str | None, typer.Option(help="Where networks run: cpu, cuda, ... (default: a GPU if any).")]
-Precision = Annotated[str, typer.Option(help="Arithmetic of networks: auto, float32 or bfloat16.")]
+PrecisionOption = Annotated[str, typer.Option(help="Arithmetic of networks: auto, float32 or bfloat16.")]
 TargetBytes = Annotated[str | None, typer.Option(metavar="N", help="Take at most this many bytes, as in 100k or 1.5M.")]
 TargetBpp = Annotated[float | None, typer.Option(help="Take at most this many bits per pixel.")]
 TargetPsnr = Annotated[float | None, typer.Option(help="Reach this PSNR (RGB) in dB, with as few bytes as possible.")]

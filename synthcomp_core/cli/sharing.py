@@ -10,7 +10,7 @@ import typer
 
 from synthcomp_core import storage
 from synthcomp_core.cli.console import output, progress_bar
-from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, Device, MaxMegapixels, Precision, read_noted
+from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, Device, MaxMegapixels, PrecisionOption, read_noted
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.viewer.page import share_page
 from synthcomp_core.figures.viewer.pictures import MAX_PICTURES, Picture, evaluated_pictures
@@ -31,7 +31,7 @@ def share(
     variant: Annotated[list[str], typer.Option(help="Variant id, as in webp-q80; repeatable, at most 8 times.")],
     out: Annotated[Path, typer.Option(help="The page to write: .html.")],
     maps: Annotated[bool, typer.Option(help="Embed the FLIP error maps, and the bit maps of learned codecs.")] = True,
-    precision: Precision = "auto",
+    precision: PrecisionOption = "auto",
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:

@@ -17,7 +17,7 @@ from synthcomp_core.cli.options import (
     DEFAULT_MEGAPIXELS,
     Device,
     MaxMegapixels,
-    Precision,
+    PrecisionOption,
     parse_size,
     read_noted,
 )
@@ -50,7 +50,7 @@ def upscale(
         str | None,
         typer.Option(metavar="STOPS|off", help="Of fsr1: 0 (sharpest) to 2 stops, or off. Of nis: 0 to 1 (sharpest)."),
     ] = None,
-    precision: Precision = "auto",
+    precision: PrecisionOption = "auto",
     device: Device = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
 ) -> None:

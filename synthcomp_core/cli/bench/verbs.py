@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from synthcomp_core.cli.console import output, print_json, print_record, progress_bar
-from synthcomp_core.cli.options import AsJson, Precision, Size, parse_size
+from synthcomp_core.cli.options import AsJson, PrecisionOption, Size, parse_size
 
 bench_app = typer.Typer(help="Measure speed against a named peer, in one process and run.", no_args_is_help=True)
 
@@ -24,7 +24,7 @@ def codec(
     size: Size = None,
     against: Annotated[str | None, typer.Option(help="compressai, or none.")] = "compressai",
     repeats: Annotated[int, typer.Option(help="Alternating runs; medians are printed.")] = 3,
-    precision: Precision = "auto",
+    precision: PrecisionOption = "auto",
     json: AsJson = False,
 ) -> None:
     """A learned codec against CompressAI's coder: same weights, same image, alternating runs.
@@ -60,7 +60,7 @@ def upscale(
     size: Size = None,
     scale: Annotated[int, typer.Option(help="Enlargement per side.")] = 2,
     repeats: Annotated[int | None, typer.Option(help="Interleaved runs; medians are printed.")] = None,
-    precision: Precision = "auto",
+    precision: PrecisionOption = "auto",
     json: AsJson = False,
 ) -> None:
     """An upscaler against Pillow's bicubic resize, or a network against plain float32.
