@@ -19,6 +19,7 @@ from synthcomp_core.figures.curve_styles import curve_key, curve_styles
 from synthcomp_core.figures.palette import see_through
 from synthcomp_core.library.snapshots import Distortion
 from synthcomp_core.metrics import METRICS
+from synthcomp_core.metrics.means import NORMAL_95
 from synthcomp_core.results.curves import RDCurve, RDPoint
 from synthcomp_core.results.labels import family_title
 
@@ -29,7 +30,6 @@ _RATE_TITLE = "Rate [bit per pixel]"
 MAX_IMAGES = 200  # More lines than this show nothing, and a browser draws them slowly.
 MAX_MARKERS = 20_000
 MAX_LINE_POINTS = 40_000  # In all lines together: the hover text of every point goes to the browser.
-_NORMAL_95 = 1.96
 _FIRST_RANK = 1000  # plotly's default.
 _BAND_OPACITY = 0.18
 _NAMED = 6  # Variants named in a sentence on the chart.
@@ -215,7 +215,7 @@ def _band(curve: RDCurve, colour: str, group: str) -> go.Scatter:
 
     finite = np.where(np.isfinite(curve.values), curve.values, np.nan)
     counts = np.maximum(np.isfinite(finite).sum(axis=1), 2)
-    error = _NORMAL_95 * np.sqrt(np.nanvar(finite, axis=1) * counts / (counts - 1)) / np.sqrt(counts)
+    error = NORMAL_95 * np.sqrt(np.nanvar(finite, axis=1) * counts / (counts - 1)) / np.sqrt(counts)
     rates, values = curve.mean_rates, curve.mean_values
     return go.Scatter(
         x=np.concatenate([rates, rates[::-1]]),

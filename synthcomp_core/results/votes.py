@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from synthcomp_core.metrics.means import NORMAL_95
 from synthcomp_core.results.text_tables import TableColumn, csv_text
-
-_NORMAL_95 = 1.959963984540054  # Of the standard normal distribution: 2.5 % lie above.
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,9 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """
     if not 0 <= successes <= trials or trials < 1:
         raise ValueError(f"{successes} of {trials} is no share")
-    share, z2 = successes / trials, _NORMAL_95**2
+    share, z2 = successes / trials, NORMAL_95**2
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _NORMAL_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    half = NORMAL_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
     return max(0.0, centre - half), min(1.0, centre + half)
 
 

@@ -15,6 +15,7 @@ from synthcomp_core.codecs import FAMILIES
 from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import METRICS
+from synthcomp_core.metrics.means import finite_mean, half_width
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.candidates import ADVICE_METRICS
 from synthcomp_core.variants.scale_crossover import ScaleCrossover, rungs, scale_crossover
@@ -22,7 +23,6 @@ from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS
 from synthcomp_core.variants.variant import Variant
 
 BASELINE = "jpeg"
-_NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -189,8 +189,8 @@ def _is_rate(target: Target) -> bool:
 
 def _option(name: str, rows: Sequence[ResultRow]) -> Option:
     def mean(values: Sequence[float | None]) -> float:
-        known = [value for value in values if value is not None and math.isfinite(value)]
-        return math.fsum(known) / len(known) if known else math.nan
+        known = finite_mean(values)
+        return math.nan if known is None else known
 
     variant = Variant.parse(name)
     qualities = {row.quality for row in rows}
@@ -303,12 +303,8 @@ def _margin(
             leads.append((own - theirs) * (1 if METRICS[quantity].higher_is_better else -1))
     if not leads:
         return None, None, None
-    mean = math.fsum(leads) / len(leads)
-    if len(leads) < 2:
-        return mean, None, None
-    variance = math.fsum((lead - mean) ** 2 for lead in leads) / (len(leads) - 1)
-    half = _NORMAL_95 * math.sqrt(variance / len(leads))
-    return mean, mean - half, mean + half
+    mean, half = math.fsum(leads) / len(leads), half_width(leads)
+    return (mean, None, None) if half is None else (mean, mean - half, mean + half)
 
 
 def _sentence(verdict: Verdict, target: Target, images: int) -> str:

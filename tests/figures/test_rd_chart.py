@@ -107,8 +107,8 @@ def test_bands_are_the_95_percent_confidence_of_the_mean() -> None:
     shown = curves()[:1]
     band, line = charts.rd_chart(shown, bands=True).data
     # PSNRs of 30, 31, 32 dB: standard deviation 1, of the mean 1 / sqrt(3).
-    assert band.y[0] - line.y[0] == pytest.approx(1.96 / math.sqrt(3))
-    assert line.y[0] - band.y[-1] == pytest.approx(1.96 / math.sqrt(3))
+    assert band.y[0] - line.y[0] == pytest.approx(1.959964 / math.sqrt(3))
+    assert line.y[0] - band.y[-1] == pytest.approx(1.959964 / math.sqrt(3))
     assert band.fillcolor == "rgba(213,94,0,0.18)"
     thesis = rd_curves(load_results(THESIS).table, "psnr_rgb")
     assert len(charts.rd_chart(thesis, bands=True).data) == len(thesis)

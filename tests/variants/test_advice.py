@@ -99,8 +99,8 @@ def test_over_images_the_margin_comes_with_its_interval() -> None:
     assert verdict.winner.variant.codec == "avif-bytes1000"
     assert verdict.margin == pytest.approx(2.0)
     # Leads of 1, 2 and 3: deviation 1, of the mean 1 / sqrt(3).
-    assert verdict.low == pytest.approx(2 - 1.96 / 3**0.5)
-    assert verdict.high == pytest.approx(2 + 1.96 / 3**0.5)
+    assert verdict.low == pytest.approx(2 - 1.959964 / 3**0.5)
+    assert verdict.high == pytest.approx(2 + 1.959964 / 3**0.5)
     assert verdict.is_sure
     assert verdict.baseline_margin == pytest.approx(5.0)
     assert "For these 3 images at size 1,000 bytes: AVIF" in verdict.sentence
