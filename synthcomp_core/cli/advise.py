@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from synthcomp_core.cli.console import output, print_json, progress_bar
+from synthcomp_core.cli.console import output, print_json, print_table, progress_bar
 from synthcomp_core.cli.folders import WorkerCount, this_command
 from synthcomp_core.cli.options import (
     DEFAULT_MEGAPIXELS,
@@ -29,8 +27,7 @@ from synthcomp_core.cli.options import (
     read_noted,
 )
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.metrics import METRICS, Reference
-from synthcomp_core.results.text_tables import MISSING
+from synthcomp_core.metrics import Reference
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants.candidates import (
     ADVICE_METRICS,
@@ -39,8 +36,6 @@ from synthcomp_core.variants.candidates import (
     candidates,
     rows_for_image,
 )
-
-_TABLE_WIDTH = 140  # characters
 
 if TYPE_CHECKING:
     from synthcomp_core.results.rows import ResultRow
@@ -146,26 +141,17 @@ def _rows_of_folder(
 
 
 def _print(found: Advice) -> None:
+    from synthcomp_core.variants.advice_table import advice_columns
+
     for sentence in found.sentences:
         output.print(sentence, markup=False, highlight=False, soft_wrap=True)
     output.print()
-    shown = [name for name in ADVICE_METRICS if any(name in option.values for option in found.options)]
-    table = Table("", "variant", "bytes", *(METRICS[name].heading for name in shown), "encode [s]", box=None)
-    for option in found.options:
-        values = [_value(option, name) for name in shown]
-        mark = "*" if option in found.front else ""
-        table.add_row(mark, option.settled, f"{option.num_bytes:,.0f}", *values, f"{option.encode_s:.2f}")
-    # Cut into pieces on a narrow terminal, the names could not be read.
-    Console(file=output.file, width=max(output.width, _TABLE_WIDTH)).print(table)
+    print_table(advice_columns(found, mark="*"), found.options)
     output.print("* on the Pareto front: no other is better in one respect and worse in none.", highlight=False)
     best = found.verdicts[-1].winner.variant
     output.print(f"To make it: synthcomp render IMAGE out.png --variant {best}", highlight=False, soft_wrap=True)
     for sentence in found.left_out:
         output.print(f"Left out: {sentence}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _value(option: Option, name: str) -> str:
-    return f"{option.values[name]:.{METRICS[name].decimals}f}" if name in option.values else MISSING
 
 
 def _plain(found: Advice) -> dict[str, Any]:

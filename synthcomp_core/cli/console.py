@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -16,8 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from synthcomp_core.progress import OnProgress
+from synthcomp_core.results.text_tables import Row, TableColumn
 
 # What moves the cursor, changes colours or the direction of writing. File names and cards may hold any of them.
+_TABLE_WIDTH = 140  # characters
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -50,6 +52,23 @@ def cell(value: object) -> Text:
 def say(text: str) -> None:
     """A line on standard output, without wrapping or colours."""
     typer.echo(visible(text))
+
+
+def print_table(columns: Sequence[TableColumn[Row]], rows: Sequence[Row]) -> None:
+    """A table on standard output, the best of each column in bold.
+
+    It is wide also where the terminal is not: cut into pieces, its names and values could not be read.
+    """
+    table = Table(box=None)
+    for column in columns:
+        table.add_column(cell(column.heading))
+    best = [column.best(rows) for column in columns]
+    for number, row in enumerate(rows):
+        texts = [cell(column.text(row)) for column in columns]
+        for text, of_column in zip(texts, best, strict=True):
+            text.stylize("bold" if number in of_column else "")
+        table.add_row(*texts)
+    Console(file=output.file, width=max(output.width, _TABLE_WIDTH)).print(table)
 
 
 @contextmanager

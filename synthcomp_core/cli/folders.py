@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from synthcomp_core.batch.cluster import Workers
 from synthcomp_core.batch.folder_plan import folder_plan
-from synthcomp_core.cli.console import output
+from synthcomp_core.cli.console import output, print_table
 from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, MaxMegapixels, PrecisionOption, pixel_limit
 from synthcomp_core.cli.runs import carry_out, end_run
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS
-from synthcomp_core.results.text_tables import MISSING
+from synthcomp_core.metrics.means import finite_mean
+from synthcomp_core.results.text_tables import MISSING, TableColumn
 from synthcomp_core.storage import atomic_path, exists
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants import Variant
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from synthcomp_core.batch.plan import Plan
+
+    _Rows = tuple[object, pd.DataFrame]  # of one variant
 
 _SHOWN = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
 WorkerCount = Annotated[int | None, typer.Option("--workers", min=1, help="Local processes (default: by cores).")]
@@ -132,12 +134,17 @@ def _print_means(results: Path, measured: tuple[str, ...]) -> None:
 
     table = read_results(results)
     shown = [name for name in _SHOWN if name in measured]
-    means = Table("variant", "images", "bpp", *(METRICS[name].heading for name in shown), box=None)
-    for variant, rows in table[table["error"].isna()].groupby("variant", sort=False, observed=True):
-        values = [rows[name].replace(float("inf"), float("nan")).mean() for name in shown]
-        texts = [MISSING if v != v else f"{v:.{METRICS[n].decimals}f}" for n, v in zip(shown, values, strict=True)]
-        means.add_row(str(variant), str(len(rows)), _mean_rate(rows["bpp"]), *texts)
-    output.print(means)
+    columns: list[TableColumn[_Rows]] = [
+        TableColumn("variant", lambda own: str(own[0])),
+        TableColumn("images", lambda own: len(own[1]), 0),
+        TableColumn("bpp", lambda own: _mean_rate(own[1]["bpp"])),
+        *(_mean_column(name) for name in shown),
+    ]
+    print_table(columns, list(table[table["error"].isna()].groupby("variant", sort=False, observed=True)))
+
+
+def _mean_column(name: str) -> TableColumn[_Rows]:
+    return TableColumn(METRICS[name].heading, lambda own: finite_mean(own[1][name]), METRICS[name].decimals)
 
 
 def _mean_rate(rates: pd.Series) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from synthcomp_core import storage
-from synthcomp_core.cli.console import errors, output, progress_bar
+from synthcomp_core.cli.console import errors, output, print_table, progress_bar
 from synthcomp_core.cli.folders import upscale_folder
 from synthcomp_core.cli.options import (
     DEFAULT_MEGAPIXELS,
@@ -23,14 +22,13 @@ from synthcomp_core.cli.options import (
 )
 from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, write_png
-from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown
+from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown, mean_columns, row_columns, sharpness_columns
+from synthcomp_core.results.text_tables import Row, TableColumn
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
 from synthcomp_core.upscalers.alpha import upscale_with_alpha
-from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, FsrTable, format_value
+from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS
 from synthcomp_core.variants.adoption import sample_sets
 
-_TABLE_WIDTH = 140  # characters
 _MAX_OUTPUT_PIXELS = 8 * DEFAULT_MAX_PIXELS
 
 
@@ -116,14 +114,15 @@ def fsr(
     if holds_samples:
         with progress_bar("fsr") as on_progress:
             table = fsr_benchmark.evaluate_samples(source, on_progress=on_progress)
-        _print_rows(table)
+        _print_titled(table.source, row_columns(table.measured, with_error=False), table.rows)
     else:
         loaded = read_noted(source, max_megapixels)
         with progress_bar("fsr") as on_progress:
             table = fsr_benchmark.evaluate_image(
                 loaded.image, loaded.name, upscaler_ids=method, on_progress=on_progress
             )
-    _print_means(table)
+    title = f"{table.source}, means over images, the best at each scale in bold"
+    _print_titled(title, mean_columns(table.measured), table.means())
     if curve is not None:
         _print_curve(read_noted(source, max_megapixels), curve, DEFAULT_METRICS)
     for row in table.errors:
@@ -167,49 +166,16 @@ def _target_size(width: int, height: int, scale: float | None, size: str | None)
     return target
 
 
-def _print_rows(table: FsrTable) -> None:
-    shown = Table("image", "scale", "method", *(METRICS[name].label for name in table.measured), box=None)
-    for row in table.rows:
-        values = [format_value(name, getattr(row.metrics, name)) for name in table.measured]
-        if row.error is not None:
-            values[0] = "error"
-        shown.add_row(row.image, f"{row.treatment.scale:g}x", row.treatment.label, *values)
-    _print_table(table.source, shown)
-
-
-def _print_means(table: FsrTable) -> None:
-    labels = (METRICS[name].label for name in table.measured)
-    shown = Table("scale", "mode", "method", *labels, "images", "seconds", box=None)
-    for mean in table.means():
-        values = []
-        for name in table.measured:
-            value = format_value(name, getattr(mean.metrics, name))
-            values.append(f"[bold]{value}[/bold]" if name in mean.best else value)
-        seconds = "" if mean.upscale_s is None else f"{mean.upscale_s:.3f}"
-        treatment = mean.treatment
-        shown.add_row(
-            f"{treatment.scale:g}x", treatment.mode or "", treatment.label, *values, str(mean.num_images), seconds
-        )
-    _print_table(f"{table.source}, means over images, the best at each scale in bold", shown)
 
 
 def _print_curve(loaded: LoadedImage, scale: float, metrics: tuple[str, ...]) -> None:
     with progress_bar("sharpness") as on_progress:
         curve = fsr_benchmark.sharpness_curve(loaded.image, scale=scale, metrics=metrics, on_progress=on_progress)
-    measured = [name for name in metrics if all(getattr(point.metrics, name) is not None for point in curve.points)]
-    shown = Table("stops", *(METRICS[name].label for name in measured), box=None)
-    best = {name: curve.best(name) for name in measured}
-    for point in curve.points:
-        values = []
-        for name in measured:
-            value = format_value(name, getattr(point.metrics, name))
-            values.append(f"[bold]{value}[/bold]" if best[name] is point else value)
-        shown.add_row("off" if point.stops is None else f"{point.stops:g}", *values)
-    _print_table(f"FSR 1 at {scale:g}x over sharpness, the best in bold", shown)
+    columns = sharpness_columns(curve, metrics)
+    _print_titled(f"FSR 1 at {scale:g}x over sharpness, the best in bold", columns, curve.points)
 
 
-def _print_table(title: str, table: Table) -> None:
+def _print_titled(title: str, columns: Sequence[TableColumn[Row]], rows: Sequence[Row]) -> None:
     output.print(title, markup=False, highlight=False, soft_wrap=True)
-    # Values cut short on a narrow terminal would be worse than lines that wrap.
-    Console(file=output.file, width=max(output.width, _TABLE_WIDTH)).print(table)
+    print_table(columns, rows)
     output.print()

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 from synthcomp_core.metrics import METRICS, Metrics
 from synthcomp_core.results.text_tables import TableColumn, csv_table, markdown_table
+from synthcomp_core.upscalers.fsr_benchmark import SharpnessCurve, SharpnessPoint
 from synthcomp_core.upscalers.fsr_table import FsrMean, FsrRow, FsrTable
 
 
-def row_columns(measured: Sequence[str]) -> list[TableColumn[FsrRow]]:
-    """The columns in which people see the rows: image, mode, method, metrics, error."""
+def row_columns(measured: Sequence[str], *, with_error: bool = True) -> list[TableColumn[FsrRow]]:
+    """The columns in which people see the rows: image, mode, method, metrics, and why they were not measured."""
     return [
         TableColumn("image", lambda row: row.image),
         TableColumn("mode", lambda row: row.treatment.mode_label),
         TableColumn("method", lambda row: row.treatment.label),
         *(_row_column(name, METRICS[name].heading) for name in measured),
-        TableColumn("error", lambda row: row.error),
+        *([TableColumn[FsrRow]("error", lambda row: row.error)] if with_error else []),
     ]
 
 
@@ -49,6 +50,18 @@ def mean_columns(measured: Sequence[str]) -> list[TableColumn[FsrMean]]:
     ]
 
 
+def sharpness_columns(curve: SharpnessCurve, measured: Sequence[str]) -> list[TableColumn[SharpnessPoint]]:
+    """The columns of metrics over sharpness: stops and those of the metrics that were measured; the best marked."""
+    return [
+        TableColumn("stops", lambda point: "off" if point.stops is None else f"{point.stops:g}"),
+        *(
+            _sharpness_column(curve, name)
+            for name in measured
+            if all(getattr(point.metrics, name) is not None for point in curve.points)
+        ),
+    ]
+
+
 def fsr_markdown(table: FsrTable) -> str:
     """The means as a Markdown table, the best at each scale in bold, followed by errors and the verdict."""
     means = table.means()
@@ -69,6 +82,13 @@ def _mean_column(name: str) -> TableColumn[FsrMean]:
     info = METRICS[name]
     return TableColumn(
         info.heading, lambda mean: _value(mean.metrics, name), info.decimals, is_best=lambda mean: name in mean.best
+    )
+
+
+def _sharpness_column(curve: SharpnessCurve, name: str) -> TableColumn[SharpnessPoint]:
+    info, best = METRICS[name], curve.best(name)
+    return TableColumn(
+        info.heading, lambda point: _value(point.metrics, name), info.decimals, is_best=lambda point: point is best
     )
 
 

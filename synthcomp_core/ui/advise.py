@@ -15,10 +15,9 @@ from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.advice_chart import advice_chart
 from synthcomp_core.figures.rd_chart import mode_bar
-from synthcomp_core.metrics import METRICS, Reference
+from synthcomp_core.metrics import Reference
 from synthcomp_core.progress import OnProgress, span
 from synthcomp_core.results.rows import ResultRow, rows_to_csv
-from synthcomp_core.results.text_tables import MISSING
 from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.named_choice import pick_many, upscaler_label
@@ -27,8 +26,9 @@ from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.work_queue import Job, JobState, server_queue, session_id
 from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant
-from synthcomp_core.variants.advice import Advice, Option, advice, ladder
-from synthcomp_core.variants.candidates import ADVICE_METRICS, candidates, lossy_families, rows_for_image
+from synthcomp_core.variants.advice import Advice, advice, ladder
+from synthcomp_core.variants.advice_table import advice_columns
+from synthcomp_core.variants.candidates import candidates, lossy_families, rows_for_image
 from synthcomp_core.variants.names import family_name
 from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, learned_points
 
@@ -247,20 +247,9 @@ def read_off(rows: Sequence[ResultRow], question: Question) -> Advice:
 
 
 def _show_table(found: Advice) -> None:
-    metrics = [name for name in ADVICE_METRICS if any(name in option.values for option in found.options)]
-
-    def value(option: Option, name: str) -> str:
-        return f"{option.values[name]:.{METRICS[name].decimals}f}" if name in option.values else MISSING
-
-    columns = {
-        "": ["★" if option in found.front else "" for option in found.options],
-        "option": [option.settled for option in found.options],
-        "bytes": [f"{option.num_bytes:,.0f}" for option in found.options],
-        **{METRICS[name].heading: [value(option, name) for option in found.options] for name in metrics},
-        "encode [s]": [f"{option.encode_s:.2f}" for option in found.options],
-        "decode [s]": [f"{option.decode_s:.2f}" for option in found.options],
-    }
-    st.dataframe(pd.DataFrame(columns), hide_index=True, key="advice_table")
+    columns = advice_columns(found, mark="★")
+    cells = {column.heading: [column.text(option) for option in found.options] for column in columns}
+    st.dataframe(pd.DataFrame(cells), hide_index=True, key="advice_table")
     st.caption(
         "★: on the Pareto front. Times are from single runs, with others running at the same time; read them as orders "
         "of magnitude."

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import statistics
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from synthcomp_core.metrics import METRICS, Metrics
+from synthcomp_core.metrics.means import finite_mean, half_width
 from synthcomp_core.upscalers import FSR_MODES
 
 THESIS_QUALITIES = {"q2": 2.0, "q3": 1.7, "q4": 1.5, "q5": 1.3}  # The thesis's names of FSR's modes.
@@ -19,7 +18,6 @@ _LABELS = {
     "gsr1": "Snapdragon GSR 1",
     "gsr1_edge": "Snapdragon GSR 1, following edges",
 }
-_NORMAL_95 = 1.96
 CAVEAT = (
     "All of these metrics compare with the native image pixel by pixel and so penalise sharpening, "
     "even where it makes the image look crisper."
@@ -142,9 +140,7 @@ class FsrTable:
             and (value := getattr(row.metrics, metric)) is not None
             and math.isfinite(value)
         ]
-        if len(values) < 2:
-            return None
-        return float(_NORMAL_95 * statistics.stdev(values) / math.sqrt(len(values)))
+        return half_width(values)
 
     def verdict(self) -> str:
         """Which treatment won by which metric, over all scales, and what such metrics cannot judge; in sentences."""
@@ -169,13 +165,13 @@ class FsrTable:
     def _mean(self, treatment: Treatment) -> FsrMean:
         rows = [row for row in self.rows if row.treatment == treatment and row.error is None]
         seconds = [row.upscale_s for row in rows if row.upscale_s is not None]
-        values = {name: _mean(getattr(row.metrics, name) for row in rows) for name in self.measured}
+        values = {name: finite_mean(getattr(row.metrics, name) for row in rows) for name in self.measured}
         return FsrMean(
             treatment=treatment,
             metrics=Metrics(**values),
             num_images=len(rows),
             num_identical=sum(row.metrics.psnr_rgb == math.inf for row in rows),
-            upscale_s=_mean(seconds),
+            upscale_s=finite_mean(seconds),
         )
 
     def _is_best(self, treatment: Treatment, rivals: list[Treatment], name: str) -> bool:
@@ -192,18 +188,8 @@ class FsrTable:
         if treatment not in measured or len(measured) < 2:
             return False
         common = set.intersection(*(set(by_image) for by_image in measured.values()))
-        means = {rival: _mean(by_image[image] for image in common) for rival, by_image in measured.items()}
+        means = {rival: finite_mean(by_image[image] for image in common) for rival, by_image in measured.items()}
         finite = [mean for mean in means.values() if mean is not None]
         if not finite:
             return False
         return means[treatment] == (max(finite) if METRICS[name].higher_is_better else min(finite))
-
-
-def format_value(name: str, value: float | None) -> str:
-    """A metric's value with as many decimals as carry meaning; empty if it was not measured."""
-    return "" if value is None else f"{value:.{METRICS[name].decimals}f}"
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    finite = [value for value in values if value is not None and math.isfinite(value)]
-    return math.fsum(finite) / len(finite) if finite else None
