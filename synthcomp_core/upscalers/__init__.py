@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from synthcomp_core.errors import SnapshotError, SynthcompError
@@ -21,6 +21,7 @@ __all__ = [
     "FSR_MODES",
     "Upscaler",
     "UpscalerInfo",
+    "built_in",
     "list_upscalers",
     "mode_size",
     "parse_upscaler",
@@ -32,8 +33,7 @@ RCAN = "rcan"
 _MAX_RCAN_SCALE = 8
 _RCAN_IDS = frozenset(f"rcan-x{scale}-games" for scale in range(2, _MAX_RCAN_SCALE + 1))
 _SHARPNESS = re.compile(r"(?P<method>fsr1|nis)_s(?P<amount>\d+(?:\.\d+)?)")
-# What those that are made for 1x to 2x per side are called in a sentence.
-_MADE_FOR_GAMES = {"fsr1": "FSR 1", "nis": "NVIDIA Image Scaling", "gsr1": "Snapdragon GSR 1"}
+_MADE_FOR_GAMES = ("fsr1", "nis", "gsr1")  # 1x to 2x per side
 
 
 class Upscaler(Protocol):
@@ -56,16 +56,52 @@ class Upscaler(Protocol):
 class UpscalerInfo:
     """One line of the list of upscalers.
 
+    short: what it is called within the name of a variant. label: its name, with particulars in brackets.
     kind: "interpolation", "fsr1", "nis", "gsr1" or "neural". scale: a network's own scale per side, None where any
     will do.
     available: False where a snapshot is missing; asking for such an upscaler says how to get it.
     """
 
     id: str
+    short: str
     label: str
     kind: str
     scale: int | None = None
     available: bool = True
+
+    @property
+    def name(self) -> str:
+        """Its name on its own, as in a list, without the particulars."""
+        return self.label.partition(" (")[0]
+
+
+_BUILT_IN = {
+    info.id: info
+    for info in (
+        UpscalerInfo("bicubic", "bicubic", "Bicubic (a = -0.5)", "interpolation"),
+        UpscalerInfo("lanczos", "Lanczos", "Lanczos (3 lobes)", "interpolation"),
+        UpscalerInfo("bilinear", "bilinear", "Bilinear", "interpolation"),
+        UpscalerInfo("nearest", "nearest neighbour", "Nearest neighbour", "interpolation"),
+        UpscalerInfo("fsr1", "FSR 1", "FSR 1, sharpened by 0.2 stops (AMD FSR 1.0)", "fsr1"),
+        UpscalerInfo(
+            "fsr1_off", "FSR 1 without sharpening", "FSR 1, not sharpened (AMD FSR 1.0, EASU alone)", "fsr1"
+        ),
+        UpscalerInfo("nis", "NIS", "NVIDIA Image Scaling (1.0, sharpness 0.5)", "nis"),
+        UpscalerInfo("gsr1", "GSR 1", "Snapdragon GSR 1", "gsr1"),
+        UpscalerInfo("gsr1_edge", "GSR 1 following edges", "Snapdragon GSR 1, following edges", "gsr1"),
+        UpscalerInfo(RCAN, "RCAN", "RCAN (the snapshot that fits the scale)", "neural"),
+    )
+}
+
+
+def built_in(upscaler_id: str) -> UpscalerInfo | None:
+    """An upscaler that needs no snapshot of its own, by its id without a sharpness; None for others.
+
+    >>> info = built_in("nis")
+    >>> info.short, info.name
+    ('NIS', 'NVIDIA Image Scaling')
+    """
+    return _BUILT_IN.get(upscaler_id)
 
 
 def parse_upscaler(
@@ -122,24 +158,15 @@ def list_upscalers() -> list[UpscalerInfo]:
     snapshots = [card for card in list_snapshots("upscaler") if card.id not in _RCAN_IDS]
     has_rcan = any(card.id == rcan_snapshot_id(2) for card in list_snapshots("upscaler"))
     return [
-        UpscalerInfo("bicubic", "Bicubic (a = -0.5)", "interpolation"),
-        UpscalerInfo("lanczos", "Lanczos (3 lobes)", "interpolation"),
-        UpscalerInfo("bilinear", "Bilinear", "interpolation"),
-        UpscalerInfo("nearest", "Nearest neighbour", "interpolation"),
-        UpscalerInfo("fsr1", "AMD FSR 1.0, sharpened by 0.2 stops", "fsr1"),
-        UpscalerInfo("fsr1_off", "AMD FSR 1.0, not sharpened (EASU alone)", "fsr1"),
-        UpscalerInfo("nis", "NVIDIA Image Scaling 1.0, sharpness 0.5", "nis"),
-        UpscalerInfo("gsr1", "Snapdragon GSR 1", "gsr1"),
-        UpscalerInfo("gsr1_edge", "Snapdragon GSR 1, following edges", "gsr1"),
-        UpscalerInfo(RCAN, "RCAN, the snapshot that fits the scale", "neural", available=has_rcan),
-        *(UpscalerInfo(card.id, _card_label(card), "neural", card.scale) for card in snapshots),
+        *(replace(info, available=has_rcan or info.id != RCAN) for info in _BUILT_IN.values()),
+        *(UpscalerInfo(card.id, _card_label(card), _card_label(card), "neural", card.scale) for card in snapshots),
     ]
 
 
 def upscaling_note(upscaler_id: str, source: tuple[int, int], size: tuple[int, int]) -> str | None:
     """A sentence to show when this upscaler leaves its range between two (width, height), else None."""
-    name = _MADE_FOR_GAMES.get(upscaler_id.partition("_")[0])
-    return None if name is None else range_note(source, size, name=name)
+    kind = upscaler_id.partition("_")[0]
+    return range_note(source, size, name=_BUILT_IN[kind].name.partition(",")[0]) if kind in _MADE_FOR_GAMES else None
 
 
 def _card_label(card: SnapshotCard) -> str:

@@ -8,16 +8,10 @@ from dataclasses import dataclass
 
 from synthcomp_core.metrics import METRICS, Metrics
 from synthcomp_core.metrics.means import finite_mean, half_width
-from synthcomp_core.upscalers import FSR_MODES
+from synthcomp_core.upscalers import FSR_MODES, built_in
 
 THESIS_QUALITIES = {"q2": 2.0, "q3": 1.7, "q4": 1.5, "q5": 1.3}  # The thesis's names of FSR's modes.
 DEFAULT_METRICS = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
-_LABELS = {
-    "rcan": "RCAN",
-    "nis": "NVIDIA Image Scaling",
-    "gsr1": "Snapdragon GSR 1",
-    "gsr1_edge": "Snapdragon GSR 1, following edges",
-}
 CAVEAT = (
     "All of these metrics compare with the native image pixel by pixel and so penalise sharpening, "
     "even where it makes the image look crisper."
@@ -57,11 +51,10 @@ class Treatment:
     @property
     def label(self) -> str:
         """The method and its sharpening, for people."""
-        name, _, sharpness = self.method.partition("_s")
-        if self.method in _LABELS or (sharpness and name in _LABELS):
-            return _LABELS.get(self.method) or f"{_LABELS[name]}, sharpness {sharpness}"
         if self.method != "fsr1":
-            return self.method.capitalize() if self.method.isalpha() else self.method
+            method, _, sharpness = self.method.partition("_s")
+            info = built_in(method)
+            return self.method if info is None else info.name + (f", sharpness {sharpness}" if sharpness else "")
         if not self.sharpened:
             return "FSR 1, not sharpened"
         return "FSR 1, sharpened" if self.stops is None else f"FSR 1, sharpened by {self.stops:g} stops"

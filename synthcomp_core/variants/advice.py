@@ -18,6 +18,7 @@ from synthcomp_core.metrics import METRICS
 from synthcomp_core.metrics.means import finite_mean, half_width
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.candidates import ADVICE_METRICS
+from synthcomp_core.variants.names import resolution_name, upscaler_name
 from synthcomp_core.variants.scale_crossover import ScaleCrossover, rungs, scale_crossover
 from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS
 from synthcomp_core.variants.variant import Variant
@@ -212,10 +213,8 @@ def _settled(variant: Variant, row: ResultRow, qualities: set[float | None]) -> 
     known = sorted(quality for quality in qualities if quality is not None)
     if known:
         label += f" quality {known[0]:g}" if len(known) == 1 else f" quality {known[0]:g} to {known[-1]:g}"
-    if variant.scale is None:
-        return f"{label} at full resolution"
-    resolution = "half" if variant.scale == 2 else f"1/{variant.scale:g}"
-    return f"{label} at {resolution} resolution with {variant.upscaler}"
+    resolution = resolution_name(variant.scale)
+    return f"{label} at {resolution}" + ("" if variant.scale is None else f" with {upscaler_name(variant)}")
 
 
 def _codec_label(variant: Variant, row: ResultRow) -> str:

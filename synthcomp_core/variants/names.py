@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from synthcomp_core.codecs import FAMILIES, CodecId
 from synthcomp_core.codecs.options import CodecOption
+from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.renderings import PREFIX, is_files
-from synthcomp_core.upscalers import list_upscalers
-from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, LearnedPoint, learned_points
+from synthcomp_core.upscalers import built_in, list_upscalers
+from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, FULL, LearnedPoint, learned_points
 from synthcomp_core.variants.variant import Variant
 
 _RESOLUTIONS = {2.0: "half resolution"}
-_UPSCALERS = {"rcan": "RCAN", "fsr1": "FSR 1", "fsr1_off": "FSR 1 without sharpening"}
 
 
 def variant_name(variant: Variant) -> str:
@@ -22,7 +22,7 @@ def variant_name(variant: Variant) -> str:
     'uncompressed, 1/1.5 resolution + bicubic'
     """
     name = codec_name(variant.codec)
-    return name if variant.scale is None else f"{name}, {resolution_name(variant.scale)} + {upscaler_name(variant)}"
+    return name if variant.scale is None else f"{name}, {_scaling(variant)}"
 
 
 def codec_name(codec: str) -> str:
@@ -92,6 +92,37 @@ def resolution_name(scale: float | None) -> str:
     return "full resolution" if scale is None else _RESOLUTIONS.get(scale, f"1/{scale:g} resolution")
 
 
+def scaling_name(scaling: str) -> str:
+    """The name of a scaling of the matrix; one of another form, of renderings made elsewhere, stays as it is.
+
+    >>> scaling_name("full"), scaling_name("x2-lanczos")
+    ('full resolution', 'half resolution + Lanczos')
+    """
+    if scaling == FULL:
+        return resolution_name(None)
+    try:
+        variant = Variant.parse(f"none@{scaling}")
+    except SynthcompError:
+        return scaling
+    return _scaling(variant)
+
+
+def scaling_label(scaling: str) -> str:
+    """The name of a scaling with its factor, for the heading of a figure.
+
+    >>> scaling_label("full"), scaling_label("x1.5-fsr1")
+    ('full resolution', '1/1.5 resolution + FSR 1 ×1.5')
+    """
+    if scaling == FULL:
+        return resolution_name(None)
+    variant = Variant.parse(f"none@{scaling}")
+    return f"{_scaling(variant)} ×{variant.scale:g}"
+
+
+def _scaling(variant: Variant) -> str:
+    return f"{resolution_name(variant.scale)} + {upscaler_name(variant)}"
+
+
 def upscaler_name(variant: Variant) -> str:
     """The name of a variant's upscaler; "" without one."""
     return upscaler_label(variant.upscaler or "")
@@ -103,7 +134,6 @@ def upscaler_label(upscaler: str) -> str:
     >>> upscaler_label("fsr1"), upscaler_label("bicubic")
     ('FSR 1', 'bicubic')
     """
-    if upscaler in _UPSCALERS:
-        return _UPSCALERS[upscaler]
-    labels = {info.id: info.label for info in list_upscalers() if info.kind == "neural"}
-    return labels.get(upscaler, upscaler)
+    if (info := built_in(upscaler)) is not None:
+        return info.short
+    return next((info.short for info in list_upscalers() if info.id == upscaler), upscaler)

@@ -159,16 +159,6 @@ def scaled_variant(codec: str, scaling: str) -> Variant:
     return Variant(codec) if scaling == FULL else Variant.parse(f"{codec}@{scaling}")
 
 
-def scaling_label(scaling: str) -> str:
-    """How a scaling is called in a heading."""
-    if scaling == FULL:
-        return "full resolution"
-    variant = Variant.parse(f"none@{scaling}")
-    resolution = "half" if variant.scale == 2 else f"1/{variant.scale:g}"
-    names = {"rcan": "RCAN", "fsr1": "FSR 1", "nis": "NIS", "gsr1": "GSR 1", "bicubic": "bicubic", "lanczos": "Lanczos"}
-    return f"{resolution} resolution + {names.get(variant.upscaler or '', variant.upscaler or '')} ×{variant.scale:g}"
-
-
 def quality_label(quality: int, points: Sequence[LearnedPoint]) -> str:
     """A row's label: its quality and, on a second line, its λ (of each distortion, where they differ)."""
     lmbdas = {point.lmbda for point in points if point.quality == quality and point.lmbda is not None}

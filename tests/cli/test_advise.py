@@ -65,7 +65,7 @@ def test_two_scales_get_the_sizes_at_which_the_lower_one_pays(
     assert crossover["metric"] == "ssimulacra2"
     assert crossover["low"] < crossover["high"]
     assert all(crossover["low"] <= begin < end <= crossover["high"] for begin, end in crossover["pays"])
-    assert crossover["sentence"].startswith("Half resolution with lanczos ")
+    assert crossover["sentence"].startswith("Half resolution with Lanczos ")
     assert main(arguments) == 0
     assert crossover["sentence"] in capsys.readouterr().out.splitlines()
 

@@ -69,7 +69,7 @@ def test_with_two_scales_it_says_at_which_sizes_the_lower_one_pays(page: AppTest
     page.button(key="advise").click().run()
     app = settled(page)
     assert not app.exception
-    assert "Half resolution with lanczos " in texts(app)
+    assert "Half resolution with Lanczos " in texts(app)
     assert "for WebP (SSIMULACRA2, measured from " in texts(app)
     assert len(app.dataframe[0].value) == 2  # What was measured for that sentence alone is no option.
 
@@ -126,7 +126,7 @@ def test_all_images_go_through_the_verb_and_are_answered_with_an_interval(
     for verdict in advice(rows, target).verdicts:
         assert verdict.sentence in texts(app)
     assert "For these 2 images at size 4,000 bytes: WebP quality" in texts(app)
-    assert "Half resolution with lanczos " in texts(app)  # From the measurements that followed the search.
+    assert "Half resolution with Lanczos " in texts(app)  # From the measurements that followed the search.
     assert len(app.dataframe[0].value) == 2
 
 

@@ -122,8 +122,8 @@ def test_a_lead_that_images_contradict_may_be_chance() -> None:
 def test_a_lower_resolution_is_judged_against_full_resolution() -> None:
     rows = [row("a.png", "avif-bytes1000", 60.0), row("a.png", "avif-bytes1000@x2-lanczos", 63.5)]
     found = advice(rows, Target("bytes", 1000))
-    assert found.scaling == "AVIF at half resolution with lanczos is 3.50 better in SSIMULACRA2 than full resolution."
-    assert found.verdicts[-1].winner.settled == "AVIF at half resolution with lanczos"
+    assert found.scaling == "AVIF at half resolution with Lanczos is 3.50 better in SSIMULACRA2 than full resolution."
+    assert found.verdicts[-1].winner.settled == "AVIF at half resolution with Lanczos"
     assert found.verdicts[-1].runner_up is None  # No other codec was tried.
 
 
@@ -179,7 +179,7 @@ def test_a_resolution_that_loses_too_much_uncoded_is_not_tried_and_no_codec_reac
     half = [Variant.parse(f"{family}-{target}@x2-lanczos") for family in ("jpeg", "webp", "jxl")]
     rows = rows_for_image(image, half, dataset="d", image_name="i")
     for row, variant in zip(rows, half, strict=True):
-        assert row.error is not None and row.error.startswith("Half resolution with lanczos cannot")
+        assert row.error is not None and row.error.startswith("Half resolution with Lanczos cannot")
         with pytest.raises(SynthcompError, match="its highest quality"):
             match_target(image, variant)
 

@@ -10,13 +10,13 @@ import pytest
 from synthcomp_core.codecs.checkpoints import random_weights
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.snapshots import save_snapshot
+from synthcomp_core.variants.names import scaling_label
 from synthcomp_core.variants.snapshot_matrix import (
     MatrixAxes,
     all_axes,
     learned_points,
     matrix_cells,
     quality_label,
-    scaling_label,
 )
 
 

@@ -12,6 +12,7 @@ from synthcomp_core.figures.paper.layout import FigureStyle
 from synthcomp_core.images import Image
 from synthcomp_core.results.text_tables import latex_escape
 from synthcomp_core.variants import Variant
+from synthcomp_core.variants.names import scaling_label
 from synthcomp_core.variants.snapshot_matrix import (
     DISTORTION_LABELS,
     FULL,
@@ -19,7 +20,6 @@ from synthcomp_core.variants.snapshot_matrix import (
     matrix_cells,
     matrix_points,
     quality_label,
-    scaling_label,
 )
 
 

@@ -19,7 +19,7 @@ from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant, has_codec
 from synthcomp_core.variants.matching import ISO_QUANTITIES
-from synthcomp_core.variants.names import family_name, resolution_name, upscaler_name, variant_name
+from synthcomp_core.variants.names import family_name, scaling_name, variant_name
 from synthcomp_core.variants.snapshot_matrix import (
     DISTORTION_LABELS,
     FULL,
@@ -143,14 +143,8 @@ def _pick_scalings() -> list[str]:
 
 
 def _scaling_name(scaling: str) -> str:
-    """What people call a column of the matrix; renderings made elsewhere may have one of another form."""
-    try:
-        variant = Variant.parse("none" if scaling == FULL else f"none@{scaling}")
-    except SynthcompError:
-        return scaling
-    name = resolution_name(variant.scale)
-    name = name[:1].upper() + name[1:]
-    return name if variant.scale is None else f"{name} + {upscaler_name(variant)}"
+    name = scaling_name(scaling)
+    return name[:1].upper() + name[1:]
 
 
 def _pick_extra() -> tuple[Variant, ...]:

@@ -16,7 +16,8 @@ from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.variants import Variant
-from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, FULL, MatrixCell, matrix_cells
+from synthcomp_core.variants.names import scaling_name
+from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, MatrixCell, matrix_cells
 
 
 class CellState(Enum):
@@ -60,7 +61,7 @@ def show_matrix_map(
     st.subheader("Matrix", anchor=False)
     for scaling in dict.fromkeys(cell.scaling for cell in cells):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            st.markdown("**full resolution**" if scaling == FULL else f"**{plain(scaling)}**", width="content")
+            st.markdown(f"**{plain(scaling_name(scaling))}**", width="content")
             for cell in [cell for cell in cells if cell.scaling == scaling]:
                 _show_cell(cell, cell_state(cell, comparison), picked, shown)
 

@@ -21,8 +21,8 @@ def upscaler_label(upscaler_id: str) -> str:
     >>> upscaler_label("lanczos"), upscaler_label("gsr1_edge")
     ('Lanczos', 'Snapdragon GSR 1, following edges')
     """
-    labels = {info.id: info.label for info in list_upscalers()}
-    return labels.get(upscaler_id, upscaler_id).partition(" (")[0]
+    names = {info.id: info.name for info in list_upscalers()}
+    return names.get(upscaler_id, upscaler_id)
 
 
 class ManyWidget(Protocol):
