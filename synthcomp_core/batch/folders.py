@@ -8,6 +8,7 @@ from pathlib import Path
 from synthcomp_core.batch.plan import Layout
 from synthcomp_core.codecs import FAMILIES, CodecId
 from synthcomp_core.errors import PlanError
+from synthcomp_core.library.snapshot_ids import point_id
 from synthcomp_core.library.snapshots import Distortion, find_snapshot
 from synthcomp_core.library.thesis_names import UNCODED, thesis_point
 from synthcomp_core.variants import Variant
@@ -96,6 +97,5 @@ def thesis_variant(folder_name: str, trained_on: str | None) -> Variant | None:
     if point.codec in FAMILIES:
         codec = str(CodecId(point.codec, None if FAMILIES[point.codec].qualities is None else point.quality))
     else:
-        parts = [point.codec, f"q{point.quality}", point.distortion, trained_on]
-        codec = "-".join(part for part in parts if part)
+        codec = point_id(point.codec, point.quality, point.distortion, trained_on)
     return Variant(codec, point.scale, "rcan") if point.scale else Variant(codec)

@@ -12,6 +12,7 @@ from synthcomp_core.codecs.lambdas import lambda_of
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.downloads import download
+from synthcomp_core.library.snapshot_ids import point_id
 from synthcomp_core.library.snapshots import Distortion, SnapshotCard, snapshot_path, snapshots_dir
 from synthcomp_core.progress import OnProgress, silent, span
 
@@ -35,7 +36,7 @@ class PublishedModel:
     @property
     def id(self) -> str:
         """The id of its snapshot, such as mbt2018-q4-mse-vimeo90k."""
-        return f"{self.architecture}-q{self.quality}-{self.distortion.short}-{TRAINED_ON}"
+        return point_id(self.architecture, self.quality, self.distortion.short, TRAINED_ON)
 
     @property
     def installed(self) -> bool:

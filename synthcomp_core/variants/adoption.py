@@ -19,6 +19,7 @@ from synthcomp_core.library.findings import CHECKPOINT_SUFFIXES, Finding, Kind
 from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.project_scan import scan_project
 from synthcomp_core.library.renderings import PREFIX, find_renderings, link_renderings, rates_text
+from synthcomp_core.library.snapshot_ids import point_id
 from synthcomp_core.library.snapshots import Distortion, SnapshotCard, snapshot_path
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.results.formats import load_results
@@ -140,7 +141,7 @@ def _codec_id(path: Path, architecture: str, given: dict[str, object]) -> str:
     if quality is None or distortion is None:
         raise SnapshotError(f"The name {path.name} does not say what to call the snapshot; give it an --id.")
     data = re.sub(r"[^a-z0-9]+", "", str(given.get("trained_on") or "").lower()) or "own"
-    return f"{architecture}-q{quality}-{Distortion.parse(str(distortion)).short}-{data}"
+    return point_id(architecture, int(str(quality)), Distortion.parse(str(distortion)).short, data)
 
 
 def _upscaler_id(path: Path) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.renderings import list_renderings
+from synthcomp_core.library.snapshot_ids import POINT_ID
 from synthcomp_core.library.snapshots import Distortion, SnapshotCard, list_snapshots
 from synthcomp_core.upscalers import RCAN
 from synthcomp_core.variants.variant import Variant
 
-# Snapshot ids tell the point they are at: MODEL-qQUALITY-DISTORTION-TRAINED_ON, as mbt2018-q6-msssim-photos.
-_POINT_ID = re.compile(r"(?P<model>.+)-q(?P<quality>\d+)-(?P<distortion>mse|ms-?ssim)-(?P<trained_on>[a-z0-9_.]+)")
 UNSTATED = "unstated"  # The training data of a snapshot whose card does not say it.
 RENDERED = "files"  # Stands for it where the images were rendered elsewhere.
 FULL = "full"
@@ -59,7 +57,7 @@ def learned_points() -> list[LearnedPoint]:
 
     Of several snapshots at one point it is that of the one whose id names the point, else the first by id.
     """
-    cards = sorted(list_snapshots("codec"), key=lambda card: (_POINT_ID.fullmatch(card.id) is None, card.id))
+    cards = sorted(list_snapshots("codec"), key=lambda card: (POINT_ID.fullmatch(card.id) is None, card.id))
     points: dict[tuple[str, int, str, str], LearnedPoint] = {}
     for point in filter(None, map(point_of, cards)):
         points.setdefault(_place(point), point)
@@ -98,7 +96,7 @@ def rendered_points() -> dict[tuple[str, int, str, str], str]:
 
 def point_of(card: SnapshotCard) -> LearnedPoint | None:
     """The point that a snapshot's id names, else the one on its card; None when neither says quality and distortion."""
-    match = _POINT_ID.fullmatch(card.id)
+    match = POINT_ID.fullmatch(card.id)
     if match is not None:
         distortion = Distortion.parse(match["distortion"]).short
         return LearnedPoint(card.id, match["model"], int(match["quality"]), distortion, match["trained_on"], card.lmbda)
