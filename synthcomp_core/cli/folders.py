@@ -19,7 +19,7 @@ from synthcomp_core.cli.console import output, print_table
 from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, MaxMegapixels, PrecisionOption, pixel_limit
 from synthcomp_core.cli.runs import carry_out, end_run
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.metrics import DEFAULT_METRICS, METRICS
+from synthcomp_core.metrics import DEFAULT_METRICS, METRICS, SHOWN_METRICS
 from synthcomp_core.metrics.means import finite_mean
 from synthcomp_core.results.text_tables import MISSING, TableColumn
 from synthcomp_core.storage import atomic_path, exists
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     _Rows = tuple[object, pd.DataFrame]  # of one variant
 
-_SHOWN = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
 WorkerCount = Annotated[int | None, typer.Option("--workers", min=1, help="Local processes (default: by cores).")]
 
 
@@ -133,7 +132,7 @@ def _print_means(results: Path, measured: tuple[str, ...]) -> None:
     from synthcomp_core.results.table import read_results
 
     table = read_results(results)
-    shown = [name for name in _SHOWN if name in measured]
+    shown = [name for name in SHOWN_METRICS if name in measured]
     columns: list[TableColumn[_Rows]] = [
         TableColumn("variant", lambda own: str(own[0])),
         TableColumn("images", lambda own: len(own[1]), 0),

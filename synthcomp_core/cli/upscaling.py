@@ -22,11 +22,11 @@ from synthcomp_core.cli.options import (
 )
 from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, write_png
+from synthcomp_core.metrics import SHOWN_METRICS
 from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown, mean_columns, row_columns, sharpness_columns
 from synthcomp_core.results.text_tables import Row, TableColumn
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
 from synthcomp_core.upscalers.alpha import upscale_with_alpha
-from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS
 from synthcomp_core.variants.adoption import sample_sets
 
 _MAX_OUTPUT_PIXELS = 8 * DEFAULT_MAX_PIXELS
@@ -124,7 +124,7 @@ def fsr(
     title = f"{table.source}, means over images, the best at each scale in bold"
     _print_titled(title, mean_columns(table.measured), table.means())
     if curve is not None:
-        _print_curve(read_noted(source, max_megapixels), curve, DEFAULT_METRICS)
+        _print_curve(read_noted(source, max_megapixels), curve, SHOWN_METRICS)
     for row in table.errors:
         errors.print(f"{row.error}", style="red", markup=False, highlight=False, soft_wrap=True)
     output.print(table.verdict(), highlight=False, soft_wrap=True)

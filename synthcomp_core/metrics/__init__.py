@@ -20,10 +20,12 @@ from synthcomp_core.metrics.ssimulacra2 import SSIMULACRA2_MIN_SIDE, ssimulacra2
 from synthcomp_core.progress import OnProgress, silent
 
 __all__ = [
+    "DECIBEL_METRICS",
     "DEFAULT_METRICS",
     "LUMA_METRICS",
     "METRICS",
     "MSSSIM_MIN_SIDE",
+    "SHOWN_METRICS",
     "SSIMULACRA2_MIN_SIDE",
     "ErrorMap",
     "MetricInfo",
@@ -97,6 +99,8 @@ METRICS: dict[str, MetricInfo] = {
 }
 DEFAULT_METRICS: tuple[str, ...] = tuple(METRICS)
 LUMA_METRICS: tuple[str, ...] = ("psnr_y", "ssim_y", "msssim_y")
+SHOWN_METRICS = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")  # Where there is no room for all.
+DECIBEL_METRICS = ("ssim_rgb", "ssim_y", "msssim_rgb", "msssim_y")  # At most 1; often given as -10 log10(1 - value).
 
 
 def bits_per_pixel(num_bytes: int, width: int, height: int) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthcomp_core.errors import ResultsError
-from synthcomp_core.metrics import METRICS
+from synthcomp_core.metrics import DECIBEL_METRICS, METRICS
 from synthcomp_core.results.formats.loaded import LoadedResults
 from synthcomp_core.results.rows import MEAN_IMAGE
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-DECIBEL_METRICS = ("ssim_rgb", "ssim_y", "msssim_rgb", "msssim_y")  # Often shown as -10 log10(1 - value).
 _DECIBEL_DECIMALS = 2
 MIN_POINTS = 4  # Bjontegaard's measure fits a cubic.
 _NAMING_COLUMNS = (

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, downscale
-from synthcomp_core.metrics import METRICS, Metrics, measure
+from synthcomp_core.metrics import METRICS, SHOWN_METRICS, Metrics, measure
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.upscalers import FSR_MODES, Upscaler, list_upscalers, parse_upscaler
 from synthcomp_core.upscalers.fsr_samples import SampleFile, SampleSet, open_samples
-from synthcomp_core.upscalers.fsr_table import DEFAULT_METRICS, FsrRow, FsrTable, Treatment
+from synthcomp_core.upscalers.fsr_table import FsrRow, FsrTable, Treatment
 
 DEFAULT_STOPS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
 
@@ -47,7 +47,7 @@ class SharpnessCurve:
 
 
 def evaluate_samples(
-    source: Path | SampleSet, *, metrics: Collection[str] = DEFAULT_METRICS, on_progress: OnProgress = silent
+    source: Path | SampleSet, *, metrics: Collection[str] = SHOWN_METRICS, on_progress: OnProgress = silent
 ) -> FsrTable:
     """Measure a folder (or a zip of one) in the thesis's layout: one row per image, quality and sharpening.
 
@@ -74,7 +74,7 @@ def evaluate_image(
     *,
     upscaler_ids: Sequence[str] | None = None,
     scales: Sequence[float] = tuple(FSR_MODES.values()),
-    metrics: Collection[str] = DEFAULT_METRICS,
+    metrics: Collection[str] = SHOWN_METRICS,
     precision: str = "auto",
     on_row: Callable[[FsrRow], None] = lambda row: None,
     on_progress: OnProgress = silent,
@@ -120,7 +120,7 @@ def sharpness_curve(
     *,
     scale: float = 2.0,
     stops: Sequence[float] = DEFAULT_STOPS,
-    metrics: Collection[str] = DEFAULT_METRICS,
+    metrics: Collection[str] = SHOWN_METRICS,
     on_progress: OnProgress = silent,
 ) -> SharpnessCurve:
     """FSR 1 at one scale over RCAS sharpness: EASU alone, then each of ``stops`` from the weakest to the sharpest."""

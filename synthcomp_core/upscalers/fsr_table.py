@@ -6,12 +6,11 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from synthcomp_core.metrics import METRICS, Metrics
+from synthcomp_core.metrics import METRICS, SHOWN_METRICS, Metrics
 from synthcomp_core.metrics.means import finite_mean, half_width
 from synthcomp_core.upscalers import FSR_MODES, built_in
 
 THESIS_QUALITIES = {"q2": 2.0, "q3": 1.7, "q4": 1.5, "q5": 1.3}  # The thesis's names of FSR's modes.
-DEFAULT_METRICS = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
 CAVEAT = (
     "All of these metrics compare with the native image pixel by pixel and so penalise sharpening, "
     "even where it makes the image look crisper."
@@ -102,7 +101,7 @@ class FsrTable:
 
     source: str
     rows: tuple[FsrRow, ...]
-    measured: tuple[str, ...] = DEFAULT_METRICS
+    measured: tuple[str, ...] = SHOWN_METRICS
 
     @property
     def errors(self) -> tuple[FsrRow, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.snapshots import Distortion
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug
+from synthcomp_core.results.formats.loaded import UNSTATED, LoadedResults, of_decibels, parsed_number, slug
 from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
 from synthcomp_core.results.table import rows_table
 from synthcomp_core.results.table_checks import check_range
@@ -29,7 +29,6 @@ _FIELDS = {
     "encoding_time": "encode_s",
     "decoding_time": "decode_s",
 }
-_UNSTATED = "unstated"
 
 
 def is_compressai(document: Any) -> bool:
@@ -71,7 +70,7 @@ def load_compressai(document: dict[str, Any], name: str, dataset: str | None) ->
         values = {_FIELDS[field]: found[index] for field, found in numbers.items() if found[index] is not None}
         rows.append(
             ResultRow(
-                dataset=dataset or str(meta.get("dataset") or _UNSTATED),
+                dataset=dataset or str(meta.get("dataset") or UNSTATED),
                 image=MEAN_IMAGE,
                 variant=f"{codec}-{'q' if is_model else 'p'}{index + 1}{suffix}",
                 codec=codec,

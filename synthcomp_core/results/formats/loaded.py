@@ -13,6 +13,7 @@ from synthcomp_core.results.rows import LARGEST
 if TYPE_CHECKING:
     import pandas as pd
 
+UNSTATED = "unstated"  # Stands for a data set that a file does not name.
 
 @dataclass(frozen=True)
 class LoadedResults:

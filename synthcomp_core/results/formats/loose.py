@@ -17,8 +17,15 @@ import numpy as np
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.images import EXTENSIONS
-from synthcomp_core.metrics import METRICS, bits_per_pixel
-from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug, whole_number
+from synthcomp_core.metrics import DECIBEL_METRICS, METRICS, bits_per_pixel
+from synthcomp_core.results.formats.loaded import (
+    UNSTATED,
+    LoadedResults,
+    of_decibels,
+    parsed_number,
+    slug,
+    whole_number,
+)
 from synthcomp_core.results.rows import MEAN_IMAGE, NEEDED_COLUMNS, ResultRow
 from synthcomp_core.results.table import rows_table
 from synthcomp_core.results.table_checks import check_range
@@ -48,9 +55,7 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "variant": ("variant",),
 }
 _MEANING = {alias: column for column, aliases in {**_COLUMNS, **_TEXTS}.items() for alias in aliases}
-_RATIOS = ("msssim_rgb", "msssim_y", "ssim_rgb", "ssim_y")  # At most 1; what lies above is in decibels.
 _METRICS = tuple(name for name in _COLUMNS if name in METRICS)
-_UNSTATED = "unstated"
 _DEPTH = 5
 _QUALITY_NAME = re.compile(r"(?:q|qp|quality)?[-_ ]?(?P<number>\d{1,4}(?:\.\d+)?)")
 _DECIMAL_COMMA = re.compile(r"^([-+]?\d+),(\d+)$")
@@ -276,7 +281,7 @@ def _rows(one: _Series, name: str, stem: str, dataset: str | None, notes: list[s
         for column, values in columns.items()
         if column in _COLUMNS
     }
-    for column in _RATIOS:
+    for column in DECIBEL_METRICS:
         known = [value for value in numbers.get(column, []) if value is not None]
         if known and max(known) > 1:
             numbers[column] = [None if value is None else of_decibels(value) for value in numbers[column]]
@@ -289,7 +294,7 @@ def _rows(one: _Series, name: str, stem: str, dataset: str | None, notes: list[s
         values = {column: found[index] for column, found in numbers.items()}
         codec = _text(columns, "codec", index) or curve
         image, images = _text(columns, "image", index) or MEAN_IMAGE, _text(columns, "dataset", index)
-        yield _row(values, slug(codec), image, images or dataset or _UNSTATED, _text(columns, "variant", index), place)
+        yield _row(values, slug(codec), image, images or dataset or UNSTATED, _text(columns, "variant", index), place)
 
 
 def _row(

@@ -6,7 +6,7 @@ import re
 
 from synthcomp_core import limits
 from synthcomp_core.errors import ResultsError
-from synthcomp_core.metrics import METRICS
+from synthcomp_core.metrics import DECIBEL_METRICS, METRICS
 from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug
 from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
 from synthcomp_core.results.table import rows_table
@@ -14,7 +14,6 @@ from synthcomp_core.results.table import rows_table
 _BETWEEN = re.compile(r"[,;\s]+")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 _MAX_POINTS = 1000
-_RATIOS = ("ssim_rgb", "ssim_y", "msssim_rgb", "msssim_y")  # At most 1; what lies above is in decibels.
 
 
 def parse_pasted(text: str, *, metric: str, curve: str, dataset: str) -> LoadedResults:
@@ -41,7 +40,7 @@ def parse_pasted(text: str, *, metric: str, curve: str, dataset: str) -> LoadedR
     if len(points) > _MAX_POINTS:
         raise ResultsError(f"The pasted text has {len(points):,} points; a curve has at most {_MAX_POINTS:,}.")
     notes: tuple[str, ...] = ()
-    if metric in _RATIOS and min(value for _, value in points) > 1:
+    if metric in DECIBEL_METRICS and min(value for _, value in points) > 1:
         points = [(rate, of_decibels(value)) for rate, value in points]
         notes = (f"{METRICS[metric].label} above 1 was read as decibels, -10 log10(1 - value).",)
     codec = slug(curve)

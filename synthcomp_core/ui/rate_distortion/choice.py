@@ -8,9 +8,9 @@ from functools import partial
 
 import streamlit as st
 
-from synthcomp_core.metrics import METRICS
+from synthcomp_core.metrics import DECIBEL_METRICS, METRICS
 from synthcomp_core.results.answers import default_curves
-from synthcomp_core.results.curves import DECIBEL_METRICS, RDCurve, curves_of
+from synthcomp_core.results.curves import RDCurve, curves_of
 from synthcomp_core.results.formats import LoadedResults
 from synthcomp_core.results.labels import shown_names, with_labels
 from synthcomp_core.ui import query

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from synthcomp_core.metrics import SHOWN_METRICS
 from synthcomp_core.results.columns import BPP, BYTES, metric_column
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.text_tables import TableColumn
@@ -16,7 +17,6 @@ from synthcomp_core.variants.names import variant_name
 
 RAW_BYTES_PER_PIXEL = 3
 BETTER = "◀"
-_METRICS = ("psnr_rgb", "ssim_rgb", "msssim_rgb", "flip", "ssimulacra2")
 
 
 def strip_columns() -> list[TableColumn[ResultRow]]:
@@ -25,7 +25,7 @@ def strip_columns() -> list[TableColumn[ResultRow]]:
         BYTES,
         BPP,
         TableColumn("raw : coded", _ratio_to_raw, 1, True),
-        *(metric_column(name) for name in _METRICS),
+        *(metric_column(name) for name in SHOWN_METRICS),
         # Of single runs, with models cold and others at work: no difference worth a mark.
         TableColumn("encode [s]", lambda row: row.encode_s, 2),
         TableColumn("decode [s]", lambda row: row.decode_s, 2),
