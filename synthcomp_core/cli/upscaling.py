@@ -166,8 +166,6 @@ def _target_size(width: int, height: int, scale: float | None, size: str | None)
     return target
 
 
-
-
 def _print_curve(loaded: LoadedImage, scale: float, metrics: tuple[str, ...]) -> None:
     with progress_bar("sharpness") as on_progress:
         curve = fsr_benchmark.sharpness_curve(loaded.image, scale=scale, metrics=metrics, on_progress=on_progress)

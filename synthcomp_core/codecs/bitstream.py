@@ -25,6 +25,7 @@ import zlib
 from dataclasses import dataclass
 
 from synthcomp_core import limits
+from synthcomp_core.codecs.phases import HYPER_STRIDE
 from synthcomp_core.errors import BitstreamError
 from synthcomp_core.library.snapshots import FINGERPRINT_BYTES
 
@@ -36,7 +37,6 @@ MAX_PIXELS = 200_000_000  # of the format; a decoder refuses more than its own l
 _FIELDS = struct.Struct(f"<3sB{FINGERPRINT_BYTES}sIIIII{LEVEL_OFFSETS_BYTES}s")
 _CRC = struct.Struct("<I")
 _SIZE = struct.Struct("<II")
-HYPER_STRIDE = 64  # pixels: z has one position per 64 x 64, to which images are padded
 HEADER_BYTES = _FIELDS.size + _CRC.size
 _WORD_BYTES = 4
 _HINT = "get the file again or encode the image anew"

@@ -25,7 +25,7 @@ from synthcomp_core.codecs.entropy.latents import (
     position_bits,
 )
 from synthcomp_core.codecs.entropy.scale_tables import UNIT
-from synthcomp_core.codecs.phases import LATENT_STRIDE
+from synthcomp_core.codecs.phases import HYPER_STRIDE, LATENT_STRIDE
 from synthcomp_core.codecs.protocol import Encoding
 from synthcomp_core.codecs.transforms import (
     Latents,
@@ -42,7 +42,6 @@ from synthcomp_core.metrics import mean_squared_error, msssim
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.runtime import Arithmetic, Precision, torch_device
 
-_PADDING = bitstream.HYPER_STRIDE
 _CODER_SLACK_BITS = 64  # A range coder ends within two words of the information.
 _CACHED_CODECS = 12  # a matrix of qualities, distortions and training sets
 _PLAIN_SHARE = 0.05  # Of encoding with effort: what encoding without takes.
@@ -115,7 +114,7 @@ class LearnedCodec:
         height, width = image.shape[:2]
         bitstream.check_size(width, height)
         on_progress(0.0, "analysis")
-        padded = pad_to_multiple(image, _PADDING)
+        padded = pad_to_multiple(image, HYPER_STRIDE)
         first = _PLAIN_SHARE if self.effort else 1.0
         with torch.inference_mode():
             y, z = analyse(self.transforms, padded)
@@ -188,7 +187,7 @@ class LearnedCodec:
 
     def _latents(self, container: Container, on_progress: OnProgress) -> tuple[Units | None, Units]:
         rows, columns = (
-            -(-side // _PADDING) * _PADDING // LATENT_STRIDE for side in (container.height, container.width)
+            -(-side // HYPER_STRIDE) * HYPER_STRIDE // LATENT_STRIDE for side in (container.height, container.width)
         )
         self._check_lengths(container, rows, columns)
         with torch.inference_mode():

@@ -6,6 +6,7 @@ p = 1 the taps 3, 1 for d = 0, 1. Rows and columns are independent of each other
 
 PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))  # (row, column)
 LATENT_STRIDE = 16  # Pixels per side that one latent position stands for: four layers of stride 2.
+HYPER_STRIDE = 64  # That one position of the hyper-latents stands for: images are padded and patches cut to multiples.
 
 
 def tap(parity: int, offset: int) -> int:

@@ -26,7 +26,7 @@ from synthcomp_core.results.labels import family_title
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_RATE_TITLE = "Rate [bit per pixel]"
+RATE_TITLE = "Rate [bit per pixel]"
 MAX_IMAGES = 200  # More lines than this show nothing, and a browser draws them slowly.
 MAX_MARKERS = 20_000
 MAX_LINE_POINTS = 40_000  # In all lines together: the hover text of every point goes to the browser.
@@ -294,7 +294,7 @@ def _lay_out(figure: go.Figure, curves: Sequence[RDCurve], log_rate: bool, note:
     is_rising = first is None or first.higher_is_better
     figure.update_layout(
         title={"text": "<br>".join(heading), "subtitle": {"text": "<br>".join(subtitle)}},
-        xaxis={"title": _RATE_TITLE, "type": "log" if log_rate else "linear"},
+        xaxis={"title": RATE_TITLE, "type": "log" if log_rate else "linear"},
         yaxis={"title": first.axis_label if first else "Metric"},
         hovermode="closest",
         # Inside of the plot: beside it, it would leave a phone no room for the curves.

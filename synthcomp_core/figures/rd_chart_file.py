@@ -7,7 +7,7 @@ from pathlib import Path
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.curve_styles import DASHES, REFERENCE_DASH, SYMBOLS, curve_key, curve_styles
-from synthcomp_core.figures.rd_chart import curve_label, images_text, mode_bar, rd_chart
+from synthcomp_core.figures.rd_chart import RATE_TITLE, curve_label, images_text, mode_bar, rd_chart
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.curves import RDCurve
 from synthcomp_core.storage import atomic_path, write_text
@@ -68,7 +68,7 @@ def _write_image(
         )
     if log_rate:
         axes.set_xscale("log")
-    axes.set_xlabel("Rate [bit per pixel]")
+    axes.set_xlabel(RATE_TITLE)
     if shown:
         axes.set_ylabel(shown[0].axis_label.replace("$", r"\$"))
         axes.set_title(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from synthcomp_core.figures.palette import BLUE, VERMILION
+from synthcomp_core.figures.rd_chart import RATE_TITLE
 from synthcomp_core.training.folder import LogPoint
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 # The quantities drawn, as far as there are values, in this order: title and unit of the axis.
 _AXES = {
     "loss": "Loss",
-    "bpp": "Rate [bit per pixel]",
+    "bpp": RATE_TITLE,
     "psnr": "PSNR [dB]",
     "distortion": "Distortion",
     "lr": "Learning rate",

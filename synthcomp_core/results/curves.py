@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthcomp_core.errors import ResultsError
+from synthcomp_core.library.renderings import is_files
 from synthcomp_core.metrics import DECIBEL_METRICS, METRICS
 from synthcomp_core.results.formats.loaded import LoadedResults
 from synthcomp_core.results.rows import MEAN_IMAGE
@@ -133,7 +134,7 @@ def curve_name(variant: str) -> str:
     >>> curve_name("webp-psnr35")
     'webp-psnr'
     """
-    if variant.startswith("files:"):  # Renderings made elsewhere, in folders such as mbt2018_q4_mse_fullres.
+    if is_files(variant):  # Renderings made elsewhere, in folders such as mbt2018_q4_mse_fullres.
         return _FILES_POINT.sub("", variant, count=1)
     codec, at, scaling = variant.partition("@")
     without = _POINT.sub("", codec, count=1)

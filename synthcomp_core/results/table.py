@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from functools import partial
 from operator import attrgetter
@@ -44,7 +45,6 @@ __all__ = [
 
 
 _HEADER_BYTES = 65536
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_results(path: Path) -> pd.DataFrame:
@@ -124,7 +124,7 @@ def _checked_header(content: bytes, name: str) -> Rows:
         raise ResultsError(
             f"{name} has {lines:,} lines, and at most {limits.RESULTS_ROWS:,} are read; split it into several tables."
         )
-    line = content[:_HEADER_BYTES].removeprefix(_BYTE_ORDER_MARK).splitlines()[0]
+    line = content[:_HEADER_BYTES].removeprefix(BOM_UTF8).splitlines()[0]
     try:
         header = next(csv.reader([line.decode("utf-8")]), [])
     except (UnicodeDecodeError, csv.Error) as error:
@@ -142,7 +142,7 @@ def _checked_header(content: bytes, name: str) -> Rows:
     twice = [column for column in header if header.count(column) > 1]
     if twice:
         raise ResultsError(f"{name}, row 1: the column {twice[0]!r} occurs twice; keep one.")
-    begin = header_end(content, len(_BYTE_ORDER_MARK) if content.startswith(_BYTE_ORDER_MARK) else 0)
+    begin = header_end(content, len(BOM_UTF8) if content.startswith(BOM_UTF8) else 0)
     return Rows(content, tuple(header), begin, max(begin, _rows_end(content, len(header))))
 
 

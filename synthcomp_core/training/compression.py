@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from synthcomp_core.codecs.phases import HYPER_STRIDE
 from synthcomp_core.errors import PlanError, SnapshotError
 from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.runtime import ensure_torchvision
@@ -79,7 +80,7 @@ class CompressionTraining:
         self.plan = plan
         self.loss = RateDistortionLoss(plan.lambda_value, plan.distortion)
         self.sampler = PatchSampler(train, plan.patch, plan.batch, plan.seed, augment=plan.augment)
-        side = min(VALIDATION_SIDE, *(min(shape) // 64 * 64 for shape in validation.shapes))
+        side = min(VALIDATION_SIDE, *(min(shape) // HYPER_STRIDE * HYPER_STRIDE for shape in validation.shapes))
         self.crops = validation_crops(validation, side=side, per_image=plan.validation_crops)
         self.held_out = digest([self.crops])
         self.device: torch.device | None = None

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from synthcomp_core.training.plan import HYPER_STRIDE
+from synthcomp_core.codecs.phases import HYPER_STRIDE, LATENT_STRIDE
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,7 +60,7 @@ def draw_noise(
 ) -> Noise:
     """Noise for a batch of (height, width) patches, on the generator's device."""
     side = -(-height // HYPER_STRIDE), -(-width // HYPER_STRIDE)
-    shapes = (batch, int(model.M), height // 16, width // 16), (batch, int(model.N), *side)
+    shapes = (batch, int(model.M), height // LATENT_STRIDE, width // LATENT_STRIDE), (batch, int(model.N), *side)
     device = generator.device
     if integers:
         y, z = (

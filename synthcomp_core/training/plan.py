@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from synthcomp_core import limits
 from synthcomp_core.codecs.lambdas import QUALITIES, lambda_of
+from synthcomp_core.codecs.phases import HYPER_STRIDE
 from synthcomp_core.errors import PlanError, SnapshotError
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.plan_inputs import DataSetName, Folder
@@ -33,7 +34,6 @@ KLT_START = "klt"
 MAX_STEPS = 10**9
 Steps = Annotated[int, between(1, MAX_STEPS)]
 Channels = Annotated[int, between(1, limits.SNAPSHOT_CHANNELS)]
-HYPER_STRIDE = 64  # Pixels per side that one hyper-latent stands for; patches are multiples of it.
 
 
 @dataclass(frozen=True)

@@ -83,9 +83,7 @@ _BUILT_IN = {
         UpscalerInfo("bilinear", "bilinear", "Bilinear", "interpolation"),
         UpscalerInfo("nearest", "nearest neighbour", "Nearest neighbour", "interpolation"),
         UpscalerInfo("fsr1", "FSR 1", "FSR 1, sharpened by 0.2 stops (AMD FSR 1.0)", "fsr1"),
-        UpscalerInfo(
-            "fsr1_off", "FSR 1 without sharpening", "FSR 1, not sharpened (AMD FSR 1.0, EASU alone)", "fsr1"
-        ),
+        UpscalerInfo("fsr1_off", "FSR 1 without sharpening", "FSR 1, not sharpened (AMD FSR 1.0, EASU alone)", "fsr1"),
         UpscalerInfo("nis", "NIS", "NVIDIA Image Scaling (1.0, sharpness 0.5)", "nis"),
         UpscalerInfo("gsr1", "GSR 1", "Snapdragon GSR 1", "gsr1"),
         UpscalerInfo("gsr1_edge", "GSR 1 following edges", "Snapdragon GSR 1, following edges", "gsr1"),

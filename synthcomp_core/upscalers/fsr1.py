@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthcomp_core.errors import ImageError, SynthcompError
+from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, check_image
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.runtime import Arithmetic, in_bands
+from synthcomp_core.upscalers.positions import check_target
 from synthcomp_core.upscalers.tiling import FloatImage
 
 FSR_MODES = {"ultra-quality": 1.3, "quality": 1.5, "balanced": 1.7, "performance": 2.0}  # scale per side
@@ -162,8 +163,7 @@ class _Upsampling:
         from synthcomp_core.upscalers import fsr1_kernels
 
         check_image(image)
-        if size[0] < 1 or size[1] < 1:
-            raise ImageError(f"An image cannot be upscaled to {size[0]} x {size[1]}: both sides must be at least 1.")
+        check_target(size)
         image = np.ascontiguousarray(image)
         height, width = image.shape[:2]
         margin = fsr1_kernels.MARGIN

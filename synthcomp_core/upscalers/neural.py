@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from synthcomp_core.errors import ImageError, SnapshotError, reason_of
+from synthcomp_core.errors import SnapshotError, reason_of
 from synthcomp_core.images import Image, check_image, resize
 from synthcomp_core.library.snapshots import (
     WEIGHTS_ERRORS,
@@ -29,6 +29,7 @@ from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.runtime import Arithmetic, Precision, ensure_torchvision, torch_device
 from synthcomp_core.upscalers.edsr import in_edsr_layout, is_edsr, load_edsr
+from synthcomp_core.upscalers.positions import check_target
 from synthcomp_core.upscalers.rcan import RcanForward
 from synthcomp_core.upscalers.tiling import FADE, FloatImage, TilePlan, plan_tiles, run_tiled
 
@@ -85,8 +86,7 @@ class NeuralUpscaler:
     def upscale(self, image: Image, size: tuple[int, int], *, on_progress: OnProgress = silent) -> Image:
         """The (H, W, 3) uint8 image at ``size`` = (width, height): the network's scale, then bicubic to the size."""
         check_image(image)
-        if size[0] < 1 or size[1] < 1:
-            raise ImageError(f"An image cannot be upscaled to {size[0]} x {size[1]}: both sides must be at least 1.")
+        check_target(size)
         on_progress(0.0, self.id)
         enlarged = self.enlarge(image.astype(np.float32), on_progress=span(on_progress, 0.0, 0.98))
         rounded = np.floor(np.clip(enlarged, 0, 255) + 0.5).astype(np.uint8)

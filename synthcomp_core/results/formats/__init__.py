@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,7 +50,7 @@ def load_results(source: Path | bytes, *, name: str | None = None, dataset: str 
             dataset = "kodak"
     if dataset is None and "kodak" in label.lower():
         dataset = "kodak"
-    start = content[:_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = content[:_HEAD_BYTES].removeprefix(BOM_UTF8).lstrip()
     _check_budget(content, label)
     if start.startswith((b"{", b"[")):
         return _load_json(content, label, dataset)
@@ -72,7 +73,7 @@ def _read(source: Path, label: str) -> bytes:
 
 def _check_size(head: bytes, num_bytes: int, name: str) -> None:
     """ResultsError for a file that is too large for the format that its beginning shows."""
-    is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
+    is_json = head.removeprefix(BOM_UTF8).lstrip().startswith((b"{", b"["))
     if is_json and num_bytes > limits.JSON_BYTES:
         raise ResultsError(f"{name} has {num_bytes:,} bytes, and at most {limits.JSON_BYTES:,} of JSON are read.")
     if not is_json and num_bytes > limits.FOREIGN_TABLE_BYTES and (b"\0" in head or not _is_our_table(head)):
@@ -85,7 +86,7 @@ def _check_size(head: bytes, num_bytes: int, name: str) -> None:
 def _check_budget(content: bytes, name: str) -> None:
     """ResultsError for more values or lines than such files hold: in memory they take far more than their bytes."""
     _check_size(content[:_HEAD_BYTES], len(content), name)
-    if content[:_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):
+    if content[:_HEAD_BYTES].removeprefix(BOM_UTF8).lstrip().startswith((b"{", b"[")):
         values = sum(content.count(mark) for mark in (b",", b"[", b"{"))
         if values > limits.JSON_VALUES:
             raise ResultsError(f"{name} has {values:,} values, and at most {limits.JSON_VALUES:,} of JSON are read.")
@@ -100,7 +101,7 @@ def _check_budget(content: bytes, name: str) -> None:
 
 def _is_our_table(content: bytes) -> bool:
     """Whether the first line names most of our columns; one that lacks a few is told which."""
-    header = content[:_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("utf-8", "replace")
+    header = content[:_HEAD_BYTES].removeprefix(BOM_UTF8).split(b"\n", 1)[0].decode("utf-8", "replace")
     named = {cell.strip().strip('"') for cell in re.split("[,;\t]", header)}
     return b"\0" in content[:4096] or len(named & set(COLUMNS)) > len(COLUMNS) // 2
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 UNSTATED = "unstated"  # Stands for a data set that a file does not name.
 
+
 @dataclass(frozen=True)
 class LoadedResults:
     """A checked table (see ``parse_results``), the name of its file, its format, and notes on what reading changed."""

@@ -8,6 +8,7 @@ from synthcomp_core.codecs import FAMILIES, CodecId, default_codec_id, list_lear
 from synthcomp_core.codecs.options import LOSSLESS
 from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.renderings import PREFIX, is_files
 from synthcomp_core.library.snapshots import list_snapshots
 from synthcomp_core.upscalers import list_upscalers
 from synthcomp_core.variants import Variant, rendered_sets
@@ -56,7 +57,7 @@ def family_label(family: str) -> str:
     """
     if family in FAMILIES:
         return FAMILIES[family].label
-    return f"{family.removeprefix('files:')} (files)" if family.startswith("files:") else f"{family} (learned)"
+    return f"{family.removeprefix(PREFIX)} (files)" if is_files(family) else f"{family} (learned)"
 
 
 def upscaler_options(wanted: str = "") -> list[str]:

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from synthcomp_core.codecs import FAMILIES, CodecId
 from synthcomp_core.codecs.targets import TARGET_KINDS, Target
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.renderings import is_files
 from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
@@ -157,7 +158,7 @@ def _draw(side: str, families: list[str], fields: VariantFields, is_moved: bool)
     if family != fields.family:
         default = FAMILIES[family].default_quality if family in FAMILIES else None
         fields, is_moved = dataclasses.replace(fields, family=family, quality=default, options=(), target=None), True
-    if family.startswith("files:"):  # Final images: nothing is coded or upscaled.
+    if is_files(family):  # Final images: nothing is coded or upscaled.
         return VariantFields(family)
     at_quality, at_set_by = st.columns(2, gap="small")
     if points_of(family):
