@@ -14,7 +14,7 @@ from synthcomp_core import limits
 from synthcomp_core.codecs import parse_codec
 from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS
-from synthcomp_core.library.datasets import data_dir
+from synthcomp_core.library.datasets import images_dir
 from synthcomp_core.library.plan_inputs import DataSetName, Folder
 from synthcomp_core.library.renderings import find_renderings, is_files
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS
@@ -59,7 +59,7 @@ class DataSet:
     @property
     def root(self) -> Path:
         """The folder in which the images lie."""
-        return self.folder or data_dir() / (self.dataset or "") / "images"
+        return self.folder or images_dir(self.dataset or "")
 
 
 def _variant(text: str) -> Variant:

@@ -61,6 +61,21 @@ def data_dir() -> Path:
     return artifacts_dir() / "data"
 
 
+def images_dir(name: str) -> Path:
+    """The folder of a data set's images, whether there is one or not."""
+    return data_dir() / name / "images"
+
+
+def card_path(name: str) -> Path:
+    """The file of a data set's card."""
+    return data_dir() / name / "card.json"
+
+
+def split_path(name: str, part: str) -> Path:
+    """The file that lists the images of a split."""
+    return data_dir() / name / "splits" / f"{part}.txt"
+
+
 def list_datasets() -> list[DataSetCard]:
     """The cards of the data sets that were fetched or taken in, by name, without those that cannot be read."""
     return list(survey_datasets().cards)
@@ -87,12 +102,12 @@ def survey_datasets() -> DataSetList:
 
 def has_data_set(name: str) -> bool:
     """Whether a data set of this name was fetched or taken in."""
-    return (data_dir() / _checked(name) / "card.json").is_file()
+    return card_path(_checked(name)).is_file()
 
 
 def read_card(name: str) -> DataSetCard:
     """The card of a data set; SynthcompError when there is none of this name."""
-    path = data_dir() / _checked(name) / "card.json"
+    path = card_path(_checked(name))
     if not path.is_file():
         known = ", ".join(SOURCES)
         raise SynthcompError(f"There is no data set {name!r}; fetch one ({known}, or any folder, zip or URL).")
@@ -147,7 +162,7 @@ def fetch(
 
 def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
     """Make a folder of images a data set by a link, so that nothing is copied; splits by its folders' names."""
-    link = data_dir() / _checked(name) / "images"
+    link = images_dir(_checked(name))
     if not images.is_dir():
         raise SynthcompError(f"There is no folder {images}.")
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -161,13 +176,13 @@ def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
 
 def _carded(name: str, origin: str, licence: str, notes: str, left_out: str) -> DataSetCard:
     """Write splits and card of a data set whose images are in place; SynthcompError when there are none."""
-    folder, relative = data_dir() / name, image_paths(name)
+    relative = image_paths(name)
     if not relative:
         raise SynthcompError(f"{origin} holds no images ({', '.join(EXTENSIONS)}).")
     parts = {split: [path for path in relative if split_of(path) == split] for split in SPLITS}
     for split, paths in parts.items():
         if paths:
-            write_text(folder / "splits" / f"{split}.txt", "".join(f"{path}\n" for path in paths))
+            write_text(split_path(name, split), "".join(f"{path}\n" for path in paths))
     card = DataSetCard(
         name, origin, licence or "not stated", len(relative),
         tuple((split, len(paths)) for split, paths in parts.items() if paths), notes, left_out,
@@ -229,7 +244,7 @@ def _shuffled(paths: list[str], seed: int) -> list[str]:
 
 def _write_splits(card: DataSetCard, parts: dict[str, list[str]]) -> DataSetCard:
     for part, chosen in parts.items():
-        write_text(data_dir() / card.name / "splits" / f"{part}.txt", "".join(f"{path}\n" for path in sorted(chosen)))
+        write_text(split_path(card.name, part), "".join(f"{path}\n" for path in sorted(chosen)))
     card = dataclasses.replace(card, splits=tuple((part, len(chosen)) for part, chosen in parts.items()))
     _write_card(card)
     return card
@@ -241,9 +256,9 @@ def train_and_valid(name: str) -> tuple[list[Path], list[Path]]:
     Nothing of a test split is in either. SynthcompError when there is no train split.
     """
     train = split_files(name, "train")
-    if (data_dir() / name / "splits" / "valid.txt").is_file():
+    if split_path(name, "valid").is_file():
         return train, split_files(name, "valid")
-    root = data_dir() / name / "images"
+    root = images_dir(name)
     held = _shuffled([path.relative_to(root).as_posix() for path in train], 0)[: max(1, len(train) // _HELD_OUT)]
     kept = set(held)
     return (
@@ -254,8 +269,7 @@ def train_and_valid(name: str) -> tuple[list[Path], list[Path]]:
 
 def split_files(name: str, part: str) -> list[Path]:
     """The image files of one split, checked to be there."""
-    images = data_dir() / read_card(name).name / "images"
-    path = images.parent / "splits" / f"{part}.txt"
+    images, path = images_dir(read_card(name).name), split_path(name, part)
     if part not in SPLITS or not path.is_file():
         raise SynthcompError(f"The data set {name} has no split {part!r}; make one with `data split {name}`.")
     try:
@@ -287,7 +301,7 @@ def convert(name: str, out: Path, *, downscale: int = 1, on_progress: OnProgress
         on_progress(number / max(1, len(relative)), path)
         if target.is_file():
             continue
-        image = read_image(data_dir() / name / "images" / path).image
+        image = read_image(images_dir(name) / path).image
         if downscale > 1:
             size = (max(1, image.shape[1] // downscale), max(1, image.shape[0] // downscale))
             image = resize(image, size, method="bicubic")
@@ -298,7 +312,7 @@ def convert(name: str, out: Path, *, downscale: int = 1, on_progress: OnProgress
 
 def image_paths(name: str) -> list[str]:
     """The images of a data set, as sorted paths relative to its image folder, with forward slashes."""
-    folder = data_dir() / name / "images"
+    folder = images_dir(name)
     return sorted(path.relative_to(folder).as_posix() for path in iter_images(folder, recursive=True))
 
 
@@ -307,16 +321,16 @@ def num_unsplit(name: str) -> int:
     card = read_card(name)
     if not card.splits:
         return 0
-    root = data_dir() / card.name / "images"
+    root = images_dir(card.name)
     within = {path.relative_to(root).as_posix() for split, _ in card.splits for path in split_files(name, split)}
     return len(set(image_paths(name)) - within)
 
 
 def count_text(name: str) -> str:
     """How many images a data set has, and in how many subfolders, for people."""
-    root = data_dir() / name / "images"
+    root = images_dir(name)
     return image_count(root, [root / path for path in image_paths(name)])
 
 
 def _write_card(card: DataSetCard) -> None:
-    write_text(data_dir() / card.name / "card.json", json.dumps(dataclasses.asdict(card), indent=1))
+    write_text(card_path(card.name), json.dumps(dataclasses.asdict(card), indent=1))

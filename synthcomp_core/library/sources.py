@@ -7,7 +7,7 @@ from pathlib import Path
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import image_count, iter_images, list_images, num_subfolders
-from synthcomp_core.library.datasets import data_dir, image_paths, list_datasets, split_files
+from synthcomp_core.library.datasets import card_path, data_dir, image_paths, images_dir, list_datasets, split_files
 from synthcomp_core.storage import artifacts_dir, is_folder
 
 SAMPLES = "samples"
@@ -40,7 +40,7 @@ def source_images(source: str) -> dict[str, Path]:
     name, _, split = source.partition("/")
     known = {card.name: dict(card.splits) for card in list_datasets()}
     if name in known and (not split or split in known[name]):
-        root = data_dir() / name / "images"
+        root = images_dir(name)
         paths = split_files(name, split) if split else [root / path for path in image_paths(name)]
         return _named(root, sorted(paths))
     folder = data_dir() / source
@@ -64,8 +64,8 @@ def source_path(source: str) -> Path:
 def subfolders_walked(source: str, paths: Sequence[Path]) -> str:
     """A sentence on how many subfolders the images of a source came from; "" where all lie in its folder."""
     name = source.partition("/")[0]
-    is_data_set = source != SAMPLES and (data_dir() / name / "card.json").is_file()
-    root = data_dir() / name / "images" if is_data_set else data_dir() / source
+    is_data_set = source != SAMPLES and card_path(name).is_file()
+    root = images_dir(name) if is_data_set else data_dir() / source
     if source == SAMPLES or not num_subfolders(root, paths):
         return ""
     return f"{image_count(root, paths)}."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcomp_core.images import BELOW, image_count, images_below, left_below, list_images
-from synthcomp_core.library.datasets import data_dir, image_paths, split_files, train_and_valid
+from synthcomp_core.library.datasets import image_paths, images_dir, split_files, split_path, train_and_valid
 from synthcomp_core.library.split_names import split_of
 from synthcomp_core.storage import runs_dir
 from synthcomp_core.training.generated_images import write_images
@@ -62,7 +62,7 @@ def data_parts(data: DataPlan) -> DataParts:
 def _of_data_set(data: DataPlan) -> DataParts:
     """A data set in the library: its train split, and of it, or of valid, what is held out."""
     name = data.dataset or ""
-    root = data_dir() / name / "images"
+    root = images_dir(name)
     train, valid = train_and_valid(name) if not data.validation else _matched(split_files(name, "train"), data)
     used = {*train, *valid}
     rest = [path for path in image_paths(name) if root / path not in used]
@@ -71,10 +71,9 @@ def _of_data_set(data: DataPlan) -> DataParts:
 
 
 def _split_paths(name: str, split: str) -> list[str]:
-    root = data_dir() / name
-    if not (root / "splits" / f"{split}.txt").is_file():
+    if not split_path(name, split).is_file():
         return []
-    return [path.relative_to(root / "images").as_posix() for path in split_files(name, split)]
+    return [path.relative_to(images_dir(name)).as_posix() for path in split_files(name, split)]
 
 
 def _of_folder(data: DataPlan) -> DataParts:
