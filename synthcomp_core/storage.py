@@ -160,6 +160,17 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def link_to(target: Path, link: Path) -> Path:
+    """Make ``link`` lead to a file or folder, and return it; SynthcompError when its name leads elsewhere already."""
+    if link.is_symlink() and link.resolve() == target.resolve():
+        return link
+    if link.exists() or link.is_symlink():
+        raise SynthcompError(f"{link.name} is taken by {link.resolve()}; rename one of them.")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target.resolve(), target_is_directory=target.is_dir())
+    return link
+
+
 def read_file(path: Path, *, max_bytes: int) -> bytes:
     """The bytes of a file; OSError as :func:`open_file`, before they are read if there are more than ``max_bytes``."""
     with open_file(path, max_bytes=max_bytes) as file:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import Image, list_images, raw_bytes
 from synthcomp_core.library.rendering_rates import read_rates
 from synthcomp_core.library.thesis_names import ThesisPoint, reference_stem, thesis_point
-from synthcomp_core.storage import NAME_PATTERN, artifacts_dir
+from synthcomp_core.storage import NAME_PATTERN, artifacts_dir, link_to
 
 PREFIX = "files:"
 
@@ -120,11 +119,4 @@ def _files(rendered: RenderedSet) -> dict[str, Path]:
 
 def link_renderings(name: str, folder: Path) -> Path:
     """Make ``folder`` the set ``name`` by a link, and return the link; SynthcompError when the name is another's."""
-    link = renderings_dir() / name
-    if link.is_symlink() and link.resolve() == folder.resolve():
-        return link
-    if link.exists() or link.is_symlink():
-        raise SynthcompError(f"There are renderings {name!r} already, of {os.path.realpath(link)}.")
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(folder.resolve(), target_is_directory=True)
-    return link
+    return link_to(folder, renderings_dir() / name)

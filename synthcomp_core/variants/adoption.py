@@ -23,7 +23,7 @@ from synthcomp_core.library.snapshot_ids import point_id
 from synthcomp_core.library.snapshots import Distortion, SnapshotCard, snapshot_path
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.results.formats import load_results
-from synthcomp_core.storage import artifacts_dir, write_text
+from synthcomp_core.storage import artifacts_dir, link_to, write_text
 
 TABLES, SAMPLES = "adopted", "fsr-samples"  # below artifacts/
 _REGISTRY = "adopted.json"
@@ -186,7 +186,7 @@ def _adopt_renderings(finding: Finding) -> Adopted:
 
 def _adopt_samples(finding: Finding) -> Adopted:
     suffix = ".zip" if finding.path.is_file() else ""
-    link = _link(artifacts_dir() / SAMPLES / f"{finding.name}{suffix}", finding.path)
+    link = link_to(finding.path, artifacts_dir() / SAMPLES / f"{finding.name}{suffix}")
     return Adopted(finding, f"FSR samples {finding.name}", link)
 
 
@@ -195,7 +195,7 @@ def _adopt_results(finding: Finding) -> Adopted:
         loaded = load_results(finding.path)
     except SynthcompError:
         return Adopted(finding, "no results table")  # Most CSV and JSON files of a project are something else.
-    link = _link(artifacts_dir() / TABLES / f"{finding.name}{finding.path.suffix.lower()}", finding.path)
+    link = link_to(finding.path, artifacts_dir() / TABLES / f"{finding.name}{finding.path.suffix.lower()}")
     return Adopted(finding, f"results {finding.name}, {len(loaded.table)} rows", link)
 
 
@@ -205,16 +205,6 @@ def _adopt_plan(finding: Finding) -> Adopted:
 
 def _pass_over(finding: Finding) -> Adopted:
     return Adopted(finding, f"{_LEFT_OUT}: {finding.detail}")
-
-
-def _link(link: Path, target: Path) -> Path:
-    if link.is_symlink() and link.resolve() == target.resolve():
-        return link
-    if link.exists() or link.is_symlink():
-        raise SynthcompError(f"{link.name} is taken by {link.resolve()}; rename one of them.")
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(target.resolve())
-    return link
 
 
 _REGISTER: dict[Kind, Callable[[Finding], Adopted]] = {
