@@ -27,6 +27,15 @@ def span(on_progress: OnProgress, start: float, stop: float) -> OnProgress:
     return report
 
 
+def counted(number: int, noun: str) -> str:
+    """How many of something, for people.
+
+    >>> counted(1, "image"), counted(1200, "image")
+    ('1 image', '1200 images')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them: "40 s", "12 min", "3.5 h", "3 days".
 

@@ -12,6 +12,7 @@ from synthcomp_core import limits
 from synthcomp_core.cli.console import cell, errors, output, progress_bar
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library import dataset_sources, datasets
+from synthcomp_core.progress import counted
 
 if TYPE_CHECKING:
     from synthcomp_core.training.plan import TrainingPlan
@@ -176,7 +177,7 @@ def convert(
 def _print_left_out(card: datasets.DataSetCard) -> None:
     """A line on what of a data set is in no split, and what its source holds beside the images; none for nothing."""
     unsplit = datasets.num_unsplit(card.name)
-    phrases = [f"{unsplit} image{'s' * (unsplit != 1)} in no split, which no training uses"] if unsplit else []
+    phrases = [f"{counted(unsplit, 'image')} in no split, which no training uses"] if unsplit else []
     if card.left_out:
         phrases.append(f"left out: {card.left_out}")
     if phrases:

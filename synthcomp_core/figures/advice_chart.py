@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from synthcomp_core.figures.palette import codec_colour
 from synthcomp_core.metrics import METRICS
+from synthcomp_core.progress import counted
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -41,7 +42,7 @@ def advice_chart(advice: Advice, quantity: str) -> go.Figure:
             showlegend=False,
         )
     heading = "bytes" if quantity == "bytes" else METRICS[quantity].heading
-    images = f"{advice.images} image{'s' * (advice.images != 1)}"
+    images = counted(advice.images, "image")
     figure.update_layout(
         title={
             "text": f"{heading} at {html.escape(advice.target.shown)}: {images}",

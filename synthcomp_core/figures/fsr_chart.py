@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from synthcomp_core.figures import palette
 from synthcomp_core.metrics import METRICS
+from synthcomp_core.progress import counted
 from synthcomp_core.upscalers.fsr_benchmark import SharpnessCurve
 from synthcomp_core.upscalers.fsr_table import FsrTable, Treatment
 
@@ -53,7 +54,8 @@ def mode_points(table: FsrTable, metric: str) -> go.Figure:
     better = "higher" if METRICS[metric].higher_is_better else "lower"
     figure.update_layout(
         title={
-            "text": f"{METRICS[metric].heading} by mode: {html.escape(table.source)}, {_images(table.num_images)}",
+            "text": f"{METRICS[metric].heading} by mode: {html.escape(table.source)}, "
+            f"{counted(table.num_images, 'image')}",
             "subtitle": {"text": f"{better} is better{interval}"},
         },
         xaxis_title="mode (scale per side)",
@@ -105,10 +107,6 @@ def sharpness_chart(curve: SharpnessCurve, metric: str, image_name: str) -> go.F
         height=420,
     )
     return figure
-
-
-def _images(number: int) -> str:
-    return f"{number} image{'s' * (number != 1)}"
 
 
 def _symbol(treatment: Treatment) -> str:

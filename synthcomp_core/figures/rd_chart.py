@@ -20,6 +20,7 @@ from synthcomp_core.figures.palette import see_through
 from synthcomp_core.library.snapshots import Distortion
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.metrics.means import NORMAL_95
+from synthcomp_core.progress import counted
 from synthcomp_core.results.curves import RDCurve, RDPoint
 from synthcomp_core.results.labels import family_title
 
@@ -89,7 +90,7 @@ def rd_chart(
     note = "means over images" + (", shaded: 95 % confidence of the mean" if bands else "")
     beyond = [] if rates is None else points_beyond(shown, rates)
     if beyond:
-        note += f"; {len(beyond)} variant{'s' * (len(beyond) != 1)} off the axis: double-click to see all"
+        note += f"; {counted(len(beyond), 'variant')} off the axis: double-click to see all"
     _lay_out(figure, shown, log_rate, note)
     if rates is not None:
         _zoom(figure, shown, rates, log_rate)
@@ -254,7 +255,7 @@ def _hover(
     elif curve.published:
         images = "published mean"
     else:
-        images = f"mean of {point.num_images} image{'s' * (point.num_images != 1)}"
+        images = f"mean of {counted(point.num_images, 'image')}"
     lines = [
         html.escape(point.shown, quote=False),
         html.escape(", ".join(setting for setting in settings if setting), quote=False),
@@ -280,8 +281,7 @@ def images_text(curves: Sequence[RDCurve]) -> str:
         counts = sorted({len(curve.images) for curve in members if not curve.published})
         texts = ["published means"] if any(curve.published for curve in members) else []
         if counts:
-            span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-            texts.insert(0, f"{span} image{'s' * (counts != [1])}")
+            texts.insert(0, counted(counts[0], "image") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} images")
         parts.append(f"{dataset} ({', '.join(texts)})")
     return ", ".join(parts) or "no data"
 

@@ -15,6 +15,7 @@ from synthcomp_core import limits
 from synthcomp_core.errors import ImageError, reason_of
 from synthcomp_core.images.decoding import decode_image_file
 from synthcomp_core.images.headers import check_file_size, largest_file, sniff
+from synthcomp_core.progress import counted
 from synthcomp_core.storage import folders_below, open_file, read_file, write_bytes
 
 Image = NDArray[np.uint8]  # (H, W, 3), sRGB
@@ -253,8 +254,8 @@ def image_count(root: Path, paths: Sequence[Path]) -> str:
     '1 image'
     """
     folders = num_subfolders(root, paths)
-    walked = f", {folders} subfolder{'s' * (folders != 1)} walked" if folders else ""
-    return f"{len(paths)} image{'s' * (len(paths) != 1)}{walked}"
+    walked = f", {counted(folders, 'subfolder')} walked" if folders else ""
+    return counted(len(paths), "image") + walked
 
 
 __all__ = [

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from synthcomp_core.images import EXTENSIONS
 from synthcomp_core.images.archives import checked_members, is_folder_member, is_zip_member, open_archive, zip_errors
+from synthcomp_core.progress import counted
 
 _MOST_SUFFIXES = 5
 
@@ -26,7 +27,7 @@ def left_out_of_folder(folder: Path) -> str:
         names += files
     texts = [_others(names)]
     if folders:
-        texts.append(f"{folders} linked folder{'s' * (folders != 1)}")
+        texts.append(counted(folders, "linked folder"))
     return ", ".join(filter(None, texts))
 
 
@@ -44,7 +45,6 @@ def _others(names: Iterable[str]) -> str:
     suffixes = Counter(path.suffix.lower() or "no suffix" for path in shown if path.suffix.lower() not in EXTENSIONS)
     if not suffixes:
         return ""
-    counted = ", ".join(f"{suffix} {count}" for suffix, count in suffixes.most_common(_MOST_SUFFIXES))
+    listed = ", ".join(f"{suffix} {count}" for suffix, count in suffixes.most_common(_MOST_SUFFIXES))
     more = ", ..." if len(suffixes) > _MOST_SUFFIXES else ""
-    number = suffixes.total()
-    return f"{number} other file{'s' * (number != 1)} ({counted}{more})"
+    return f"{counted(suffixes.total(), 'other file')} ({listed}{more})"

@@ -13,7 +13,7 @@ from synthcomp_core.images.zipped import ZippedImages
 from synthcomp_core.library.dataset_sources import Download
 from synthcomp_core.library.downloads import download
 from synthcomp_core.library.left_out import left_out_of_folder, left_out_of_zip
-from synthcomp_core.progress import OnProgress, span
+from synthcomp_core.progress import OnProgress, counted, span
 from synthcomp_core.storage import file_sha256, is_file, is_folder, is_inside, safe_name, write_text
 
 
@@ -36,7 +36,7 @@ def take_in(path: Path, folder: Path, *, known: str, inside: str = "", on_progre
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
     links = len(found) - len(files)
-    leading_out = f"{links} link{'s' * (links != 1)} out of the folder" if links else ""
+    leading_out = f"{counted(links, 'link')} out of the folder" if links else ""
     return ", ".join(filter(None, (leading_out, left_out_of_folder(path))))
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.renderings import is_files
 from synthcomp_core.metrics import DECIBEL_METRICS, METRICS
+from synthcomp_core.progress import counted
 from synthcomp_core.results.formats.loaded import LoadedResults
 from synthcomp_core.results.rows import MEAN_IMAGE
 
@@ -329,7 +330,7 @@ def lint_curve(curve: RDCurve) -> tuple[str, ...]:
             side = "above" if curve.higher_is_better else "below"
             warnings.append(f"not monotone: {place(lower)} lies {side} {place(upper)}")
     if len(curve.points) < MIN_POINTS and not (curve.identical and not curve.points):
-        warnings.append(f"only {len(curve.points)} point{'s' * (len(curve.points) != 1)}, fewer than {MIN_POINTS}")
+        warnings.append(f"only {counted(len(curve.points), 'point')}, fewer than {MIN_POINTS}")
     if len({point.num_images + point.num_identical for point in curve.points}) > 1:
         counts = [point.num_images + point.num_identical for point in curve.points]
         warnings.append(f"the points average {min(counts)} to {max(counts)} images")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from synthcomp_core.metrics import METRICS, Metrics
+from synthcomp_core.progress import counted
 from synthcomp_core.results.text_tables import TableColumn, csv_table, markdown_table
 from synthcomp_core.upscalers.fsr_benchmark import SharpnessCurve, SharpnessPoint
 from synthcomp_core.upscalers.fsr_table import FsrMean, FsrRow, FsrTable
@@ -66,7 +67,7 @@ def fsr_markdown(table: FsrTable) -> str:
     """The means as a Markdown table, the best at each scale in bold, followed by errors and the verdict."""
     means = table.means()
     lines = [
-        f"FSR benchmark of {table.source}, means over {table.num_images} image{'s' * (table.num_images != 1)}",
+        f"FSR benchmark of {table.source}, means over {counted(table.num_images, 'image')}",
         "",
         markdown_table(mean_columns(table.measured), means),
     ]

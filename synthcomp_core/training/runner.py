@@ -19,7 +19,7 @@ from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, snapshot_path
-from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.progress import OnProgress, counted, silent
 from synthcomp_core.runtime import keep_freed_memory, torch_device
 from synthcomp_core.storage import atomic_path, runs_dir, write_text
 from synthcomp_core.training.folder import DONE, FINAL, LAST, model_folder
@@ -268,8 +268,7 @@ def _facts(plan: TrainingPlan, model: ModelPlan, trained: Trained, origin: str, 
         f"torch {torch.__version__}. {model.notes or ''}"
     ).strip()
     if trained.skipped:
-        steps = "1 step" if trained.skipped == 1 else f"{trained.skipped} steps"
-        notes += f" {steps} skipped, loss or gradient not finite."
+        notes += f" {counted(trained.skipped, 'step')} skipped, loss or gradient not finite."
     validation = trained.validation
     return _Facts(
         trained_on=" + ".join(plan.data[name].trained_on or name for name in model.data),

@@ -18,6 +18,7 @@ import numpy as np
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.images import EXTENSIONS
 from synthcomp_core.metrics import DECIBEL_METRICS, METRICS, bits_per_pixel
+from synthcomp_core.progress import counted
 from synthcomp_core.results.formats.loaded import (
     UNSTATED,
     LoadedResults,
@@ -263,7 +264,7 @@ def _loaded(series: Sequence[_Series], name: str, dataset: str | None) -> Loaded
     curves = len({row.codec for row in rows})
     taken = {f"{column} as {meaning}" for one in series for column in one.columns if (meaning := _meaning(column))}
     left = sorted({column for one in series for column in one.columns if _meaning(column) is None})
-    notes.insert(0, f"Read as {curves} curve{'s' * (curves != 1)}, {len(rows)} points: {', '.join(sorted(taken))}.")
+    notes.insert(0, f"Read as {counted(curves, 'curve')}, {len(rows)} points: {', '.join(sorted(taken))}.")
     if left:
         notes.append(f"Not understood, and left out: {', '.join(left)[:200]}.")
     return LoadedResults(rows_table(rows, name=name), name, "points", tuple(dict.fromkeys(notes)))

@@ -10,6 +10,7 @@ import streamlit as st
 
 from synthcomp_core.figures.palette import FEWER_BITS, MORE_BITS, see_through
 from synthcomp_core.metrics import METRICS
+from synthcomp_core.progress import counted
 from synthcomp_core.results.bd import (
     LITTLE_OVERLAP,
     METHODS,
@@ -61,9 +62,7 @@ def show_bd_table(curves: Sequence[RDCurve]) -> None:
     label = plain(METRICS[curves[0].metric].label)
     st.caption(f"Negative: fewer bits than {plain(labels[anchor])} for the same {label}.{interval}")
     if doubtful:
-        label = (
-            f"{len(doubtful)} curve{'s' * (len(doubtful) != 1)} with little overlap, about which a BD-rate says little"
-        )
+        label = f"{counted(len(doubtful), 'curve')} with little overlap, about which a BD-rate says little"
         with st.expander(label):
             _show_bd_frame(doubtful, labels, key="bd_table_doubtful")
     _offer_bd_table(results, labels)

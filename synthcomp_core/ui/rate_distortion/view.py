@@ -15,6 +15,7 @@ from synthcomp_core.figures.rd_chart import (
     rd_chart,
     scatter_chart,
 )
+from synthcomp_core.progress import counted
 from synthcomp_core.results.answers import chart_answer, competing_rates
 from synthcomp_core.results.crossover import crossover
 from synthcomp_core.results.curves import RDCurve, lint_curve
@@ -107,7 +108,7 @@ def show_warnings(curves: Sequence[RDCurve]) -> None:
     if about:
         # Curves that are not monotone come first: that is the gravest.
         ordered = sorted(about, key=lambda warning: "not monotone" not in warning)
-        with st.expander(f"{len(about)} warning{'s' * (len(about) != 1)} about these curves", expanded=False):
+        with st.expander(f"{counted(len(about), 'warning')} about these curves", expanded=False):
             lines = [f"{', '.join(about[warning])}: {warning}" for warning in ordered]
             st.markdown("\n".join(f"- {plain(line)}" for line in lines))
 
