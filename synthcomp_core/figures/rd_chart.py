@@ -38,7 +38,7 @@ _TITLE_CHARACTERS, _NOTE_CHARACTERS = 42, 54  # In a line above the chart: what 
 _AXIS_MARGIN = 0.05  # Free above and below the values, as a share of their range.
 
 
-def curve_label(curve: RDCurve, curves: Iterable[RDCurve], *, escape: bool = True) -> str:
+def legend_label(curve: RDCurve, curves: Iterable[RDCurve], *, escape: bool = True) -> str:
     """The curve's name for a legend, with its data set if the chart has several; escaped and wrapped for plotly."""
     several = len({other.dataset for other in curves}) > 1
     label = f"{curve.shown} on {curve.dataset}" if several else curve.shown
@@ -67,7 +67,7 @@ def rd_chart(
     drawn = [curve for curve in shown if curve.points]
     groups = _legend_groups(drawn)
     for curve in drawn:
-        label, style = curve_label(curve, shown), styles[curve_key(curve)]
+        label, style = legend_label(curve, shown), styles[curve_key(curve)]
         is_reference = any(curve is reference for reference in references)
         if bands and not curve.published and len(curve.images) > 1:
             figure.add_trace(_band(curve, style.colour, curve.codec))
@@ -145,7 +145,7 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
             go.Scattergl(
                 x=x,
                 y=y,
-                name=curve_label(curve, curves),
+                name=legend_label(curve, curves),
                 legendgroup=curve.codec,
                 mode="lines+markers",
                 opacity=0.5,
@@ -181,7 +181,7 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
             go.Scattergl(
                 x=[curve.rates[place] for place in places],
                 y=[curve.values[place] for place in places],
-                name=curve_label(curve, curves),
+                name=legend_label(curve, curves),
                 legendgroup=curve.codec,
                 mode="markers",
                 marker={"color": style.colour, "size": 5, "opacity": 0.6, "symbol": style.symbol},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.curve_styles import DASHES, REFERENCE_DASH, SYMBOLS, curve_key, curve_styles
-from synthcomp_core.figures.rd_chart import RATE_TITLE, curve_label, images_text, mode_bar, rd_chart
+from synthcomp_core.figures.rd_chart import RATE_TITLE, images_text, legend_label, mode_bar, rd_chart
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.curves import RDCurve
 from synthcomp_core.storage import atomic_path, write_text
@@ -59,7 +59,7 @@ def _write_image(
         axes.plot(
             curve.mean_rates,
             curve.mean_values,
-            label=curve_label(curve, shown, escape=False),
+            label=legend_label(curve, shown, escape=False),
             color=style.colour,
             marker=_MARKERS[style.shape],
             markerfacecolor="none" if style.is_open else None,

@@ -94,7 +94,7 @@ def survey_datasets() -> DataSetList:
     cards, problems = [], []
     for path in sorted(data_dir().glob("*/card.json")):
         try:
-            cards.append(read_card(path.parent.name))
+            cards.append(read_data_set_card(path.parent.name))
         except SynthcompError as error:
             problems.append(str(error))
     return DataSetList(tuple(cards), tuple(problems))
@@ -105,7 +105,7 @@ def has_data_set(name: str) -> bool:
     return card_path(_checked(name)).is_file()
 
 
-def read_card(name: str) -> DataSetCard:
+def read_data_set_card(name: str) -> DataSetCard:
     """The card of a data set; SynthcompError when there is none of this name."""
     path = card_path(_checked(name))
     if not path.is_file():
@@ -209,7 +209,7 @@ def split(
     published stays what it is, and nothing of it gets into the others: train and valid share what is left, and
     ``test`` has no effect; unless ignore_published. SynthcompError when a split would be empty.
     """
-    card = read_card(name)
+    card = read_data_set_card(name)
     published = {} if ignore_published else published_split(name)
     if "test" in published:
         return _split_around(card, published, valid, seed)
@@ -269,7 +269,7 @@ def train_and_valid(name: str) -> tuple[list[Path], list[Path]]:
 
 def split_files(name: str, part: str) -> list[Path]:
     """The image files of one split, checked to be there."""
-    images, path = images_dir(read_card(name).name), split_path(name, part)
+    images, path = images_dir(read_data_set_card(name).name), split_path(name, part)
     if part not in SPLITS or not path.is_file():
         raise SynthcompError(f"The data set {name} has no split {part!r}; make one with `data split {name}`.")
     try:
@@ -294,7 +294,7 @@ def convert(name: str, out: Path, *, downscale: int = 1, on_progress: OnProgress
     Images already there are left, so that an interrupted conversion resumes; returns the number written now.
     """
     relative = image_paths(name)
-    read_card(name)
+    read_data_set_card(name)
     written = 0
     for number, path in enumerate(relative):
         target = out / PurePosixPath(path).with_suffix(".png")
@@ -318,7 +318,7 @@ def image_paths(name: str) -> list[str]:
 
 def num_unsplit(name: str) -> int:
     """How many images of a data set are in none of its splits; 0 where it has none."""
-    card = read_card(name)
+    card = read_data_set_card(name)
     if not card.splits:
         return 0
     root = images_dir(card.name)

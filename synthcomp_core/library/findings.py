@@ -46,7 +46,7 @@ def data_set_name(text: str) -> str:
     >>> data_set_name("gtaplus-dataset"), data_set_name("My Frames")
     ('gta-plus', 'my-frames')
     """
-    name = slug(text).removesuffix("-dataset").removesuffix("_dataset")
+    name = project_name(text).removesuffix("-dataset").removesuffix("_dataset")
     return "gta-plus" if name in ("gtaplus", "gta") else name
 
 
@@ -55,6 +55,6 @@ def split_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{part} {counts[part]}" for part in SPLITS if part in counts)
 
 
-def slug(text: str) -> str:
+def project_name(text: str) -> str:
     """A name of lower-case letters, digits, dots, hyphens and underscores; "unnamed" where nothing is left."""
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._") or "unnamed"

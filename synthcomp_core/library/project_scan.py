@@ -16,7 +16,7 @@ from synthcomp_core.library.findings import (
     Finding,
     Kind,
     data_set_name,
-    slug,
+    project_name,
     split_text,
 )
 from synthcomp_core.library.split_names import split_named
@@ -79,7 +79,7 @@ def _of_folder(here: Path, folders: list[str], files: list[str]) -> Finding | No
             return Finding(Kind.DATA_SET, data_set_name(here.name), here, split_text(counts))
     if any(NATIVE.fullmatch(name) for name in files):
         natives = sum(bool(NATIVE.fullmatch(name)) for name in files)
-        return Finding(Kind.SAMPLES, slug(here.name), here, f"{natives} native images")
+        return Finding(Kind.SAMPLES, project_name(here.name), here, f"{natives} native images")
     images = sum(name.lower().endswith(EXTENSIONS) for name in files)
     if images and thesis_point(here.name) is not None:
         return Finding(Kind.RENDERINGS, here.name, here, f"{images} images")
@@ -118,7 +118,7 @@ def _of_file(path: Path) -> Finding | None:
         detail = f"{size / 1e6:.1f} MB"
         return Finding(Kind.CHECKPOINT, path.name, path, detail) if size >= _MIN_CHECKPOINT_BYTES else None
     if name.endswith((".csv", ".json")):
-        return Finding(Kind.RESULTS, slug(path.stem), path, "")
+        return Finding(Kind.RESULTS, project_name(path.stem), path, "")
     if name.endswith(".toml"):
         return Finding(Kind.PLAN, path.stem, path, "")
     return None

@@ -134,7 +134,7 @@ def snapshot_path(snapshot_id: str) -> Path:
     return snapshots_dir() / f"{check_id(snapshot_id)}.safetensors"
 
 
-def read_card(path: Path) -> SnapshotCard:
+def read_snapshot_card(path: Path) -> SnapshotCard:
     """The card of a snapshot file, from its header alone; SnapshotError when it has none, or not a sound one.
 
     A file is not read again before it or its folder, where its lenders lie, has changed: a page asks for its cards many
@@ -154,7 +154,7 @@ def _known_card(path: Path, version: tuple[int, ...]) -> SnapshotCard:
 
 
 def _carded(path: Path) -> tuple[SnapshotCard, SnapshotFile]:
-    """Card and checked header of a snapshot file; SnapshotError as :func:`read_card`."""
+    """Card and checked header of a snapshot file; SnapshotError as :func:`read_snapshot_card`."""
     try:
         file = read_snapshot_file(path)
         text = file.metadata.get("card", "")
@@ -221,7 +221,7 @@ def survey_snapshots() -> SnapshotList:
     for path in sorted(snapshots_dir().glob("*.safetensors")):
         try:
             check_id(path.stem)
-            cards.append(dataclasses.replace(read_card(path), id=path.stem))
+            cards.append(dataclasses.replace(read_snapshot_card(path), id=path.stem))
         except SnapshotError as error:
             problems.append(str(error))
     return SnapshotList(tuple(cards), tuple(problems))
@@ -246,7 +246,7 @@ def find_snapshot(snapshot_id: str) -> SnapshotCard:
     path = snapshot_path(snapshot_id)
     if not path.is_file():
         raise SnapshotError(f"There is no snapshot {snapshot_id!r}; installed: {installed_ids()}.")
-    return dataclasses.replace(read_card(path), id=snapshot_id)
+    return dataclasses.replace(read_snapshot_card(path), id=snapshot_id)
 
 
 def find_by_fingerprint(fingerprint: bytes) -> SnapshotCard:

@@ -14,7 +14,7 @@ from synthcomp_core.library.findings import (
     Finding,
     Kind,
     data_set_name,
-    slug,
+    project_name,
     split_text,
 )
 from synthcomp_core.library.split_names import split_named
@@ -49,7 +49,7 @@ def findings_in_zip(path: Path) -> list[Finding]:
     for folder in sorted(samples):
         natives = sum(one.parent == folder and bool(NATIVE.fullmatch(one.name)) for one in zipped.paths)
         detail = f"{natives} native images, in a zip"
-        found.append(Finding(Kind.SAMPLES, slug(_called(folder, path, alone)), path, detail, str(folder)))
+        found.append(Finding(Kind.SAMPLES, project_name(_called(folder, path, alone)), path, detail, str(folder)))
     if rest:
         found.append(Finding(Kind.ARCHIVE, path.name, path, f"it holds {', '.join(rest)}; {_HINT}"))
     return found

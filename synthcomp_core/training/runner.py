@@ -109,7 +109,7 @@ def _train(
                 logger.finish()
         if fabric.global_rank == 0:
             facts = _facts(plan, model, trained, trainer.origin, device_name(fabric))
-            card = export(model, trained, facts, folder)
+            card = write_weights(model, trained, facts, folder)
         fabric.barrier()
     if fabric.global_rank == 0:
         done = {
@@ -231,7 +231,7 @@ def starting_weights(plan: TrainingPlan, model: ModelPlan) -> dict[str, Tensor] 
     )
 
 
-def export(model: ModelPlan, trained: Trained, facts: _Facts, folder: Path) -> SnapshotCard | None:
+def write_weights(model: ModelPlan, trained: Trained, facts: _Facts, folder: Path) -> SnapshotCard | None:
     """Write the final weights into the model's folder, and the snapshot if the model ships."""
     from safetensors.torch import save_file
 

@@ -16,7 +16,7 @@ import pytest
 from synthcomp_core import codecs
 from synthcomp_core.codecs.learned import latents_sha256
 from synthcomp_core.images import read_image
-from synthcomp_core.library.snapshots import list_snapshots, load_snapshot, read_card
+from synthcomp_core.library.snapshots import list_snapshots, load_snapshot, read_snapshot_card
 from synthcomp_core.upscalers import parse_upscaler
 from tests.conftest import PROJECT_ROOT
 
@@ -68,5 +68,5 @@ def test_a_card_with_fields_of_a_later_version_is_read(snapshots_of_0_1: Path) -
     header["__metadata__"]["card"] = json.dumps({**json.loads(header["__metadata__"]["card"]), "mood": "sunny"})
     longer = json.dumps(header).encode()
     path.write_bytes(len(longer).to_bytes(8, "little") + longer + content[8 + length :])
-    assert read_card(path) == read_card(WRITTEN / "snapshots" / "mbt2018.safetensors")
+    assert read_snapshot_card(path) == read_snapshot_card(WRITTEN / "snapshots" / "mbt2018.safetensors")
     load_snapshot("mbt2018")

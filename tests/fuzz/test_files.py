@@ -225,10 +225,10 @@ def test_snapshots_with_a_tensor_of_any_shape(folder: Path, data: st.DataObject)
     if data.draw(st.booleans()):
         card, tensors = random_model("mbt2018")
     else:
-        from synthcomp_core.library.snapshots import read_card
+        from synthcomp_core.library.snapshots import read_snapshot_card
 
         bundled = PROJECT_ROOT / "artifacts" / "snapshots" / "rcan-x2-games.safetensors"
-        card, tensors = read_card(bundled), load_file(bundled)
+        card, tensors = read_snapshot_card(bundled), load_file(bundled)
     name = data.draw(st.sampled_from(sorted(tensors)))
     shape = data.draw(st.lists(st.integers(0, 40), max_size=5))
     if int(np.prod(shape)) > 10**6:

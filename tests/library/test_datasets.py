@@ -193,7 +193,7 @@ def test_a_split_is_complete_disjoint_and_the_same_again(mine: str) -> None:
     other = {file.name for file in datasets.split_files(mine, "test")}
     datasets.split(mine, valid=0.1, test=0.2, seed=4)
     assert {file.name for file in datasets.split_files(mine, "test")} == parts["test"] != other
-    assert datasets.read_card(mine).splits == card.splits
+    assert datasets.read_data_set_card(mine).splits == card.splits
 
 
 def test_a_split_that_cannot_be_made_says_why(mine: str) -> None:

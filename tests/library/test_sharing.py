@@ -16,7 +16,7 @@ from synthcomp_core.library.snapshot_file import read_snapshot_file
 from synthcomp_core.library.snapshots import (
     list_snapshots,
     load_snapshot,
-    read_card,
+    read_snapshot_card,
     save_snapshot,
     snapshot_path,
     survey_snapshots,
@@ -50,7 +50,7 @@ def stored(snapshot_id: str) -> set[str]:
 
 
 def test_a_file_that_shares_holds_only_what_differs_and_loads_bit_for_bit(base: dict[str, torch.Tensor]) -> None:
-    before = read_card(snapshot_path("second"))
+    before = read_snapshot_card(snapshot_path("second"))
     card = share_weights("second", ["first"])
     assert stored("second") == {CHANGED} and equal("second", base)
     assert (card.sha256, card.fingerprint, card.parameters) == (before.sha256, before.fingerprint, before.parameters)
@@ -132,7 +132,7 @@ def test_the_command_says_what_is_shared(base: dict[str, torch.Tensor], capsys: 
 def test_the_bundled_snapshots_take_at_most_120_mb_and_load_whichever_share() -> None:
     files = list((PROJECT_ROOT / "artifacts" / "snapshots").glob("*.safetensors"))
     assert sum(path.stat().st_size for path in files) <= 120 * MEGABYTE
-    sharing = [path.stem for path in files if read_card(path).lenders]
+    sharing = [path.stem for path in files if read_snapshot_card(path).lenders]
     assert len(sharing) == 6
     for snapshot_id in sharing:
         card, tensors = load_snapshot(snapshot_id)

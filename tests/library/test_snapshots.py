@@ -217,9 +217,9 @@ def test_an_upscaler_with_a_tensor_of_another_shape_is_refused(artifacts: Path) 
 
 
 def list_card(path: Path) -> Any:
-    from synthcomp_core.library.snapshots import read_card
+    from synthcomp_core.library.snapshots import read_snapshot_card
 
-    return read_card(path)
+    return read_snapshot_card(path)
 
 
 def test_a_checkpoint_whose_tensors_are_larger_than_its_data_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from synthcomp_core.batch.plan import parse_run_plan
 from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.images import write_png
-from synthcomp_core.library.datasets import fetch, has_data_set, read_card, split, split_files, survey_datasets
+from synthcomp_core.library.datasets import fetch, has_data_set, read_data_set_card, split, split_files, survey_datasets
 from synthcomp_core.library.run_record import RUN_JSON, STATE, read_facts, read_state
 from synthcomp_core.training.plan import read_training_plan
 
@@ -88,7 +88,7 @@ def test_one_bad_card_of_a_data_set_costs_one_sentence_and_leaves_the_others(
     (problem,) = found.problems
     assert "bad/card.json" in problem and "\n" not in problem and len(problem) < 500
     with pytest.raises(SynthcompError):
-        read_card("bad")
+        read_data_set_card("bad")
 
 
 def test_links_that_lead_out_of_a_folder_are_not_followed(artifacts: Path, frames: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from synthcomp_core.library.snapshots import read_card, snapshot_path
+from synthcomp_core.library.snapshots import read_snapshot_card, snapshot_path
 from synthcomp_core.training.compression import new_model
 from synthcomp_core.training.forward import draw_noise, train_forward
 from synthcomp_core.training.klt_start import STEP, linear_start
@@ -111,4 +111,4 @@ def test_a_model_that_only_others_begin_with_writes_no_snapshot(tmp_path: Path, 
     assert [outcome.status for outcome in outcomes] == ["trained", "trained"]
     assert outcomes[0].card is None
     assert not snapshot_path("tiny-codec").is_file()
-    assert "from tiny-codec" in (read_card(snapshot_path("tiny-second")).notes or "")
+    assert "from tiny-codec" in (read_snapshot_card(snapshot_path("tiny-second")).notes or "")

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from synthcomp_core.cli import app
 from synthcomp_core.errors import SnapshotError, SynthcompError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
-from synthcomp_core.library.snapshots import read_card
+from synthcomp_core.library.snapshots import read_snapshot_card
 from synthcomp_core.runtime import processor_name
 from synthcomp_core.training.checkpoint import load_checkpoint, save_checkpoint
 from synthcomp_core.training.loop import Trainer
@@ -109,7 +109,7 @@ def test_two_processes_train_what_one_does_with_the_whole_batch(tmp_path: Path, 
         )
         assert ran.returncode == 0, ran.stderr[-2000:]
         results.append(final_weights(artifacts))
-        notes = read_card(artifacts / "snapshots" / "tiny-codec.safetensors").notes or ""
+        notes = read_snapshot_card(artifacts / "snapshots" / "tiny-codec.safetensors").notes or ""
         assert ("1 step skipped" in notes) == as_on_gpus
     for name, value in results[0].items():
         torch.testing.assert_close(results[1][name], value, atol=2e-4, rtol=1e-3)
@@ -118,7 +118,7 @@ def test_two_processes_train_what_one_does_with_the_whole_batch(tmp_path: Path, 
 def test_finished_models_are_skipped_and_the_snapshot_says_how_it_was_trained(tmp_path: Path, artifacts: Path) -> None:
     plan = read_training_plan(write_plan(tmp_path, steps=12))
     assert [outcome.status for outcome in train_models(plan)] == ["trained"]
-    card = read_card(artifacts / "snapshots" / "tiny-codec.safetensors")
+    card = read_snapshot_card(artifacts / "snapshots" / "tiny-codec.safetensors")
     assert (card.N, card.M, card.steps, card.lmbda, card.distortion) == (8, 12, 12, 0.013, "mse")
     assert card.trained_on == "generated"
     assert card.validation_bpp is not None and card.validation_bpp > 0

@@ -69,7 +69,7 @@ def test_one_command_adopts_a_thesis_shaped_project(project: Path, artifacts: Pa
     said = run("adopt", project)
     assert "data set gta-plus, 27 images, 2 subfolders walked" in said
     assert "snapshot mbt2018-q4-mse-own" in said and "left out" in said
-    assert dict(datasets.read_card("gta-plus").splits) == {"train": 25, "test": 2}
+    assert dict(datasets.read_data_set_card("gta-plus").splits) == {"train": 25, "test": 2}
     assert find_snapshot("mbt2018-q4-mse-own").quality == 4
     assert [rendered.id for rendered in list_renderings()] == [f"files:{name}" for name in sorted(FOLDERS)]
     assert list(sample_sets()) == ["fsr-samples"]
@@ -368,7 +368,7 @@ def test_a_repository_s_archive_gives_its_data_set_and_samples_and_names_the_res
     left = "1 folder of renderings, 1 checkpoint, 1 table; unpack it, and adopt again, for the rest"
     for said in (run("adopt", project, "--dry-run"), run("adopt", project)):
         assert "train 2, test 1, in a zip" in said and left in said and "torn.zip is not a whole zip file" in said
-    assert dict(datasets.read_card("gta-plus").splits) == {"train": 2, "test": 1}
+    assert dict(datasets.read_data_set_card("gta-plus").splits) == {"train": 2, "test": 1}
     assert list(source_images("gta-plus/test")) == ["c.png"] and len(source_images("gta-plus")) == 3
     assert list(sample_sets()) == ["fsr-samples"]
     assert open_samples(sample_sets()["fsr-samples"]).kinds == ("q2",)

@@ -9,7 +9,7 @@ from typing import Any
 
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import bits_per_pixel
-from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug
+from synthcomp_core.results.formats.loaded import LoadedResults, id_part, of_decibels, parsed_number
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import rows_table
 
@@ -57,9 +57,9 @@ def load_codec_compare(document: dict[str, Any], name: str, dataset: str | None)
         if values.get("num_bytes") is not None and values.get("width") and values.get("height"):
             values["bpp"] = bits_per_pixel(values["num_bytes"], values["width"], values["height"])
         quality = values.get("quality")
-        parts = [slug(title), *(f"{fields[index]}{slug(str(entry[index]))}" for index in settings)]
+        parts = [id_part(title), *(f"{fields[index]}{id_part(str(entry[index]))}" for index in settings)]
         variant = "-".join(parts) + ("" if quality is None else f"-q{quality:g}")
-        codec = slug(str(constants.get("codec") or title))
+        codec = id_part(str(constants.get("codec") or title))
         rows.append(ResultRow(dataset=dataset or source, variant=variant, codec=codec, **values))
     return LoadedResults(rows_table(rows, name=name), name, "codec-compare", tuple(notes))
 

@@ -11,7 +11,7 @@ import numpy as np
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.snapshots import Distortion
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.results.formats.loaded import UNSTATED, LoadedResults, of_decibels, parsed_number, slug
+from synthcomp_core.results.formats.loaded import UNSTATED, LoadedResults, id_part, of_decibels, parsed_number
 from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
 from synthcomp_core.results.table import rows_table
 from synthcomp_core.results.table_checks import check_range
@@ -58,7 +58,7 @@ def load_compressai(document: dict[str, Any], name: str, dataset: str | None) ->
         raise ResultsError(f"{name}: results/bpp is missing or empty.")
     meta = document["meta"] if isinstance(document.get("meta"), dict) else {}
     title = str(document.get("name") or Path(name).stem)
-    codec, is_model = slug(title), slug(title) in _MODELS
+    codec, is_model = id_part(title), id_part(title) in _MODELS
     # The model's name does not say what it was trained for; the file's name or the description does.
     hints = " ".join(str(part) for part in (title, meta.get("opt_metric"), document.get("description"), name))
     match = re.search(r"ms-?ssim|mse", hints.replace("_", "-"))

@@ -66,10 +66,10 @@ def of_decibels(value: float) -> float:
     return float(1 - 10 ** min(300.0, -value / 10))
 
 
-def slug(text: str) -> str:
+def id_part(text: str) -> str:
     """``text`` as part of a variant id: lower case, hyphens between its words.
 
-    >>> slug("JPEG XL (effort 7)")
+    >>> id_part("JPEG XL (effort 7)")
     'jpeg-xl-effort-7'
     """
     return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.") or "unnamed"

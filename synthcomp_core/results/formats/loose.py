@@ -22,9 +22,9 @@ from synthcomp_core.progress import counted
 from synthcomp_core.results.formats.loaded import (
     UNSTATED,
     LoadedResults,
+    id_part,
     of_decibels,
     parsed_number,
-    slug,
     whole_number,
 )
 from synthcomp_core.results.rows import MEAN_IMAGE, NEEDED_COLUMNS, ResultRow
@@ -254,7 +254,7 @@ def _has_points(names: Sequence[str] | Mapping[str, Any]) -> bool:
 def _loaded(series: Sequence[_Series], name: str, dataset: str | None) -> LoadedResults:
     rows: list[ResultRow] = []
     notes: list[str] = []
-    stem = slug(Path(name).stem)
+    stem = id_part(Path(name).stem)
     for one in series:
         if not _has_points(list(one.columns)):
             raise ResultsError(
@@ -290,12 +290,13 @@ def _rows(one: _Series, name: str, stem: str, dataset: str | None, notes: list[s
     for column, found in numbers.items():  # Before rows are made of them, which takes most of the time.
         check_range(column, np.array(found, float), name=f"{name}{_at(one)}")
     place: dict[tuple[str, str, str], int] = {}
-    curve = stem if not one.name or slug(one.name) == stem else f"{stem}-{slug(one.name)}"
+    curve = stem if not one.name or id_part(one.name) == stem else f"{stem}-{id_part(one.name)}"
     for index in range(counts.pop()):
         values = {column: found[index] for column, found in numbers.items()}
         codec = _text(columns, "codec", index) or curve
         image, images = _text(columns, "image", index) or MEAN_IMAGE, _text(columns, "dataset", index)
-        yield _row(values, slug(codec), image, images or dataset or UNSTATED, _text(columns, "variant", index), place)
+        variant = _text(columns, "variant", index)
+        yield _row(values, id_part(codec), image, images or dataset or UNSTATED, variant, place)
 
 
 def _row(

@@ -7,7 +7,7 @@ import re
 from synthcomp_core import limits
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.metrics import DECIBEL_METRICS, METRICS
-from synthcomp_core.results.formats.loaded import LoadedResults, of_decibels, parsed_number, slug
+from synthcomp_core.results.formats.loaded import LoadedResults, id_part, of_decibels, parsed_number
 from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
 from synthcomp_core.results.table import rows_table
 
@@ -43,7 +43,7 @@ def parse_pasted(text: str, *, metric: str, curve: str, dataset: str) -> LoadedR
     if metric in DECIBEL_METRICS and min(value for _, value in points) > 1:
         points = [(rate, of_decibels(value)) for rate, value in points]
         notes = (f"{METRICS[metric].label} above 1 was read as decibels, -10 log10(1 - value).",)
-    codec = slug(curve)
+    codec = id_part(curve)
     rows = [
         ResultRow(
             dataset,

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from synthcomp_core.figures.curve_styles import CurveKey, CurveStyle, curve_key
-from synthcomp_core.figures.rd_chart import curve_label
+from synthcomp_core.figures.rd_chart import legend_label
 from synthcomp_core.results.curves import RDCurve
 from synthcomp_core.results.labels import family_title
 from synthcomp_core.ui.widgets.state import load_state, store_state
@@ -73,7 +73,7 @@ def show_narrow_legend(curves: Sequence[RDCurve], styles: Mapping[CurveKey, Curv
 def _entry(curve: RDCurve, curves: Sequence[RDCurve], style: CurveStyle) -> dict[str, str]:
     closed, opened = _MARKS.get(style.shape, ("●", "○"))
     line = _LINES[style.dash] + (opened if style.is_open else closed)
-    return {"label": curve_label(curve, curves, escape=False), "line": line, "colour": style.colour}
+    return {"label": legend_label(curve, curves, escape=False), "line": line, "colour": style.colour}
 
 
 @cache
