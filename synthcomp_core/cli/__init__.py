@@ -23,7 +23,7 @@ from synthcomp_core.cli import (
     warm_up,
 )
 from synthcomp_core.cli.bench import verbs as bench
-from synthcomp_core.cli.console import errors, output, visible
+from synthcomp_core.cli.console import fail, say, visible, warn
 from synthcomp_core.errors import Cancelled, SynthcompError, reason_of
 from synthcomp_core.images.quiet import own_stderr
 
@@ -53,7 +53,7 @@ app.add_typer(bench.bench_app, name="bench")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        output.print(f"synthcomp {__version__}", highlight=False)
+        say(f"synthcomp {__version__}")
         raise typer.Exit
 
 
@@ -67,8 +67,7 @@ def _every_verb(
 
 
 def _print_error(sentence: str) -> None:
-    shown = visible(f"Error: {sentence}", one_line=True)
-    errors.print(shown, style="red", markup=False, highlight=False, soft_wrap=True)
+    fail(visible(f"Error: {sentence}", one_line=True))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -90,6 +89,6 @@ def main(arguments: list[str] | None = None) -> int:
         _print_error(f"{where}{reason}.")
         return EXIT_ERROR
     except (KeyboardInterrupt, Cancelled):
-        errors.print("Interrupted.", style="yellow")
+        warn("Interrupted.")
         return EXIT_INTERRUPTED
     return status if isinstance(status, int) else 0

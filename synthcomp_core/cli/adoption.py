@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from synthcomp_core.cli.console import output, progress_bar
+from synthcomp_core.cli.console import progress_bar, say
 from synthcomp_core.library.findings import Finding, Kind
 from synthcomp_core.library.project_scan import scan_project
 
@@ -34,7 +34,7 @@ def adopt(
     from synthcomp_core.variants.adoption import adopt_project, forget_project
 
     if forget:
-        output.print(f"{forget_project(folder)} links and files of {folder} removed", highlight=False, soft_wrap=True)
+        say(f"{forget_project(folder)} links and files of {folder} removed")
         return
     if dry_run:
         findings = scan_project(folder)
@@ -51,4 +51,4 @@ def _print(rows: list[tuple[Finding, str]], folder: Path) -> None:
         where = finding.path.relative_to(folder).as_posix()
         holds = f" ({finding.detail})" if finding.detail and finding.detail not in outcome else ""
         line = f"{finding.kind.value}: {where}{holds}: {outcome}"
-        output.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthcomp_core.cli.console import output, print_json, print_table, progress_bar
+from synthcomp_core.cli.console import output, print_json, print_table, progress_bar, say
 from synthcomp_core.cli.folders import WorkerCount, this_command
 from synthcomp_core.cli.options import (
     DEFAULT_MEGAPIXELS,
@@ -144,14 +144,14 @@ def _print(found: Advice) -> None:
     from synthcomp_core.variants.advice_table import advice_columns
 
     for sentence in found.sentences:
-        output.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        say(sentence)
     output.print()
     print_table(advice_columns(found, mark="*"), found.options)
-    output.print("* on the Pareto front: no other is better in one respect and worse in none.", highlight=False)
+    say("* on the Pareto front: no other is better in one respect and worse in none.")
     best = found.verdicts[-1].winner.variant
-    output.print(f"To make it: synthcomp render IMAGE out.png --variant {best}", highlight=False, soft_wrap=True)
+    say(f"To make it: synthcomp render IMAGE out.png --variant {best}")
     for sentence in found.left_out:
-        output.print(f"Left out: {sentence}", markup=False, highlight=False, soft_wrap=True)
+        say(f"Left out: {sentence}")
 
 
 def _plain(found: Advice) -> dict[str, Any]:

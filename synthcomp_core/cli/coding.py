@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from synthcomp_core import codecs, limits, metrics, storage, upscalers
-from synthcomp_core.cli.console import cell, errors, output, print_json, print_record, progress_bar
+from synthcomp_core.cli.console import cell, errors, output, print_json, print_record, progress_bar, say, warn
 from synthcomp_core.cli.folders import encode_folder
 from synthcomp_core.cli.options import (
     DEFAULT_MEGAPIXELS,
@@ -98,9 +98,9 @@ def list_() -> None:
         output.print(table)
         output.print()
     for problem in survey_snapshots().problems:
-        errors.print(f"Left out: {problem}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        warn(f"Left out: {problem}")
     if not learned.rows:
-        output.print(f"Snapshots: {installed_ids()}.", highlight=False, soft_wrap=True)
+        say(f"Snapshots: {installed_ids()}.")
 
 
 def encode(
@@ -156,11 +156,7 @@ def encode(
     storage.write_bytes(out, bitstream)
     num_bytes = codecs.rate_bytes(codec, bitstream)
     bpp = metrics.bits_per_pixel(num_bytes, width, height)
-    output.print(
-        f"{out}: {num_bytes:,} bytes, {bpp:.4f} bpp, {width}x{height}, {codec}{reached}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"{out}: {num_bytes:,} bytes, {bpp:.4f} bpp, {width}x{height}, {codec}{reached}")
 
 
 def decode(
@@ -182,7 +178,7 @@ def decode(
             content, precision=precision, device=device, max_pixels=pixel_limit(max_megapixels), on_progress=on_progress
         )
     write_png(image, out)
-    output.print(f"{out}: {image.shape[1]}x{image.shape[0]}", highlight=False, soft_wrap=True)
+    say(f"{out}: {image.shape[1]}x{image.shape[0]}")
 
 
 def render_(

@@ -18,8 +18,8 @@ from rich.text import Text
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.results.text_tables import Row, TableColumn
 
-# What moves the cursor, changes colours or the direction of writing. File names and cards may hold any of them.
 _TABLE_WIDTH = 140  # characters
+# What moves the cursor, changes colours or the direction of writing. File names and cards may hold any of them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -69,6 +69,16 @@ def print_table(columns: Sequence[TableColumn[Row]], rows: Sequence[Row]) -> Non
             text.stylize("bold" if number in of_column else "")
         table.add_row(*texts)
     Console(file=output.file, width=max(output.width, _TABLE_WIDTH)).print(table)
+
+
+def warn(sentence: str) -> None:
+    """A sentence on standard error, in yellow."""
+    errors.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def fail(sentence: str) -> None:
+    """A sentence on standard error, in red; it does not end the program."""
+    errors.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from synthcomp_core import storage
-from synthcomp_core.cli.console import errors, output, progress_bar
+from synthcomp_core.cli.console import progress_bar, say, warn
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.cells import default_crop, figure_cell
 from synthcomp_core.figures.paper.drawing import FORMATS, Crop, FigureContent, content_layout, draw_figure
@@ -85,7 +85,7 @@ def figure(
     evaluations = _evaluations(reference, requested_variants(request), dataset=image.parent.name, name=image.name)
     content = _content(reference, image.name, request, evaluations, crop_side)
     for note in content_layout(content, style).notes:
-        errors.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        warn(note)
     _write_figure(out, content, dataclasses.replace(request, crops=content.crops))
     if csv is not None:
         storage.write_text(csv, rows_to_csv([evaluation.row for evaluation in evaluations]))
@@ -122,8 +122,8 @@ def _write_figure(out: Sequence[Path], content: FigureContent, request: FigureRe
             storage.write_text(path, latex_figure(content, request, drawn))
         else:
             storage.write_bytes(path, draw_figure(content, request.style, file_format=suffix, command=command))
-        output.print(str(path), markup=False, highlight=False, soft_wrap=True)
-    output.print(command, markup=False, highlight=False, soft_wrap=True)
+        say(str(path))
+    say(command)
 
 
 def _axes(

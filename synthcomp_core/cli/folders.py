@@ -15,7 +15,7 @@ import typer
 
 from synthcomp_core.batch.cluster import Workers
 from synthcomp_core.batch.folder_plan import folder_plan
-from synthcomp_core.cli.console import output, print_table
+from synthcomp_core.cli.console import print_table, say
 from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, MaxMegapixels, PrecisionOption, pixel_limit
 from synthcomp_core.cli.runs import carry_out, end_run
 from synthcomp_core.errors import SynthcompError
@@ -124,7 +124,7 @@ def _collect(plan: Plan, out: Path, workers: int | None) -> None:
             number += 1
     with atomic_path(out / "results.csv") as temporary:
         shutil.copyfile(outcome.results, temporary)
-    output.print(f"{out}: {number} files and results.csv", highlight=False, soft_wrap=True)
+    say(f"{out}: {number} files and results.csv")
     end_run(outcome)
 
 

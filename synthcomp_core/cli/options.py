@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from synthcomp_core import limits
-from synthcomp_core.cli.console import errors
+from synthcomp_core.cli.console import warn
 from synthcomp_core.codecs.targets import TARGET_KINDS, Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image
@@ -76,5 +76,5 @@ def read_noted(path: Path, max_megapixels: float, *, keep_alpha: bool = False) -
     """The image in a file; notes on what reading changed go to standard error."""
     loaded = read_image(path, max_pixels=pixel_limit(max_megapixels), keep_alpha=keep_alpha)
     for note in loaded.notes:
-        errors.print(f"{path.name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        warn(f"{path.name}: {note}")
     return loaded

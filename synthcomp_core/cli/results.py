@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcomp_core import limits, storage
-from synthcomp_core.cli.console import errors, print_json, say
+from synthcomp_core.cli.console import fail, print_json, say, warn
 from synthcomp_core.cli.options import AsJson
 from synthcomp_core.errors import ResultsError, SynthcompError
 
@@ -89,7 +89,7 @@ def export(
     storage.write_text(out, table_to_csv(table) if to is ExportFormat.synthcomp else table_to_thesis_csv(table))
     say(f"{out}: written in {to.value} format")
     if to is ExportFormat.thesis and (lacking := without_rate(table)):
-        _warn(f"{out.name}: no rate is known for {', '.join(lacking)}, whose bpp is left empty.")
+        warn(f"{out.name}: no rate is known for {', '.join(lacking)}, whose bpp is left empty.")
 
 
 @results_app.command()
@@ -119,7 +119,7 @@ def validate(files: Files) -> None:
             loaded = load_results(file)
         except SynthcompError as error:
             wrong += 1
-            errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            fail(f"Error: {error}")
             continue
         table = loaded.table
         failed = int(table["error"].notna().sum())
@@ -181,7 +181,7 @@ def _within(base: RDCurve | str, curves: list[RDCurve], bpp: str) -> tuple[RDCur
     low, high = _rate_range(bpp)
     kept = [within_rates(curve, low, high) for curve in curves]
     before, after = (sum(len(curve.points) for curve in part) for part in (curves, kept))
-    errors.print(f"{before - after} of {before} points lie outside {low:g} to {high:g} bpp", style="yellow")
+    warn(f"{before - after} of {before} points lie outside {low:g} to {high:g} bpp")
     return (base if isinstance(base, str) else within_rates(base, low, high)), kept
 
 
@@ -249,17 +249,13 @@ def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, datase
     curves = curves_of(loaded, metric, decibels=decibels)
     for part in loaded:
         if lacking := without_rate(part.table, metric):
-            _warn(f"{part.name}: no rate is known for {', '.join(lacking)}, which are left out.")
+            warn(f"{part.name}: no rate is known for {', '.join(lacking)}, which are left out.")
     if dataset is not None:
         curves = [curve for curve in curves if curve.dataset == dataset]
     if not curves:
         where = f" on the data set {dataset}" if dataset else ""
         raise ResultsError(f"{', '.join(part.name for part in loaded)}: no row has both a rate and {metric}{where}.")
     return curves
-
-
-def _warn(sentence: str) -> None:
-    errors.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _anchor(anchor: str, curves: list[RDCurve], metric: str, decibels: bool) -> tuple[RDCurve | str, list[RDCurve]]:
@@ -296,4 +292,4 @@ def _names(files: Sequence[Path]) -> str:
 def _say_notes(loaded: Sequence[LoadedResults]) -> None:
     for part in loaded:
         for note in part.notes:
-            errors.print(f"{part.name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+            warn(f"{part.name}: {note}")

@@ -18,7 +18,7 @@ from rich.table import Table
 from synthcomp_core.batch.cluster import Workers, local_share
 from synthcomp_core.batch.plan import Plan, read_run_plan
 from synthcomp_core.batch.tasks import dataset_text
-from synthcomp_core.cli.console import cell, errors, output
+from synthcomp_core.cli.console import cell, errors, fail, output, say
 from synthcomp_core.errors import PlanError
 from synthcomp_core.progress import duration
 
@@ -105,13 +105,11 @@ def carry_out(
     if quiet:
         return outcome
     for dataset in plan.datasets:
-        output.print(dataset_text(dataset), markup=False, highlight=False, soft_wrap=True)
+        say(dataset_text(dataset))
     kept = outcome.total - outcome.carried_out
-    output.print(
+    say(
         f"{outcome.results}: {outcome.carried_out} of {outcome.total} tasks carried out, "
-        f"{kept} {'left' if outcome.interrupted else 'already there'}, {outcome.failed} failed",
-        highlight=False,
-        soft_wrap=True,
+        f"{kept} {'left' if outcome.interrupted else 'already there'}, {outcome.failed} failed"
     )
     if outcome.failed:
         _show_failures(Counter(failure.error for failure in run_failures(outcome.folder)))
@@ -128,9 +126,9 @@ def end_run(outcome: RunOutcome) -> None:
 
 def _show_failures(reasons: Counter[str]) -> None:
     for reason, number in reasons.most_common(_FAILURES_SHOWN):
-        errors.print(f"{number} x {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+        fail(f"{number} x {reason}")
     if len(reasons) > _FAILURES_SHOWN:
-        errors.print(f"and {len(reasons) - _FAILURES_SHOWN} other reasons; see the error column.", style="red")
+        fail(f"and {len(reasons) - _FAILURES_SHOWN} other reasons; see the error column.")
 
 
 def _describe(plan: Plan, place: Workers, folder: Path | None) -> None:

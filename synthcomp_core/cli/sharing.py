@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from synthcomp_core import storage
-from synthcomp_core.cli.console import output, progress_bar
+from synthcomp_core.cli.console import progress_bar, say
 from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, Device, MaxMegapixels, PrecisionOption, read_noted
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.viewer.page import share_page
@@ -58,7 +58,7 @@ def share(
     rows = {picture.key: made.row for picture, made in zip(pictures, evaluations, strict=True)}
     page = share_page([original, *pictures], title=image.name, overlays=overlays if maps else (), rows=rows)
     storage.write_bytes(out, page)
-    output.print(f"{out}: {len(page):,} bytes", markup=False, highlight=False, soft_wrap=True)
+    say(f"{out}: {len(page):,} bytes")
 
 
 def _evaluations(

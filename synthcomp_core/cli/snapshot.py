@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from synthcomp_core.cli.console import cell, output, print_json, progress_bar
+from synthcomp_core.cli.console import cell, output, print_json, progress_bar, say
 from synthcomp_core.cli.options import AsJson
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library import snapshots
@@ -81,17 +81,17 @@ def fetch(
     wanted = [model for model in models if replace or not model.installed]
     for model in models:
         if model not in wanted:
-            output.print(f"{model.id}: installed already", highlight=False)
+            say(f"{model.id}: installed already")
     megabytes = sum(model.num_bytes for model in wanted) / 1e6
-    output.print(f"{len(wanted)} models to fetch, about {megabytes:.0f} MB", highlight=False)
+    say(f"{len(wanted)} models to fetch, about {megabytes:.0f} MB")
     if dry_run:
         for model in wanted:
-            output.print(f"{model.id}: {model.url}", highlight=False, soft_wrap=True)
+            say(f"{model.id}: {model.url}")
         return
     for number, model in enumerate(wanted, start=1):
         with progress_bar(f"{number} of {len(wanted)}: {model.id}") as on_progress:
             card = fetch_published(model, half=half, on_progress=on_progress)
-        output.print(f"{card.id}: installed", highlight=False)
+        say(f"{card.id}: installed")
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from synthcomp_core import limits
-from synthcomp_core.cli.console import cell, errors, output, progress_bar
+from synthcomp_core.cli.console import cell, output, progress_bar, say, warn
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library import dataset_sources, datasets
 from synthcomp_core.progress import counted
@@ -47,7 +47,7 @@ def train(
 
     checked = read_training_plan(plan)
     for name in dict.fromkeys(name for model in checked.models for name in model.data):
-        output.print(f"data {name}: {checked.parts(name).text}", markup=False, highlight=False, soft_wrap=True)
+        say(f"data {name}: {checked.parts(name).text}")
     if dry_run:
         _print_estimates(checked)
         return
@@ -82,7 +82,7 @@ def _print_estimates(plan: TrainingPlan) -> None:
     output.print(table)
     hours = sum(one.hours for one in estimates)
     sentence = f"At most {hours:,.3g} hours in all on this machine, by a timed step of each kind, without validation"
-    output.print(sentence, highlight=False, soft_wrap=True)
+    say(sentence)
 
 
 @data_app.command()
@@ -103,7 +103,7 @@ def fetch(
     max_bytes = max(1, int(max_gigabytes * 2**30))
     with progress_bar(what) as on_progress:
         card = datasets.fetch(what, name=name, licence=licence, max_bytes=max_bytes, on_progress=on_progress)
-    output.print(f"{card.name}: {datasets.count_text(card.name)}{_splits(card)}", highlight=False)
+    say(f"{card.name}: {datasets.count_text(card.name)}{_splits(card)}")
     _print_left_out(card)
 
 
@@ -136,7 +136,7 @@ def list_() -> None:
         except SynthcompError as error:  # A split that cannot be read costs a line, not the others.
             problems.append(str(error))
     for problem in problems:
-        errors.print(f"Left out: {problem}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        warn(f"Left out: {problem}")
 
 
 @data_app.command()
@@ -154,9 +154,9 @@ def split(
     Example: python -m synthcomp_core data split my-frames --valid 0.1 --test 0.1
     """
     card = datasets.split(name, valid=valid, test=test, seed=seed, ignore_published=ignore_published)
-    output.print(f"{name}{_splits(card)}", highlight=False)
+    say(f"{name}{_splits(card)}")
     if not ignore_published and "test" in datasets.published_split(name):
-        output.print("The test set is the published one; --ignore-published would split it anew.", highlight=False)
+        say("The test set is the published one; --ignore-published would split it anew.")
 
 
 @data_app.command()
@@ -171,7 +171,7 @@ def convert(
     """
     with progress_bar(name) as on_progress:
         written = datasets.convert(name, out, downscale=downscale, on_progress=on_progress)
-    output.print(f"{written} images written to {out}", highlight=False)
+    say(f"{written} images written to {out}")
 
 
 def _print_left_out(card: datasets.DataSetCard) -> None:
@@ -181,7 +181,7 @@ def _print_left_out(card: datasets.DataSetCard) -> None:
     if card.left_out:
         phrases.append(f"left out: {card.left_out}")
     if phrases:
-        output.print(f"{card.name}: {'; '.join(phrases)}", markup=False, highlight=False, soft_wrap=True)
+        say(f"{card.name}: {'; '.join(phrases)}")
 
 
 def _splits(card: datasets.DataSetCard) -> str:

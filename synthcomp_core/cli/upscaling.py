@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from synthcomp_core import storage
-from synthcomp_core.cli.console import errors, output, print_table, progress_bar
+from synthcomp_core.cli.console import fail, output, print_table, progress_bar, say, warn
 from synthcomp_core.cli.folders import upscale_folder
 from synthcomp_core.cli.options import (
     DEFAULT_MEGAPIXELS,
@@ -72,16 +72,14 @@ def upscale(
     factor = max(target[0] / width, target[1] / height)
     upscaler = parse_upscaler(upscaler_id, scale=factor, precision=precision, device=device)
     if note := upscaling_note(upscaler_id, (width, height), target):
-        errors.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        warn(note)
     with progress_bar("upscale") as on_progress:
         if loaded.alpha is None:
             enlarged, alpha = upscaler.upscale(loaded.image, target, on_progress=on_progress), None
         else:
             enlarged, alpha = upscale_with_alpha(upscaler, loaded.image, loaded.alpha, target, on_progress=on_progress)
     write_png(enlarged, out, alpha=alpha)
-    output.print(
-        f"{out}: {target[0]}x{target[1]} from {width}x{height}, {upscaler.id}", highlight=False, soft_wrap=True
-    )
+    say(f"{out}: {target[0]}x{target[1]} from {width}x{height}, {upscaler.id}")
 
 
 def fsr(
@@ -126,8 +124,8 @@ def fsr(
     if curve is not None:
         _print_curve(read_noted(source, max_megapixels), curve, SHOWN_METRICS)
     for row in table.errors:
-        errors.print(f"{row.error}", style="red", markup=False, highlight=False, soft_wrap=True)
-    output.print(table.verdict(), highlight=False, soft_wrap=True)
+        fail(f"{row.error}")
+    say(table.verdict())
     if csv is not None:
         storage.write_text(csv, fsr_csv(table))
     if markdown is not None:
@@ -174,6 +172,6 @@ def _print_curve(loaded: LoadedImage, scale: float, metrics: tuple[str, ...]) ->
 
 
 def _print_titled(title: str, columns: Sequence[TableColumn[Row]], rows: Sequence[Row]) -> None:
-    output.print(title, markup=False, highlight=False, soft_wrap=True)
+    say(title)
     print_table(columns, rows)
     output.print()

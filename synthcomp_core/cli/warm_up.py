@@ -6,7 +6,7 @@ import time
 
 import typer
 
-from synthcomp_core.cli.console import output
+from synthcomp_core.cli.console import say
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +21,7 @@ def warm_up() -> None:
 
     Example: synthcomp warm-up
     """
-    output.print(f"The kernels are compiled ({compile_kernels():.0f} s).", highlight=False)
+    say(f"The kernels are compiled ({compile_kernels():.0f} s).")
 
 
 def compile_kernels() -> float:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from synthcomp_core.cli.console import output, print_json, print_record, progress_bar
+from synthcomp_core.cli.console import output, print_json, print_record, progress_bar, say
 from synthcomp_core.cli.options import AsJson, PrecisionOption, Size, parse_size
 
 bench_app = typer.Typer(help="Measure speed against a named peer, in one process and run.", no_args_is_help=True)
@@ -82,7 +82,7 @@ def upscale(
     if json:
         print_json(result)
     else:
-        output.print(result.sentence(), highlight=False, soft_wrap=True)
+        say(result.sentence())
 
 
 @bench_app.command()
@@ -113,7 +113,7 @@ def train(
         print_json(result)
     else:
         print_record(result)
-        output.print(f"{result.ratio:.2f}x the steps per second of the peer", highlight=False)
+        say(f"{result.ratio:.2f}x the steps per second of the peer")
 
 
 @bench_app.command()
@@ -146,7 +146,7 @@ def recipe(
     output.print(table)
     path = write_points(points, csv)
     chart = write_chart(points, path.with_suffix(".png"))
-    output.print(f"written to {path} and {chart.name}", highlight=False, soft_wrap=True)
+    say(f"written to {path} and {chart.name}")
 
 
 @bench_app.command()
@@ -167,7 +167,7 @@ def batch(
         print_json(result)
     else:
         print_record(result)
-        output.print(f"{workers} workers: {result.ratio:.2f}x as fast as one", highlight=False)
+        say(f"{workers} workers: {result.ratio:.2f}x as fast as one")
 
 
 @bench_app.command()
@@ -189,7 +189,7 @@ def results(
         print_json(result)
     else:
         print_record(result)
-        output.print(result.sentence(), highlight=False, soft_wrap=True)
+        say(result.sentence())
 
 
 @bench_app.command()
@@ -286,7 +286,7 @@ def advise(
         print_json(result)
     else:
         print_record(result)
-        output.print(f"The grid takes {result.cpu_ratio:.1f} times the CPU seconds of the search", highlight=False)
+        say(f"The grid takes {result.cpu_ratio:.1f} times the CPU seconds of the search")
 
 
 @bench_app.command()
