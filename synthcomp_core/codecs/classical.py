@@ -85,7 +85,10 @@ class ClassicalCodec:
     def decode(
         self, bitstream: bytes, *, max_pixels: int = limits.IMAGE_PIXELS, on_progress: OnProgress = silent
     ) -> Image:
-        """The image in a file of this family's format; BitstreamError for other formats, damaged and too large ones."""
+        """The (H, W, 3) uint8 image in a file of this family's format.
+
+        BitstreamError for other formats, damaged and too large ones.
+        """
         on_progress(0.0, f"decoding {self.family.label}")
         # Rendering decodes what was encoded a moment ago, and times it.
         image = _decode(bitstream, self.family, max_pixels, check_whole=False)
@@ -102,7 +105,10 @@ def parse_classical(codec_id: str | CodecId) -> ClassicalCodec:
 
 
 def decode_any(bitstream: bytes, *, max_pixels: int = limits.IMAGE_PIXELS) -> Image:
-    """The image in a bitstream of any classical family, recognised by its signature; BitstreamError for all else."""
+    """The (H, W, 3) uint8 image in a bitstream of any classical family, recognised by its signature.
+
+    BitstreamError for all else.
+    """
     file_format = sniff(bitstream)
     for family in FAMILIES.values():
         if family.file_format == file_format:

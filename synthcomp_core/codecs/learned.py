@@ -244,7 +244,7 @@ def decode_scb(
     max_pixels: int = limits.IMAGE_PIXELS,
     on_progress: OnProgress = silent,
 ) -> Image:
-    """The image in a ``.scb``, by the installed snapshot that it names; BitstreamError when there is none."""
+    """The (H, W, 3) uint8 image in a ``.scb``, by the installed snapshot it names; BitstreamError if there is none."""
     codec = _codec_of(content, precision, device, max_pixels)
     return codec.decode(content, max_pixels=max_pixels, on_progress=on_progress)
 

@@ -128,7 +128,7 @@ def write_png(image: Image, path: Path, *, alpha: NDArray[np.uint8] | None = Non
 
 
 def thumbnail_png(image: Image, max_side: int) -> bytes:
-    """A PNG of the image shrunk, not enlarged, so that neither side is longer than ``max_side``."""
+    """A PNG of an (H, W, 3) uint8 image shrunk, not enlarged, so that neither side is longer than ``max_side``."""
     height, width = image.shape[:2]
     scale = min(1.0, max_side / max(width, height))
     return png_bytes(resize(image, (max(1, round(width * scale)), max(1, round(height * scale)))))
@@ -166,14 +166,14 @@ def pad_to_multiple(image: Image, multiple: int) -> Image:
 
 
 def crop(image: Image, width: int, height: int) -> Image:
-    """The top left ``width`` x ``height`` pixels. ImageError when the image is smaller."""
+    """The top left pixels (height, width, 3) of an (H, W, 3) uint8 image. ImageError when it is smaller."""
     if not (1 <= width <= image.shape[1] and 1 <= height <= image.shape[0]):
         raise ImageError(f"Cannot cut {width} x {height} out of {image.shape[1]} x {image.shape[0]} pixels.")
     return np.ascontiguousarray(image[:height, :width])
 
 
 def image_sha256(image: Image) -> str:
-    """A hex digest of the size and the pixels, the same however the image was stored."""
+    """A hex digest of the size and pixels of an (H, W, 3) uint8 image, the same however it was stored."""
     check_image(image)
     digest = hashlib.sha256(f"{image.shape[1]}x{image.shape[0]}:".encode())
     digest.update(np.ascontiguousarray(image).data)
@@ -204,7 +204,10 @@ def raw_bytes(width: int, height: int, scale: float | None) -> int:
 
 
 def downscale(image: Image, scale: float | None) -> Image:
-    """The image at the size that a variant with this scale codes (see :func:`coded_size`); itself where equal."""
+    """An (H, W, 3) uint8 image at the size that a variant with this scale codes (:func:`coded_size`); itself if equal.
+
+    Bicubic, antialiased.
+    """
     height, width = image.shape[:2]
     size = coded_size(width, height, scale)
     return image if size == (width, height) else resize(image, size, method=_DOWNSCALING)

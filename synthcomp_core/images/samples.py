@@ -7,7 +7,10 @@ Pixels = NDArray[np.uint8]
 
 
 def eight_bit(samples: NDArray[np.uint16], *, largest: int = 65535) -> Pixels:
-    """0..largest to 0..255, rounded, row by row so that a large image costs no large intermediate."""
+    """(H, W) or (H, W, channels) samples of 0..largest as 0..255, rounded, of the same shape.
+
+    Row by row, so that a large image costs no large intermediate.
+    """
     out = np.empty(samples.shape, np.uint8)
     for source, target in zip(samples, out, strict=True):
         target[...] = np.minimum((source.astype(np.uint32) * 255 + largest // 2) // largest, 255)
@@ -15,7 +18,7 @@ def eight_bit(samples: NDArray[np.uint16], *, largest: int = 65535) -> Pixels:
 
 
 def as_eight_bit(samples: NDArray[np.generic], largest: int) -> Pixels:
-    """Whole numbers of 0..largest and floats of 0..1 as 0..255, rounded."""
+    """(H, W) or (H, W, channels) whole numbers of 0..largest, or floats of 0..1, as 0..255, rounded; same shape."""
     if samples.dtype.kind == "f":
         return np.clip(np.nan_to_num(samples.astype(np.float32)) * 255 + 0.5, 0, 255).astype(np.uint8)
     if largest == 255:
@@ -24,7 +27,10 @@ def as_eight_bit(samples: NDArray[np.generic], largest: int) -> Pixels:
 
 
 def with_alpha(pixels: Pixels, alpha: Pixels | None, keep: bool, notes: list[str]) -> Pixels:
-    """Colour times alpha, rounded, or with ``keep`` both; as it is where alpha is absent or opaque everywhere."""
+    """Colours (H, W, 3) times alpha (H, W), both 0..255, rounded; or with ``keep`` both, (H, W, 4).
+
+    The colours as they are where alpha is absent or opaque everywhere.
+    """
     if alpha is None or alpha.min() == 255:
         return pixels
     if keep:
@@ -37,7 +43,7 @@ def with_alpha(pixels: Pixels, alpha: Pixels | None, keep: bool, notes: list[str
 
 
 def upright(pixels: Pixels, orientation: object) -> Pixels:
-    """Pixels turned as EXIF orientation 1..8 asks; other values are ignored."""
+    """(H, W, channels) pixels turned as EXIF orientation 1..8 asks, (W, H, channels) from 5 on; others are ignored."""
     match orientation:
         case 2:
             turned = pixels[:, ::-1]

@@ -95,7 +95,7 @@ def rates_text(rendered: RenderedSet) -> str:
 
 
 def cut_to_size(rendering: Image, width: int, height: int) -> Image:
-    """The middle ``width`` x ``height`` pixels of a rendering that padding made larger, as in the thesis.
+    """The middle (height, width, 3) pixels of an (H, W, 3) uint8 rendering that padding made larger, as in the thesis.
 
     An odd surplus leaves its larger half at the right and the bottom. ImageError when the rendering is smaller.
     """

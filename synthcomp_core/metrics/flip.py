@@ -33,7 +33,7 @@ _Taps = NDArray[np.float64]  # The right half of a filter, its middle first.
 
 
 def flip(reference: Image, image: Image) -> float:
-    """Mean LDR-FLIP error in 0..1 at 67 pixels per degree. ImageError on unequal sizes."""
+    """Mean LDR-FLIP error in 0..1 of (H, W, 3) uint8 images at 67 pixels per degree. ImageError on unequal sizes."""
     return mean_error(flip_error(reference, image))
 
 
@@ -43,7 +43,7 @@ def mean_error(error_map: ErrorMap) -> float:
 
 
 def flip_error(reference: Image, image: Image, *, features: Features | None = None) -> ErrorMap:
-    """LDR-FLIP error of every pixel, (H, W) float32, 0..1. ImageError on unequal sizes.
+    """LDR-FLIP error of every pixel of (H, W, 3) uint8 images, (H, W) float32, 0..1. ImageError on unequal sizes.
 
     features: those of the reference by :func:`flip_features`, where they are known.
     """
@@ -67,7 +67,7 @@ def flip_error(reference: Image, image: Image, *, features: Features | None = No
 
 
 def flip_features(image: Image) -> Features:
-    """What FLIP compares of an image, (H, 5, W): worked out once for a reference that many are compared with."""
+    """What FLIP compares of an (H, W, 3) uint8 image, (H, 5, W) float32; for a reference of many comparisons."""
     height, width = image.shape[:2]
     features = np.empty((height, FEATURES, width), np.float32)
 
@@ -97,7 +97,7 @@ def _strip_features(image: Image, top: int, bottom: int) -> Features:
 
 
 def flip_colours(error_map: ErrorMap) -> Image:
-    """An error map (H, W) in NVIDIA's magma colours, (H, W, 3): black = no error, pale yellow = 1."""
+    """An error map (H, W) in NVIDIA's magma colours, (H, W, 3) uint8: black = no error, pale yellow = 1."""
     levels = np.floor(np.clip(error_map, 0.0, 1.0) * np.float32(PEAK) + np.float32(0.5)).astype(np.uint8)
     colours: Image = _magma()[levels]
     return colours

@@ -21,7 +21,7 @@ LUMA_WEIGHTS: NDArray[np.float64] = np.array([65.481, 128.553, 24.966]) / 255.0
 
 
 def check_pair(reference: Image, image: Image) -> None:
-    """ImageError unless both are images, of the same size."""
+    """ImageError unless both are images, (H, W, 3) uint8, of the same size."""
     check_image(reference)
     check_image(image)
     if reference.shape != image.shape:
@@ -33,7 +33,7 @@ def check_pair(reference: Image, image: Image) -> None:
 
 
 def shaved(image: Image, border: int) -> Image:
-    """An (H, W, 3) image without ``border`` pixels on each side; ImageError when nothing is left.
+    """An (H, W, 3) uint8 image without ``border`` pixels on each side; ImageError when nothing is left.
 
     Papers on super-resolution leave out as many as their factor, because the pixels at the border have no neighbours.
 
@@ -50,18 +50,21 @@ def shaved(image: Image, border: int) -> Image:
 
 
 def strips(reference: Image, image: Image) -> Iterator[tuple[Image, Image]]:
-    """Strips of the same rows of two images, from the top down."""
+    """Strips (up to STRIP_ROWS, W, 3) of the same rows of two (H, W, 3) images, from the top down."""
     for top in range(0, len(reference), STRIP_ROWS):
         yield reference[top : top + STRIP_ROWS], image[top : top + STRIP_ROWS]
 
 
 def rgb_planes(reference: Image, image: Image) -> list[tuple[Plane, Plane]]:
-    """The planes R, G, B of both images."""
+    """The planes R, G, B of both (H, W, 3) uint8 images, each (H, W)."""
     return [(reference[:, :, channel], image[:, :, channel]) for channel in range(3)]
 
 
 def luma(image: Image) -> NDArray[np.float64]:
-    """BT.601 studio-range luma (H, W), 16..235, not rounded: 16 + 65.481 R + 128.553 G + 24.966 B, RGB in 0..1."""
+    """BT.601 studio-range luma (H, W), 16..235, not rounded, of an (H, W, 3) uint8 image.
+
+    16 + 65.481 R + 128.553 G + 24.966 B, RGB in 0..1.
+    """
     plane = np.empty(image.shape[:2])
     for top in range(0, len(image), STRIP_ROWS):
         plane[top : top + STRIP_ROWS] = image[top : top + STRIP_ROWS].astype(np.float64) @ LUMA_WEIGHTS

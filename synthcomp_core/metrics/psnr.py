@@ -11,7 +11,7 @@ from synthcomp_core.metrics.pairs import LUMA_WEIGHTS, PEAK, check_pair, strips
 
 
 def psnr(reference: Image, image: Image) -> float:
-    """PSNR in dB over all RGB samples of two (H, W, 3) images; inf when identical. ImageError on unequal sizes.
+    """PSNR in dB over all RGB samples of two (H, W, 3) uint8 images; inf when identical. ImageError on unequal sizes.
 
     >>> black, grey = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 16, np.uint8)
     >>> round(psnr(black, grey), 3)  # 20 log10(255 / 16)
@@ -23,7 +23,9 @@ def psnr(reference: Image, image: Image) -> float:
 
 
 def mean_squared_error(reference: Image, image: Image) -> float:
-    """Mean squared difference over all RGB samples in 8-bit levels. ImageError on unequal sizes.
+    """Mean squared difference over all RGB samples of (H, W, 3) uint8 images, in 8-bit levels.
+
+    ImageError on unequal sizes.
 
     >>> mean_squared_error(np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 16, np.uint8))
     256.0
@@ -37,9 +39,9 @@ def mean_squared_error(reference: Image, image: Image) -> float:
 
 
 def psnr_y(reference: Image, image: Image) -> float:
-    """PSNR in dB (peak 255) of unrounded luma (see :func:`.pairs.luma`); inf when identical.
+    """PSNR in dB (peak 255) of the unrounded luma (see :func:`.pairs.luma`) of (H, W, 3) uint8 images.
 
-    ImageError on unequal sizes.
+    inf when identical. ImageError on unequal sizes.
     """
     check_pair(reference, image)
     total = 0.0

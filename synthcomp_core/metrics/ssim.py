@@ -24,7 +24,9 @@ MSSSIM_MIN_SIDE = (SSIM_WINDOW - 1) * 2 ** (len(_MSSSIM_WEIGHTS) - 1) + 1
 
 
 def ssim(reference: Image, image: Image) -> float | None:
-    """SSIM, at most 1, mean over R, G and B; None under 11 pixels per side. ImageError on unequal sizes.
+    """SSIM of (H, W, 3) uint8 images, at most 1, mean over R, G and B; None under 11 pixels per side.
+
+    ImageError on unequal sizes.
 
     Wang et al. 2004: 11x11 Gaussian window of sigma 1.5, only windows wholly inside, K1 0.01, K2 0.03, range 255.
 
@@ -39,13 +41,15 @@ def ssim(reference: Image, image: Image) -> float | None:
 
 
 def ssim_y(reference: Image, image: Image) -> float | None:
-    """SSIM (see :func:`ssim`) of unrounded luma (see :func:`.pairs.luma`), range 255."""
+    """SSIM (see :func:`ssim`) of the unrounded luma (see :func:`.pairs.luma`) of (H, W, 3) uint8 images, range 255."""
     check_pair(reference, image)
     return similarity([(luma(reference), luma(image))], multiscale=False).ssim
 
 
 def msssim(reference: Image, image: Image) -> float | None:
-    """MS-SSIM in 0..1, mean over R, G and B; None under 161 pixels per side. ImageError on unequal sizes.
+    """MS-SSIM of (H, W, 3) uint8 images, 0..1, mean over R, G and B; None under 161 pixels per side.
+
+    ImageError on unequal sizes.
 
     Wang, Simoncelli, Bovik 2003 as pytorch-msssim defines it: five scales, 2x2 means with a zero before odd sides.
     """
@@ -54,7 +58,7 @@ def msssim(reference: Image, image: Image) -> float | None:
 
 
 def msssim_y(reference: Image, image: Image) -> float | None:
-    """MS-SSIM (see :func:`msssim`) of unrounded luma (see :func:`.pairs.luma`), range 255."""
+    """MS-SSIM (see :func:`msssim`) of unrounded luma (see :func:`.pairs.luma`), range 255; images (H, W, 3) uint8."""
     check_pair(reference, image)
     return similarity([(luma(reference), luma(image))], multiscale=True).msssim
 

@@ -59,9 +59,9 @@ class _Recursion:
 
 
 def ssimulacra2(reference: Image, image: Image, *, scales: Sequence[Scale] | None = None) -> float | None:
-    """SSIMULACRA2: 100 = identical, may be negative; None under 8 pixels per side. ImageError on unequal sizes.
+    """SSIMULACRA2 of (H, W, 3) uint8 images: 100 = identical, may be negative; None under 8 pixels per side.
 
-    scales: those of the reference by :func:`reference_scales`, where they are known.
+    ImageError on unequal sizes. scales: those of the reference by :func:`reference_scales`, where they are known.
     """
     check_pair(reference, image)
     errors = []
@@ -73,9 +73,9 @@ def ssimulacra2(reference: Image, image: Image, *, scales: Sequence[Scale] | Non
 
 
 def reference_scales(image: Image) -> list[Scale]:
-    """What SSIMULACRA2 compares of an image, worked out once for a reference that many are compared with.
+    """What SSIMULACRA2 compares of an (H, W, 3) uint8 image: worked out once for a reference of many comparisons.
 
-    Per scale and channel (X, Y, B) planes (3, h, w): the channel, and the blurred channel and its blurred square.
+    Per scale and channel (X, Y, B) planes (3, h, w) float32: the channel, the blurred channel and its blurred square.
     """
     return [tuple(scale) for scale in _scales(image)]
 

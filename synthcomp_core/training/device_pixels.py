@@ -91,7 +91,7 @@ class DevicePixels:
         return levels.flatten()[result.long() + first]
 
     def patches(self, sampler: PatchSampler, step: int, *, rank: int, world: int) -> Tensor:
-        """What ``sampler.patches`` gives, cut and augmented on the device."""
+        """What ``sampler.patches`` gives, (B / world, patch, patch, 3) uint8, cut and augmented on the device."""
         if not sampler.augment:
             return self.cut(sampler.places(step, [sampler.cache], scale=1, rank=rank, world=world), sampler.patch)
         share = sampler.batch // world

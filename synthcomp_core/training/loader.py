@@ -138,7 +138,8 @@ class PatchSampler:
     ) -> tuple[Bytes, Bytes]:
         """Patches of the cache and the same places of one of ``inputs`` (smaller by ``scale``), drawn for each sample.
 
-        first: the share of samples that take ``inputs[0]``; the others take one of the rest, each as often.
+        (B / world, patch, patch, 3) and (B / world, patch / scale, patch / scale, 3) uint8. first: the share of
+        samples that take ``inputs[0]``; the others take one of the rest, each as often.
         """
         places = self.places(step, inputs, scale=scale, rank=rank, world=world, first=first)
         share, small = len(places.images), self.patch // scale

@@ -27,7 +27,7 @@ class RateDistortionLoss:
         return bpp + self.lmbda * self.distort(x_hat, x)
 
     def distort(self, x_hat: Tensor, x: Tensor) -> Tensor:
-        """255^2 MSE or 1 - MS-SSIM (scalar)."""
+        """255^2 MSE or 1 - MS-SSIM (scalar) of x_hat against x, (B, 3, H, W) in [0, 1]."""
         if self.distortion == Distortion.MSE:
             return 255**2 * functional.mse_loss(x_hat, x)
         from pytorch_msssim import ms_ssim

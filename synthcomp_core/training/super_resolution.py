@@ -51,7 +51,10 @@ class SuperResolutionStep(nn.Module):
 
 
 def upscale(net: nn.Module, low: Tensor) -> Tensor:
-    """RCAN's forward with its first and last layer in float32: bfloat16 has only 8 bits for a pixel's value."""
+    """RCAN's forward over (B, 3, H, W) in [0, 1] to (B, 3, scale H, scale W) float32, not clipped.
+
+    Its first and last layer are in float32: bfloat16 has only 8 bits for a pixel's value.
+    """
     rcan: Any = net
     device = low.device.type
     with float32_region(device):

@@ -18,7 +18,7 @@ _RADII = (2, 8, 32)  # pixels: how far colours are carried into what is transpar
 def upscale_with_alpha(
     upscaler: Upscaler, image: Image, alpha: Alpha, size: tuple[int, int], *, on_progress: OnProgress = silent
 ) -> tuple[Image, Alpha]:
-    """Colours (H, W, 3), not multiplied by alpha, and alpha (H, W), both at ``size`` = (width, height).
+    """Colours (H, W, 3) uint8, not multiplied by alpha, and alpha (H, W) uint8, both at ``size`` = (width, height).
 
     Alpha goes through the same upscaler, as a grey image. What is wholly transparent takes the colours beside it
     first: otherwise its own, which nobody sees, would show at the edges.
@@ -30,7 +30,7 @@ def upscale_with_alpha(
 
 
 def with_colours_beside(image: Image, alpha: Alpha) -> Image:
-    """The image with wholly transparent pixels in the mean colour of what is visible near them."""
+    """The (H, W, 3) uint8 image with pixels of alpha (H, W) 0 in the mean colour of what is visible near them."""
     if alpha.min() > 0 or alpha.max() == 0:
         return image
     filled = image.copy()

@@ -43,12 +43,15 @@ class Network:
         self.medians = model.entropy_bottleneck.quantiles.detach()[:, 0, 1][None, :, None, None]
 
     def hyper(self, z_hat: Tensor) -> Tensor:
-        """What h_s makes of z_hat."""
+        """What h_s makes of z_hat (1, N, rows / 4, columns / 4): (1, its channels, rows, columns)."""
         hyper: Tensor = self.model.h_s(z_hat)
         return hyper
 
     def side_information(self, hyper: Tensor | None, y_hat: Tensor) -> SideInformation:
-        """Means and scales of y, whose context is ``y_hat``; hyper: of :meth:`hyper`, None without a hyperprior."""
+        """Means and scales of y, whose context is ``y_hat`` (1, M, rows, columns).
+
+        hyper: of :meth:`hyper`, None without a hyperprior.
+        """
         if hyper is None:
             return SideInformation(self.medians.expand_as(y_hat), None)
         if self.has_context:
@@ -74,14 +77,14 @@ class Network:
         return -torch.log2(likelihood.permute(1, 0, 2, 3).clamp(min=_LEAST_LIKELIHOOD))
 
     def decode(self, y_hat: Tensor) -> Tensor:
-        """The image (1, 3, 16 rows, 16 columns) in 0..1, not clipped."""
+        """The image (1, 3, 16 rows, 16 columns) of y_hat (1, M, rows, columns), in 0..1, not clipped."""
         image: Tensor = self.model.g_s(y_hat.contiguous(memory_format=torch.channels_last))
         return image
 
     def distort(self, x_hat: Tensor, x: Tensor, counted: Tensor) -> Tensor:
-        """lambda times the distortion that the snapshot was trained for, times the number of counted pixels.
+        """lambda times the distortion that the snapshot was trained for, times the number of counted pixels; a scalar.
 
-        counted: (1, 1, H, W), 1 where a pixel is of the image and 0 where it is padding.
+        x_hat, x: (1, 3, H, W) in 0..1. counted: (1, 1, H, W), 1 where a pixel is of the image, 0 where it is padding.
         """
         if self.distortion == Distortion.MSE:
             return self.lmbda * 255**2 / 3 * ((x_hat - x).square() * counted).sum()
@@ -96,7 +99,7 @@ class Network:
 
 
 def round_to(values: Tensor, means: Tensor) -> Tensor:
-    """The values that a decoder would see: whole steps from the means."""
+    """The values that a decoder would see: whole steps from the means, of the same shape."""
     return torch.round(values - means) + means
 
 
