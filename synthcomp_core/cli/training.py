@@ -64,7 +64,7 @@ def train(
             values.append(f"{outcome.card.validation_psnr:.2f} dB")
         table.add_row(outcome.id, outcome.status, ", ".join(values))
         if outcome.note:
-            errors.print(outcome.note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            warn(outcome.note)
     output.print(table)
 
 
