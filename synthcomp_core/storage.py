@@ -171,6 +171,21 @@ def link_to(target: Path, link: Path) -> Path:
     return link
 
 
+def is_same(first: Path, second: Path) -> bool:
+    """Whether two paths lead to one file or folder, by whatever names and links; no where either does not exist."""
+    try:
+        return first.samefile(second)
+    except (OSError, ValueError):
+        return False
+
+
+def check_outputs(source: Path, *outputs: Path | None) -> None:
+    """SynthcompError where one of the files to write is the one that is read, which would be lost."""
+    for out in outputs:
+        if out is not None and is_same(out, source):
+            raise SynthcompError(f"{out} would be overwritten by what is made of it; give another file to write.")
+
+
 def read_file(path: Path, *, max_bytes: int) -> bytes:
     """The bytes of a file; OSError as :func:`open_file`, before they are read if there are more than ``max_bytes``."""
     with open_file(path, max_bytes=max_bytes) as file:

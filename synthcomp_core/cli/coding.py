@@ -140,6 +140,7 @@ def encode(
         aimed = codec if target is None else str(aiming_id(codec, target))
         encode_folder(image, out, aimed, precision=precision, max_megapixels=max_megapixels)
         return
+    storage.check_outputs(image, out)
     if not is_aiming:
         codecs.parse_codec(codec, precision=precision, device=device)  # Fails before the image is read.
     loaded = read_noted(image, max_megapixels)
@@ -172,6 +173,7 @@ def decode(
 
     Example: python -m synthcomp_core decode frame.scb frame.png
     """
+    storage.check_outputs(bitstream, out)
     content = _read_bitstream(bitstream)
     with progress_bar("decode") as on_progress:
         image = codecs.decode(
@@ -202,6 +204,7 @@ def render_(
     Example: python -m synthcomp_core render frame.png out.png --variant webp-q80 --bitstream out.webp --csv row.csv
     """
     parsed = Variant.parse(variant)
+    storage.check_outputs(image, out, bitstream, csv)
     loaded = read_noted(image, max_megapixels)
     with progress_bar("render") as on_progress:
         evaluation = evaluate(

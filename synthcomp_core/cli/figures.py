@@ -71,6 +71,7 @@ def figure(
     for path in out:
         if path.suffix.lower() not in {".tex", *(f".{name}" for name in FORMATS)}:
             raise SynthcompError(f"{path.name}: a figure is written as .png, .svg, .pdf or .tex.")
+    storage.check_outputs(image, *out, csv)
     style = FigureStyle(
         width=width, font=font, font_pt=font_size, dpi=dpi, error_maps=error_maps, bit_maps=bit_maps
     )  # fmt: skip

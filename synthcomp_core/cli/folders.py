@@ -19,10 +19,11 @@ from synthcomp_core.cli.console import print_table, say
 from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, MaxMegapixels, PrecisionOption, pixel_limit
 from synthcomp_core.cli.runs import carry_out, end_run
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import images_below
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS, SHOWN_METRICS
 from synthcomp_core.metrics.means import finite_mean
 from synthcomp_core.results.text_tables import MISSING, TableColumn
-from synthcomp_core.storage import atomic_path, exists
+from synthcomp_core.storage import atomic_path, exists, is_inside, is_same
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants import Variant
 
@@ -76,7 +77,7 @@ def encode_folder(
     folder: Path, out: Path, codec: str, *, precision: str, max_megapixels: float, workers: int | None = None
 ) -> None:
     """Encode every image of a folder into ``out``, with ``results.csv`` beside the bitstreams."""
-    _check_out(out)
+    _check_out(folder, out)
     plan = folder_plan(
         folder, [codec], purpose="encode", metrics=["psnr_rgb"], keep="bitstreams", precision=precision,
         max_pixels=pixel_limit(max_megapixels),
@@ -89,7 +90,7 @@ def upscale_folder(
     workers: int | None = None,
 ) -> None:  # fmt: skip
     """Enlarge every image of a folder into ``out``."""
-    _check_out(out)
+    _check_out(folder, out)
     parse_upscaler(upscaler_id, scale=scale, precision=precision)  # Fails before a run is begun.
     variant = Variant.parse(f"none@x{scale:g}-{upscaler_id}")
     plan = folder_plan(
@@ -104,21 +105,39 @@ def this_command() -> str:
     return shlex.join(["python", "-m", "synthcomp_core", *sys.argv[1:]])
 
 
-def _check_out(out: Path) -> None:
+def _check_out(folder: Path, out: Path) -> None:
+    """SynthcompError for a file, and for a folder that this call or the next one reads images from.
+
+    A subfolder of a folder that holds images itself is fine, since these alone are read.
+    """
     if exists(out) and not out.is_dir():
         raise SynthcompError(f"{out} is a file; a folder of images needs a folder for what is made of them.")
+    images = images_below(folder)
+    read = {folder, *(image.parent for image in images), *(image.resolve().parent for image in images)}
+    is_walked = images and folder not in {image.parent for image in images} and is_inside(out, folder)
+    if is_walked or any(is_same(out, place) for place in read):
+        raise SynthcompError(
+            f"Images are read from {out}, too, where they would be overwritten by, or mixed up with, what is made of "
+            "them; give another folder to write to."
+        )
 
 
 def _collect(plan: Plan, out: Path, workers: int | None) -> None:
-    """Carry out a plan of one variant and put the files it kept into ``out``."""
-    from synthcomp_core.batch.journal import JOURNAL, read_journal
+    """Carry out a plan of one variant and put the files it kept into ``out``.
 
+    The run's journal also knows images that have since gone from the folder; these are left out.
+    """
+    from synthcomp_core.batch.journal import JOURNAL, read_journal
+    from synthcomp_core.batch.tasks import dataset_images
+
+    images = {(data.name, image.name) for data in plan.datasets for image in dataset_images(data)}
     outcome = carry_out(plan, Workers(workers), None, command=this_command())
     out.mkdir(parents=True, exist_ok=True)
     variant, number = str(plan.variants[0]), 0
     for entry in read_journal(outcome.folder / JOURNAL).values():
         kept = entry.kept_bitstream or entry.kept_rendering
-        if entry.row.variant == variant and kept is not None and kept.is_file():
+        is_planned = entry.row.variant == variant and (entry.row.dataset, entry.row.image) in images
+        if is_planned and kept is not None and kept.is_file():
             with atomic_path(out / kept.name) as temporary:
                 shutil.copyfile(kept, temporary)
             number += 1

@@ -56,6 +56,7 @@ def import_(
     from synthcomp_core.results.formats import load_results
     from synthcomp_core.results.table import table_to_csv
 
+    storage.check_outputs(file, out)
     loaded = load_results(file, dataset=dataset)
     storage.write_text(out, table_to_csv(loaded.table))
     _say_notes([loaded])
@@ -79,6 +80,7 @@ def export(
     from synthcomp_core.results.formats.thesis import table_to_thesis_csv
     from synthcomp_core.results.table import table_to_csv, without_rate
 
+    storage.check_outputs(file, out)
     loaded = load_results(file)
     table = loaded.table
     if dataset is not None:

@@ -45,6 +45,7 @@ def share(
         raise SynthcompError(f"{out.name}: a page is written as .html.")
     if len(variant) > _MOST_VARIANTS:
         raise SynthcompError(f"{len(variant)} variants were given; a page holds at most {_MOST_VARIANTS}.")
+    storage.check_outputs(image, out)
     variants = list(dict.fromkeys(Variant.parse(text) for text in variant))
     loaded = read_noted(image, max_megapixels)
     evaluations = _evaluations(

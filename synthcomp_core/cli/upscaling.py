@@ -66,6 +66,7 @@ def upscale(
             raise SynthcompError("The images of a folder differ in size: give --scale, as in --scale 1.5.")
         upscale_folder(image, out, upscaler_id, scale, precision=precision, max_megapixels=max_megapixels)
         return
+    storage.check_outputs(image, out)
     loaded = read_noted(image, max_megapixels, keep_alpha=True)
     height, width = loaded.image.shape[:2]
     target = _target_size(width, height, scale, size)
@@ -106,6 +107,7 @@ def fsr(
     """
     if not storage.exists(source):
         source = sample_sets().get(str(source), source)
+    storage.check_outputs(source, csv, markdown)
     holds_samples = source.is_dir() or source.suffix.lower() == ".zip"
     if holds_samples and curve is not None:
         raise SynthcompError(f"--curve needs an image to downscale; {source.name} holds samples, so leave it out.")

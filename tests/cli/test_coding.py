@@ -201,3 +201,32 @@ def test_list_names_every_upscaler_once(artifacts: Path, capsys: pytest.CaptureF
     assert main(["list"]) == 0
     ids = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()]
     assert ids.count("rcan") == 1 and "rcan-x2-games" not in ids and ids.count("rcan-x2-games-coded") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["encode", "frame.png", "frame.png", "--codec", "png"],
+        ["encode", "frame.png", "./frame.png", "--codec", "webp", "--target-bytes", "2k"],
+        ["encode", "link.png", "frame.png", "--codec", "jpeg-q30"],
+        ["decode", "frame.png", "frame.png"],
+        ["upscale", "frame.png", "frame.png", "--scale", "2"],
+        ["render", "frame.png", "frame.png", "--variant", "jpeg-q30"],
+        ["render", "frame.png", "out.png", "--variant", "png", "--bitstream", "frame.png"],
+        ["figure", "frame.png", "frame.png", "--variant", "jpeg-q30"],
+        ["fsr", "frame.png", "--method", "lanczos", "--csv", "frame.png"],
+        ["results", "export", "table.csv", "table.csv"],
+        ["results", "import", "table.csv", "table.csv"],
+    ],
+)
+def test_no_verb_writes_over_the_file_that_it_reads(
+    arguments: list[str], reference: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(reference.parent)
+    Path("link.png").symlink_to(reference)
+    Path("table.csv").write_text("variant,quality,bpp,psnr_rgb\njpeg-q30,30,0.5,32.0\n")
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "would be overwritten" in error and len(error.strip().splitlines()) == 1
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before

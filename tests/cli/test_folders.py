@@ -122,3 +122,62 @@ def test_an_enlarging_plan_takes_only_variants_that_enlarge(tmp_path: Path, arti
     text = 'enlarge = true\nvariants = ["jpeg-q30"]\n[[datasets]]\nfolder = "frames"\n'
     with pytest.raises(PlanError, match="none@xSCALE-UPSCALER"):
         parse_run_plan(text, tmp_path / "plan.toml")
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["upscale", "--scale", "2", "--method", "bicubic"],
+        ["encode", "--codec", "png"],
+        ["encode", "--codec", "webp-q40"],
+    ],
+)
+@pytest.mark.parametrize(
+    "out", ["my frames", "my frames/../my frames", "link", "outer", "outer/my frames", "outer/new"]
+)
+def test_the_images_of_a_folder_are_never_written_over_nor_mixed_with_what_is_made_of_them(
+    verb: list[str], out: str, frames: Path, tmp_path: Path, artifacts: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(frames)
+    source = "my frames"
+    if out.startswith("outer"):  # Its images lie in a subfolder, so that all of its subfolders are read.
+        (tmp_path / "outer").mkdir()
+        frames.rename(tmp_path / "outer" / "my frames")
+        source = "outer"
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
+    assert main([verb[0], source, out, *verb[1:]]) == 1
+    error = capsys.readouterr().err
+    assert "give another folder" in error and len(error.strip().splitlines()) == 1
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.suffix in (".png", ".webp")} == before
+    assert not (artifacts / "runs").exists()
+
+
+def test_a_folder_of_links_is_not_written_to_where_the_images_lie(
+    frames: Path, tmp_path: Path, artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "links").mkdir()
+    for path in frames.iterdir():
+        (tmp_path / "links" / path.name).symlink_to(path)
+    assert main(["encode", str(tmp_path / "links"), str(frames), "--codec", "png"]) == 1
+    assert "give another folder" in capsys.readouterr().err
+
+
+def test_a_subfolder_of_a_folder_that_holds_images_itself_takes_what_is_made_of_them(
+    frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for said in ("2 of 2 tasks carried out", "0 of 2 tasks carried out, 2 already there"):
+        assert main(["encode", str(frames), str(frames / "coded"), "--codec", "png"]) == 0
+        assert said in printed(capsys)
+
+
+def test_images_that_have_gone_from_a_folder_are_not_copied_again(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["encode", str(frames), str(tmp_path / "first"), "--codec", "webp-q40"]) == 0
+    (frames / "frame0.png").unlink()
+    capsys.readouterr()
+    assert main(["encode", str(frames), str(tmp_path / "second"), "--codec", "webp-q40"]) == 0
+    assert "second: 1 files and results.csv" in printed(capsys)
+    assert sorted(path.name for path in (tmp_path / "second").iterdir()) == ["frame1.webp", "results.csv"]
