@@ -175,20 +175,29 @@ def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
 
 
 def _carded(name: str, origin: str, licence: str, notes: str, left_out: str) -> DataSetCard:
-    """Write splits and card of a data set whose images are in place; SynthcompError when there are none."""
-    relative = image_paths(name)
-    if not relative:
+    """Write splits and card of a data set whose images are in place; SynthcompError when there are none.
+
+    Splits that were made here stay as long as all of their images do; else they are the published ones, and no others.
+    """
+    num_images = len(image_paths(name))
+    if not num_images:
         raise SynthcompError(f"{origin} holds no images ({', '.join(EXTENSIONS)}).")
-    parts = {split: [path for path in relative if split_of(path) == split] for split in SPLITS}
-    for split, paths in parts.items():
-        if paths:
-            write_text(split_path(name, split), "".join(f"{path}\n" for path in paths))
-    card = DataSetCard(
-        name, origin, licence or "not stated", len(relative),
-        tuple((split, len(paths)) for split, paths in parts.items() if paths), notes, left_out,
-    )  # fmt: skip
-    _write_card(card)
-    return card
+    published = published_split(name)
+    parts = _own_splits(name) or {split: published[split] for split in SPLITS if split in published}
+    return _write_splits(DataSetCard(name, origin, licence or "not stated", num_images, (), notes, left_out), parts)
+
+
+def _own_splits(name: str) -> dict[str, list[str]]:
+    """The splits on the card that are not those of the images' folders; none where any of their images is missing."""
+    images = images_dir(name)
+    try:
+        parts = {
+            part: [path.relative_to(images).as_posix() for path in split_files(name, part)]
+            for part, _ in read_data_set_card(name).splits
+        }
+    except SynthcompError:
+        return {}
+    return parts if any(split_of(path) != part for part, paths in parts.items() for path in paths) else {}
 
 
 def published_split(name: str) -> dict[str, list[str]]:
@@ -243,8 +252,13 @@ def _shuffled(paths: list[str], seed: int) -> list[str]:
 
 
 def _write_splits(card: DataSetCard, parts: dict[str, list[str]]) -> DataSetCard:
-    for part, chosen in parts.items():
-        write_text(split_path(card.name, part), "".join(f"{path}\n" for path in sorted(chosen)))
+    """Write the lists of these parts and a card that names them; the list of any other part is removed."""
+    for part in SPLITS:
+        listed = split_path(card.name, part)
+        if part in parts:
+            write_text(listed, "".join(f"{path}\n" for path in sorted(parts[part])))
+        else:
+            listed.unlink(missing_ok=True)
     card = dataclasses.replace(card, splits=tuple((part, len(chosen)) for part, chosen in parts.items()))
     _write_card(card)
     return card
@@ -256,7 +270,7 @@ def train_and_valid(name: str) -> tuple[list[Path], list[Path]]:
     Nothing of a test split is in either. SynthcompError when there is no train split.
     """
     train = split_files(name, "train")
-    if split_path(name, "valid").is_file():
+    if dict(read_data_set_card(name).splits).get("valid"):
         return train, split_files(name, "valid")
     root = images_dir(name)
     held = _shuffled([path.relative_to(root).as_posix() for path in train], 0)[: max(1, len(train) // _HELD_OUT)]

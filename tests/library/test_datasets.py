@@ -254,3 +254,59 @@ def test_the_archive_that_a_browser_downloaded_gives_what_fetching_it_would(tmp_
         assert (card.images, dict(card.splits), card.left_out) == (3, {"train": 2, "test": 1}, "")
     other = datasets.fetch(str(archive), name="mine")
     assert (other.images, other.left_out) == (5, "1 other file (.md 1)")
+
+
+def published_folder(tmp_path: Path) -> Path:
+    for number in range(20):
+        path = tmp_path / "frames" / ("train" if number < 16 else "test") / f"{number:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png_bytes(picture(number)))
+    return tmp_path / "frames"
+
+
+def test_fetching_again_keeps_a_split_that_was_made_here(tmp_path: Path, artifacts: Path) -> None:
+    """Else train is all of the published one again, and the images of valid are in both."""
+    folder = published_folder(tmp_path)
+    datasets.fetch(str(folder), name="mine")
+    assert [len(part) for part in datasets.train_and_valid("mine")] == [15, 1]  # Nothing was split off for it.
+    made = datasets.split("mine", valid=0.25)
+    train, valid = datasets.train_and_valid("mine")
+    assert datasets.fetch(str(folder), name="mine").splits == made.splits == (("train", 12), ("valid", 4), ("test", 4))
+    assert datasets.train_and_valid("mine") == (train, valid)
+    (folder / "train" / "new.png").write_bytes(png_bytes(picture(99)))
+    assert datasets.fetch(str(folder), name="mine").splits == made.splits
+    assert datasets.num_unsplit("mine") == 1
+    # What is split anew is all there is.
+    assert dict(datasets.split("mine", valid=0).splits) == {"train": 17, "valid": 0, "test": 4}
+    assert [len(part) for part in datasets.train_and_valid("mine")] == [16, 1]
+
+
+def test_splits_whose_images_are_gone_give_way_to_the_published_ones_and_leave_no_list(
+    tmp_path: Path, artifacts: Path
+) -> None:
+    folder = published_folder(tmp_path)
+    datasets.fetch(str(folder), name="mine")
+    datasets.split("mine", valid=0.25)
+    held = datasets.split_files("mine", "valid")[0]
+    for path in (held, folder / "train" / held.name):
+        path.unlink()
+    assert datasets.fetch(str(folder), name="mine").splits == (("train", 15), ("test", 4))
+    assert not (artifacts / "data" / "mine" / "splits" / "valid.txt").exists()
+    train, valid = datasets.train_and_valid("mine")
+    assert not {*train} & {*valid} and len(train) + len(valid) == 15
+
+
+def test_a_published_split_takes_in_what_was_added_to_it(tmp_path: Path, artifacts: Path) -> None:
+    folder = published_folder(tmp_path)
+    datasets.fetch(str(folder), name="mine")
+    (folder / "train" / "new.png").write_bytes(png_bytes(picture(99)))
+    assert datasets.fetch(str(folder), name="mine").splits == (("train", 17), ("test", 4))
+
+
+def test_a_list_that_the_card_does_not_name_is_not_validated_on(tmp_path: Path, artifacts: Path) -> None:
+    datasets.fetch(str(published_folder(tmp_path)), name="mine")
+    train = datasets.split_files("mine", "train")
+    stray = artifacts / "data" / "mine" / "splits" / "valid.txt"
+    stray.write_text("".join(f"train/{path.name}\n" for path in train[:3]))
+    parts = datasets.train_and_valid("mine")
+    assert not {*parts[0]} & {*parts[1]} and {*parts[0], *parts[1]} == {*train}
