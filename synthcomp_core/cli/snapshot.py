@@ -38,7 +38,9 @@ def import_(
         str | None, typer.Option(help="Which state dict of the file, as in ema; or the prefix of the names to take.")
     ] = None,
     half: Annotated[bool, typer.Option(help="Store the weights in float16 (half the size).")] = True,
-    replace: Annotated[bool, typer.Option(help="Replace a snapshot of the same id.")] = False,
+    replace: Annotated[
+        bool, typer.Option(help="Replace a snapshot of the same id; those that share its weights are made whole.")
+    ] = False,
 ) -> None:
     """Import a codec's or upscaler's checkpoint; architecture and channels are read from the weights.
 

@@ -6,6 +6,7 @@ ever unpickled here; other people's files are read in :mod:`.checkpoint_files`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -295,12 +296,32 @@ def _load(file: SnapshotFile) -> dict[str, torch.Tensor]:
 def save_snapshot(card: SnapshotCard, tensors: dict[str, torch.Tensor], *, path: Path | None = None) -> SnapshotCard:
     """Write tensors and card, whole or not at all, to ``path`` or the snapshots folder; the card with its sha256.
 
-    Tensors are stored as given (cast to float16 beforehand to halve the file), all of them in this file.
+    Tensors are stored as given (cast to float16 beforehand to halve the file), all of them in this file. Snapshots that
+    borrow from other weights of this id are made whole.
     """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     card = dataclasses.replace(card, sha256=weights_sha256(contiguous), lenders=None)
+    if path is None:
+        make_borrowers_whole(card.id, unless=card.sha256)
     write_snapshot(card, contiguous, path or snapshot_path(card.id))
     return card
+
+
+def make_borrowers_whole(snapshot_id: str, *, unless: str = "") -> None:
+    """Write the tensors that snapshots borrow from this one into their own files, since its file is about to go.
+
+    unless: the sha256 of the weights that take its place; the same ones lend on. One that cannot be loaded as it is
+    stays as it is.
+    """
+    try:
+        held = find_snapshot(snapshot_id).sha256
+    except SnapshotError:
+        return  # Nothing can borrow from what is not there, or no snapshot.
+    for borrower in list_snapshots() if held != unless else ():
+        if any(lender.sha256 == held for lender in borrower.lenders or ()):
+            with contextlib.suppress(SnapshotError):
+                card, tensors = load_snapshot(borrower.id)
+                write_snapshot(dataclasses.replace(card, lenders=None), tensors, snapshot_path(borrower.id))
 
 
 def write_snapshot(card: SnapshotCard, tensors: dict[str, torch.Tensor], path: Path) -> None:

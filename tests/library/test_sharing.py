@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from synthcomp_core.cli import main
-from synthcomp_core.codecs.checkpoints import random_weights
+from synthcomp_core.codecs.checkpoints import build_model, import_codec, random_weights
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library.sharing import share_weights
 from synthcomp_core.library.snapshot_file import read_snapshot_file
@@ -91,6 +92,28 @@ def test_a_missing_or_replaced_lender_is_named_and_hides_no_other_snapshot(
         load_snapshot("second")
     assert [card.id for card in list_snapshots()] == (["first", "twin"] if replaced else ["twin"])
     assert len(survey_snapshots().problems) == 1
+
+
+@pytest.mark.parametrize("how", ["replace", "train"])
+def test_weights_that_others_borrow_are_replaced_once_these_are_whole(
+    base: dict[str, torch.Tensor], how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    share_weights("second", ["first"])
+    share_weights("twin", ["second", "first"])
+    first_tensors, sha256 = load_snapshot("first")[1], read_card(snapshot_path("first")).sha256
+    # The same weights again lend on.
+    save_snapshot(dataclasses.replace(read_card(snapshot_path("first")), id="first"), first_tensors)
+    assert stored("second") == {CHANGED} and equal("second", base)
+    torch.manual_seed(3)
+    other = build_model("mbt2018", 8, 12).state_dict()
+    if how == "replace":
+        torch.save(other, tmp_path / "other.pth.tar")
+        assert main(["snapshot", "import", str(tmp_path / "other.pth.tar"), "--id", "first", "--replace"]) == 0
+    else:
+        import_codec(other, id="first")  # As at the end of a training.
+    assert read_card(snapshot_path("first")).sha256 != sha256
+    assert equal("second", base) and equal("twin", base)
+    assert stored("second") == set(base) and survey_snapshots().problems == ()
 
 
 def test_a_lender_whose_tensors_were_altered_under_its_old_card_is_refused(base: dict[str, torch.Tensor]) -> None:
