@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def adopt(
     folder: Annotated[Path, typer.Argument(help="A project's folder, such as the thesis's.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what was found.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what was found, or would be removed.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Undo it: remove the links and imported weights.")] = False,
 ) -> None:
     """Look through a folder and offer what it holds on every page and by name, through links.
@@ -31,8 +31,14 @@ def adopt(
 
     Example: python -m synthcomp_core adopt ~/ba-thesis-scripts
     """
-    from synthcomp_core.variants.adoption import adopt_project, forget_project
+    from synthcomp_core.variants.adoption import adopt_project, forget_project, put_by_adoption
 
+    if forget and dry_run:
+        paths = put_by_adoption(folder)
+        for path in paths:
+            output.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        output.print(f"{len(paths)} links and files of {folder} would be removed", highlight=False, soft_wrap=True)
+        return
     if forget:
         say(f"{forget_project(folder)} links and files of {folder} removed")
         return

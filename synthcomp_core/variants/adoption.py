@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +22,18 @@ from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.project_scan import scan_project
 from synthcomp_core.library.renderings import PREFIX, find_renderings, link_renderings, rates_text
 from synthcomp_core.library.snapshot_ids import point_id
-from synthcomp_core.library.snapshots import Distortion, SnapshotCard, snapshot_path
+from synthcomp_core.library.snapshots import (
+    ID_PATTERN,
+    Distortion,
+    SnapshotCard,
+    find_snapshot,
+    make_borrowers_whole,
+    snapshot_path,
+    snapshots_dir,
+)
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.results.formats import load_results
-from synthcomp_core.storage import artifacts_dir, link_to, write_text
+from synthcomp_core.storage import artifacts_dir, is_file, is_folder, link_to, write_text
 
 TABLES, SAMPLES = "adopted", "fsr-samples"  # below artifacts/
 _REGISTRY = "adopted.json"
@@ -74,22 +84,31 @@ def adopt_project(folder: Path, *, on_progress: OnProgress = silent) -> list[Ado
 
 def forget_project(folder: Path) -> int:
     """Undo an adoption: remove what it put below the artifacts folder, never what the project holds; how many."""
+    paths, registry = put_by_adoption(folder), _registry()
+    del registry[str(folder.resolve())]
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # A data set's folder: its images are a link, which is removed, not followed.
+            continue
+        if path.parent == snapshots_dir() and ID_PATTERN.fullmatch(path.stem):
+            make_borrowers_whole(path.stem)
+        path.unlink(missing_ok=True)
+    _write_registry(registry)
+    return len(paths)
+
+
+def put_by_adoption(folder: Path) -> list[Path]:
+    """What the adoption of a project put below the artifacts folder and is still there: what forgetting it removes.
+
+    SynthcompError for a folder that was not adopted.
+    """
     registry = _registry()
     key = str(folder.resolve())
     if key not in registry:
         known = ", ".join(registry) or "none"
         raise SynthcompError(f"{folder} was not adopted; adopted folders: {known}.")
-    removed = 0
-    for name in registry.pop(key):
-        path = artifacts_dir() / name
-        if path.is_symlink() or path.is_file():
-            path.unlink()
-            removed += 1
-        elif path.is_dir():
-            shutil.rmtree(path)  # A data set's folder: its images are a link, which is removed, not followed.
-            removed += 1
-    _write_registry(registry)
-    return removed
+    paths = (artifacts_dir() / name for name in registry[key])
+    return [path for path in paths if path.is_symlink() or is_file(path) or is_folder(path)]
 
 
 def sample_sets() -> dict[str, Path]:
@@ -105,13 +124,15 @@ def import_checkpoint(
     key: str | None = None,
     check_free: Callable[[str], None] = lambda snapshot_id: None,
     half: bool = True,
+    out: Path | None = None,
     **fields: object,
 ) -> SnapshotCard:
     """Import a codec's or an upscaler's checkpoint as a snapshot; what ``fields`` leave out is read from its name.
 
     id: None for MODEL-qQUALITY-DISTORTION-DATA, where the name or the fields say these. key: as of
-    ``read_checkpoint``. check_free: raises when a snapshot of an id may not be written. fields: of SnapshotCard, those
-    that are None do not count. SnapshotError for a file that cannot be used.
+    ``read_checkpoint``. check_free: raises when a snapshot of an id may not be written. out: a file other than the
+    snapshots folder's. fields: of SnapshotCard, those that are None do not count. SnapshotError for a file that cannot
+    be used.
     """
     from synthcomp_core.codecs import checkpoints
 
@@ -127,13 +148,13 @@ def import_checkpoint(
         known = {name: value for name, value in given.items() if name not in ("quality", "lmbda", "distortion")}
         snapshot_id = id or _upscaler_id(path)
         check_free(snapshot_id)
-        return import_upscaler(state_dict, id=snapshot_id, half=half, **known)  # type: ignore[arg-type]
+        return import_upscaler(state_dict, id=snapshot_id, half=half, path=out, **known)  # type: ignore[arg-type]
     given = {**named, **given}
     if id is None:
         architecture = checkpoints.infer_architecture(checkpoints.with_current_names(state_dict))[0]
         id = _codec_id(path, architecture, given)
         check_free(id)
-    return checkpoints.import_codec(state_dict, id=id, half=half, **given)  # type: ignore[arg-type]
+    return checkpoints.import_codec(state_dict, id=id, half=half, path=out, **given)  # type: ignore[arg-type]
 
 
 def _codec_id(path: Path, architecture: str, given: dict[str, object]) -> str:
@@ -165,17 +186,29 @@ def _adopt_data_set(finding: Finding) -> Adopted:
 def _adopt_checkpoint(finding: Finding) -> Adopted:
     def check_free(snapshot_id: str) -> None:
         if snapshot_path(snapshot_id).exists():
-            raise _Installed(f"snapshot {snapshot_id}, installed already")
+            raise _Installed(snapshot_id)
 
     try:
         card = import_checkpoint(finding.path, check_free=check_free, source=f"adopted from {finding.path.name}")
     except _Installed as installed:
-        return Adopted(finding, str(installed))
+        return Adopted(finding, _of_taken_id(finding.path, str(installed)))
     return Adopted(finding, f"snapshot {card.id}", snapshot_path(card.id))
 
 
 class _Installed(Exception):
     pass
+
+
+def _of_taken_id(checkpoint: Path, snapshot_id: str) -> str:
+    """What becomes of a checkpoint whose id is taken: nothing, but by its own weights or by those of another model."""
+    with tempfile.TemporaryDirectory() as folder:
+        imported = import_checkpoint(checkpoint, out=Path(folder) / "imported.safetensors")
+    if imported.sha256 == find_snapshot(snapshot_id).sha256:
+        return f"snapshot {snapshot_id}, installed already"
+    return (
+        f"{_LEFT_OUT}: another model is installed as {snapshot_id}; import this one under an id of its own with "
+        f"`snapshot import {shlex.quote(str(checkpoint))} --id {snapshot_id}-2`"
+    )
 
 
 def _adopt_renderings(finding: Finding) -> Adopted:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from synthcomp_core.batch.cluster import Workers
@@ -29,7 +30,8 @@ from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.findings import Kind
 from synthcomp_core.library.project_scan import scan_project
 from synthcomp_core.library.renderings import find_renderings, list_renderings
-from synthcomp_core.library.snapshots import find_snapshot
+from synthcomp_core.library.sharing import share_weights
+from synthcomp_core.library.snapshots import find_snapshot, load_snapshot, save_snapshot, snapshot_path
 from synthcomp_core.library.sources import image_sources, source_images
 from synthcomp_core.metrics import psnr
 from synthcomp_core.results.curves import rd_curves
@@ -261,6 +263,50 @@ def test_folders_are_linked_and_environments_passed_over(project: Path, artifact
     link = artifacts / "data" / "gta-plus" / "images"
     assert link.is_symlink() and link.resolve() == (project / "gtaplus-dataset").resolve()
     assert forget_project(project) > 5 and (project / "gtaplus-dataset" / "test" / "g0173.png").is_file()
+
+
+def test_forgetting_can_be_tried_before_it_is_done(project: Path, artifacts: Path) -> None:
+    adopt_project(project)
+    before = set(artifacts.rglob("*"))
+    said = run("adopt", project, "--forget", "--dry-run")
+    assert "snapshots/mbt2018-q4-mse-own.safetensors" in said and "data/gta-plus" in said
+    assert set(artifacts.rglob("*")) == before
+    count = len(said.strip().splitlines()) - 1
+    assert f"{count} links and files of {project} would be removed" in said
+    assert f"{count} links and files of {project} removed" in run("adopt", project, "--forget")
+
+
+def test_another_model_of_an_id_that_is_taken_is_not_called_installed(project: Path, artifacts: Path) -> None:
+    """Another run of the same training, and the same file once more under another name."""
+    first = project / "models" / "mbt2018_q4_mse_500ep.pth.tar"
+    content = torch.load(first, weights_only=False)
+    shutil.copy(first, project / "models" / "mbt2018_q4_mse_copy.pth.tar")
+    content["state_dict"]["g_a.0.weight"] = content["state_dict"]["g_a.0.weight"] + 1
+    other = project / "models" / "mbt2018_q4_mse_more ep.pth.tar"
+    torch.save(content, other)
+    for _ in range(2):
+        outcomes = {one.finding.name: one for one in adopt_project(project)}
+        held = outcomes[other.name]
+        assert held.is_left_out
+        assert (
+            "another model is installed as mbt2018-q4-mse-own; import this one under an id of its own" in held.outcome
+        )
+        assert f"`snapshot import '{other}' --id mbt2018-q4-mse-own-2`" in held.outcome
+        said = [one.outcome for name, one in outcomes.items() if name in (first.name, "mbt2018_q4_mse_copy.pth.tar")]
+        assert "snapshot mbt2018-q4-mse-own, installed already" in said
+    assert outcomes[first.name].outcome == "snapshot mbt2018-q4-mse-own, installed already"
+    run("snapshot", "import", other, "--id", "mbt2018-q4-mse-own-2")
+    assert find_snapshot("mbt2018-q4-mse-own-2").sha256 != find_snapshot("mbt2018-q4-mse-own").sha256
+
+
+def test_forgetting_weights_makes_those_whole_that_borrow_from_them(project: Path, artifacts: Path) -> None:
+    adopt_project(project)
+    card, tensors = load_snapshot("mbt2018-q4-mse-own")
+    save_snapshot(dataclasses.replace(card, id="finer"), tensors)
+    share_weights("finer", ["mbt2018-q4-mse-own"])
+    forget_project(project)
+    assert not snapshot_path("mbt2018-q4-mse-own").exists()
+    assert load_snapshot("finer")[0].sha256 == card.sha256
 
 
 def test_a_registry_that_was_edited_removes_nothing_outside(project: Path, artifacts: Path, tmp_path: Path) -> None:
