@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from synthcomp_core.cli import main
 from synthcomp_core.cli.results import results_app
 from synthcomp_core.errors import ResultsError, SynthcompError
 from synthcomp_core.results.rows import ResultRow, write_rows
@@ -178,3 +179,13 @@ def test_two_runs_curves_are_called_by_their_runs(own_file: Path, tmp_path: Path
         path.write_bytes(own_file.read_bytes())
     lines = run("bdrate", *paths, "--anchor", "jpeg [monday]").splitlines()
     assert any(line.startswith("webp [tuesday]\t") for line in lines)
+
+
+def test_an_export_that_could_not_be_read_back_is_refused_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "means.csv"
+    assert main(["results", "export", str(REFERENCES / "compact.csv"), str(out), "--dataset", "games"]) == 1
+    error = capsys.readouterr().err
+    assert "mbt2018-q4-mse-games and mbt2018-q4-mse-photos would be the same line" in error
+    assert len(error.strip().splitlines()) == 1 and not out.exists()

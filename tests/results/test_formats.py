@@ -175,3 +175,20 @@ def test_the_thesis_export_refuses_two_data_sets() -> None:
     table = rows_table([row(), ResultRow(dataset="kodak", image="a.png", variant="jpeg-q75")])
     with pytest.raises(ResultsError, match="games, kodak"):
         table_to_thesis_csv(table)
+
+
+def test_the_thesis_export_refuses_variants_that_it_would_not_tell_apart() -> None:
+    learned = {"codec": "mbt2018", "quality": 4, "distortion": "mse"}
+    games, photos = (row(variant=f"mbt2018-q4-mse-{name}", trained_on=name, **learned) for name in ("games", "photos"))
+    with pytest.raises(ResultsError, match="mbt2018-q4-mse-games and mbt2018-q4-mse-photos would be the same line"):
+        table_to_thesis_csv(rows_table([row(), games, photos]))
+    upscaled = [
+        row(variant=f"mbt2018-q4-mse-games@x2-{name}", scale=2.0, upscaler=name, **learned)
+        for name in ("rcan", "bicubic")
+    ]
+    with pytest.raises(ResultsError, match="@x2-rcan and mbt2018-q4-mse-games@x2-bicubic would be the same line"):
+        table_to_thesis_csv(rows_table(upscaled))
+    # What it tells apart, its reader does, too.
+    uncoded = row(variant="none@x2-rcan", codec="none", quality=None, scale=2.0, upscaler="rcan")
+    exported = table_to_thesis_csv(rows_table([row(), games, upscaled[0], uncoded]))
+    assert len(load_results(exported.encode(), name="means.csv").table) == 4

@@ -109,7 +109,7 @@ def table_to_thesis_csv(table: pd.DataFrame) -> str:
     The column msssim is of luma for mbt2018 and for the bicubic rows, of RGB for others, as in the thesis's own table.
     Identical images (PSNR inf) are left out of the mean PSNR. bpp is that of the bitstream if measured, else the
     estimate; empty where it is not known of all images that were measured, whose means stand beside it. ResultsError
-    when the table holds several data sets.
+    when the table holds several data sets, or variants that differ only in what the format leaves out.
     """
     datasets = [str(dataset) for dataset in table["dataset"].unique()]
     if len(datasets) > 1:
@@ -118,7 +118,8 @@ def table_to_thesis_csv(table: pd.DataFrame) -> str:
         )
     rate = table["bpp"].fillna(table["bpp_estimated"])
     lines: list[list[Cell]] = []
-    for _, group in table.assign(bpp=rate).groupby("variant", sort=False, observed=True):
+    taken: dict[tuple[object, ...], str] = {}
+    for variant, group in table.assign(bpp=rate).groupby("variant", sort=False, observed=True):
         first = group.iloc[0]
         codec = str(first["codec"]) if first["codec"] == first["codec"] else str(first["variant"])
         supersampled = bool(first["scale"] == first["scale"])  # NaN when coded at full resolution.
@@ -127,6 +128,13 @@ def table_to_thesis_csv(table: pd.DataFrame) -> str:
         metric = Distortion(distortion).short if distortion in tuple(Distortion) else _NOT_TRAINED
         quality = 0.0 if math.isnan(first["quality"]) else float(first["quality"])
         model = "bicubic" if bare else codec
+        key = (model.lower(), quality, metric, supersampled)
+        other = taken.setdefault(key, str(variant))
+        if other != variant:
+            raise ResultsError(
+                f"{other} and {variant} would be the same line of the thesis format, which leaves out training set, "
+                "scale and upscaler; leave one of them out of the table, or write the synthcomp format."
+            )
         msssim = _msssim_column("none" if bare else codec)
         columns = ("bpp", "psnr_rgb", "psnr_y", "ssim_rgb", "ssim_y", msssim)
         means = [_mean(group[column]) for column in columns]
