@@ -139,7 +139,11 @@ def winner_sentences(curves: Sequence[RDCurve]) -> list[str]:
 def _led(curve: RDCurve, lead: Lead) -> str:
     if lead.runner_up is None or lead.margin is None:
         return ""
-    return f", on average {curve.value_text(abs(lead.margin))} ahead of {lead.runner_up}"
+    ahead = curve.value_text(abs(lead.margin))
+    # The same weights may stand for both curves.
+    if ahead == curve.value_text(0.0):
+        return f", level with {lead.runner_up}"
+    return f", on average {ahead} ahead of {lead.runner_up}"
 
 
 def learned_sentence(curves: Sequence[RDCurve]) -> str | None:

@@ -45,10 +45,12 @@ def crossover(first: RDCurve, second: RDCurve) -> Crossover:
         ranges = [f"{name} covers {span[0]:.3g} to {span[1]:.3g} bpp" for name, span in zip(names, spans, strict=True)]
         sentence = f"{' and '.join(ranges)}: they share no range of rates, so they cannot be compared at equal rates."
         return Crossover(*names, (), None, None, sentence)
+    common = f"{METRICS[first.metric].label}, common rates {low:.3g} to {high:.3g} bpp"
+    if _are_equal(first, second, low, high):
+        return Crossover(*names, (), low, high, f"{names[0]} and {names[1]} are equal at all common rates ({common}).")
     starts_ahead, places = _meetings(first, second, low, high)
     ends_ahead = starts_ahead != bool(len(places) % 2)
     below, above = names[0 if starts_ahead else 1], names[0 if ends_ahead else 1]
-    common = f"{METRICS[first.metric].label}, common rates {low:.3g} to {high:.3g} bpp"
     if not places:
         other = names[1 if starts_ahead else 0]
         sentence = f"{below} is better than {other} at all common rates ({common})."
@@ -58,6 +60,13 @@ def crossover(first: RDCurve, second: RDCurve) -> Crossover:
         listed = ", ".join(f"{rate:.3g}" for rate in places)
         sentence = f"The curves cross at {listed} bpp; {below} is better below, {above} above ({common})."
     return Crossover(*names, places, low, high, sentence)
+
+
+def _are_equal(first: RDCurve, second: RDCurve, low: float, high: float) -> bool:
+    """Whether the curves differ by less than is shown of the metric at all rates that both cover."""
+    grid = np.linspace(math.log(low), math.log(high), _STEPS)
+    most = float(np.abs(quality_over_log_rate(first)(grid) - quality_over_log_rate(second)(grid)).max())
+    return first.value_text(most) == first.value_text(0.0)
 
 
 def _meetings(first: RDCurve, second: RDCurve, low: float, high: float) -> tuple[bool, tuple[float, ...]]:

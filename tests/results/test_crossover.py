@@ -53,3 +53,15 @@ def test_curves_that_cross_several_times_name_all_rates_and_the_better_at_both_e
     assert [round(rate, 2) for rate in found.rates] == sorted(round(rate, 2) for rate in found.rates)
     assert len(found.rates) == 3 and 0.1 < found.rates[0] < 0.2 < found.rates[1] < 0.4 < found.rates[2] < 0.8
     assert found.sentence.startswith("The curves cross at ") and "second is better below, first above" in found.sentence
+
+
+def test_equal_curves_are_said_to_be_equal() -> None:
+    rates, values = [0.1, 0.2, 0.4, 0.8], [30.0, 33.0, 36.0, 39.0]
+    found = crossover(curve(rates, values, codec="first"), curve(rates, values, codec="second"))
+    assert found.sentence == "first and second are equal at all common rates (PSNR RGB, common rates 0.1 to 0.8 bpp)."
+    assert (found.rates, found.low, found.high) == ((), 0.1, pytest.approx(0.8))
+    # Less than is shown of the metric, back and forth, is equal as well; more is not.
+    near = [value + sign * 0.004 for value, sign in zip(values, (1, -1, 1, -1), strict=True)]
+    assert " are equal " in crossover(curve(rates, near), curve(rates, values, codec="second")).sentence
+    ahead = [value + 0.006 for value in values]
+    assert "better" in crossover(curve(rates, ahead), curve(rates, values, codec="second")).sentence
