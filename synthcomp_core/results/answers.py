@@ -169,10 +169,11 @@ def learned_sentence(curves: Sequence[RDCurve]) -> str | None:
 
 
 def _covered(result: BDResult, curve: RDCurve) -> float:
-    """The share of the curve's own range of the metric over which it is compared."""
-    if result.overlap_low is None or result.overlap_high is None:
+    """The share of the curve's own range of the metric over which it is compared; 0 where it has none."""
+    span = float(np.ptp(curve.mean_values))
+    if result.overlap_low is None or result.overlap_high is None or span == 0:
         return 0.0
-    return (result.overlap_high - result.overlap_low) / float(np.ptp(curve.mean_values))
+    return (result.overlap_high - result.overlap_low) / span
 
 
 def _best(curves: Sequence[RDCurve]) -> RDCurve:

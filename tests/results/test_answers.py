@@ -113,3 +113,16 @@ def test_several_data_sets_are_answered_apart() -> None:
     first, second = chart_answer([*games, *kodak], [*games, *kodak])
     assert first.startswith("games: b has the best")
     assert second.startswith("kodak: a has the best")
+
+
+def test_a_winner_that_is_no_better_is_level() -> None:
+    assert winner_sentences([line("first", 30, 2), line("second", 30, 2)]) == [
+        "first has the best PSNR RGB at all rates compared, level with second."
+    ]
+
+
+def test_a_curve_whose_points_are_equal_is_compared_over_no_range() -> None:
+    classical = line("jpeg", 30, 2)
+    flat = dataclasses.replace(curve([0.4, 0.5], [32.0, 32.0], codec="mbt2018"), distortion="mse")
+    assert learned_sentence([classical, flat]) is None
+    chart_answer([classical, flat], [classical, flat])
