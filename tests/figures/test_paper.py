@@ -208,6 +208,22 @@ def test_a_variant_that_is_not_installed_stays_an_empty_place() -> None:
     assert len(layout.tiles) == 2
 
 
+def test_a_place_that_no_variant_is_for_stays_blank() -> None:
+    ids = tuple(f"jpeg-q{quality}" for quality in (10, 20, 30, 40, 50))
+    request = FigureRequest("castle.png", None, tuple(map(Variant.parse, ids)), (CROP,), FigureStyle())
+    shown = figure_content(frame(1), "castle.png", request, [cell(number, name) for number, name in enumerate(ids, 2)])
+    assert [len(row) for row in shown.blocks[0].cells] == [3, 3] and shown.blocks[0].cells[1][2] is None
+    layout = content_layout(shown, FigureStyle(error_maps=True))
+    texts = [text.text for text in layout.texts]
+    assert "not installed" not in texts and "" not in texts
+    assert len([tile for tile in layout.tiles if tile.block == 0]) == 5
+    draw_figure(shown, FigureStyle(dpi=72))
+    # A cell of which nothing was measured is not such a place.
+    unmeasured = FigureCell(frame(2), ResultRow("samples", "a.png", 200, 176, "v"))
+    block = FigureBlock("", ("",), ((unmeasured,),))
+    assert len(content_layout(dataclasses.replace(content(rows=1), blocks=(block,)), FigureStyle()).tiles) == 2
+
+
 def test_map_rows_show_the_crops_of_the_maps() -> None:
     mapped = dataclasses.replace(cell(2), error_map=frame(8), bit_map=frame(9))
     shown = FigureContent(frame(1), "a", ("",), (FigureBlock("", ("",), ((mapped,),)),), (CROP,))

@@ -19,6 +19,7 @@ import numpy as np
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures import palette
 from synthcomp_core.figures.paper.layout import (
+    BLANK,
     FONTS,
     NOT_INSTALLED,
     POINTS_PER_INCH,
@@ -101,11 +102,15 @@ class FigureCell:
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """Columns under one title. cells: rows x columns; None for a variant that does not exist."""
+    """Columns under one title. cells: rows x columns; None for a variant that does not exist.
+
+    is_padded: None is a place for which there is no variant, and stays blank.
+    """
 
     title: str
     columns: tuple[str, ...]
     cells: tuple[tuple[FigureCell | None, ...], ...]
+    is_padded: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,12 +159,18 @@ def content_layout(content: FigureContent, style: FigureStyle) -> Layout:
             block_titles=tuple(block.title for block in content.blocks),
             column_labels=tuple(block.columns for block in content.blocks),
             captions=tuple(
-                tuple(tuple(None if cell is None else cell_caption(cell) for cell in row) for row in block.cells)
+                tuple(tuple(_caption_in(block, cell) for cell in row) for row in block.cells)
                 for block in content.blocks
             ),
         ),
         style,
     )
+
+
+def _caption_in(block: FigureBlock, cell: FigureCell | None) -> tuple[str, ...] | None:
+    if cell is None:
+        return BLANK if block.is_padded else None
+    return cell_caption(cell)
 
 
 def cell_caption(cell: FigureCell) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ _MIN_OVERVIEW = 0.2  # Of the figure's width: a smaller original shows nothing.
 _WIDEST_COLUMN = 0.32  # Of the figure's width: a single variant must not fill the page.
 _FILLED = 0.8  # Of a column: a crop that fills less gets a note.
 NOT_INSTALLED = "not installed"  # In place of a variant whose snapshot is missing.
+BLANK = ("",)  # The caption of a place that no variant is for.
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Layout:
 class Grid:
     """What is to be laid out, as sizes and words.
 
-    captions: of the cells, [block][row][column]: phrases, or None for an empty cell.
+    captions: of the cells, [block][row][column]: phrases, BLANK, or None for a variant that does not exist.
     """
 
     reference_size: tuple[int, int]
@@ -292,7 +293,7 @@ class _Builder:
             for crop, (width, height) in enumerate(self.sizes):
                 for block, labels in enumerate(self.grid.column_labels):
                     for column in range(len(labels)):
-                        if self.grid.captions[block][row][column] is not None:
+                        if self.grid.captions[block][row][column] not in (None, BLANK):
                             x = self._cell_x(block, column) + (self.cell_width - width) // 2
                             self.tiles.append(Tile(layer, block, row, column, crop, Box(x, y, width, height)))
                 y += height + self.gap
@@ -306,7 +307,7 @@ class _Builder:
                 if caption is None:
                     self._centred(NOT_INSTALLED, middle, (top + y - self.line) / 2)
                     continue
-                lines = break_caption(caption, self.cell_width, self.style)
+                lines = break_caption(() if caption == BLANK else caption, self.cell_width, self.style)
                 most_lines = max(most_lines, len(lines))
                 for number, line in enumerate(lines):
                     self._centred(line, middle, y + self.gap / 3 + number * self.line)

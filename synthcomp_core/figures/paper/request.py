@@ -91,6 +91,7 @@ def _plain_block(cells: Sequence[FigureCell], rows: int, title: str) -> FigureBl
         title,
         ("",) * columns,
         tuple(tuple(padded[row * columns : (row + 1) * columns]) for row in range(rows)),
+        is_padded=True,
     )
 
 
