@@ -75,6 +75,11 @@ def last_part(text: str) -> str:
     return name if name.strip(".") else "unnamed"
 
 
+def own_name(path: Path) -> str:
+    """What a file or folder is called, also where it is given as "." or ".."; the root of a disk is called nothing."""
+    return path.resolve().name if path.name in ("", "..") else path.name
+
+
 def check_name(text: str, what: str) -> str:
     """``text`` itself when it can name a folder on any system, else SynthcompError saying so of ``what``.
 

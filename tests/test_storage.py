@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from platformdirs import user_data_path
 
 from synthcomp_core import storage
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import images_below
+from synthcomp_core.images import images_below, write_png
 from synthcomp_core.library.datasets import fetch
+from synthcomp_core.library.findings import Kind
 from synthcomp_core.library.project_scan import scan_project
 from synthcomp_core.storage import artifacts_dir, atomic_path, safe_name, write_bytes, write_text
 from synthcomp_core.upscalers.fsr_samples import open_samples
@@ -98,3 +100,22 @@ def test_a_name_that_is_not_utf_8_cannot_be_written_down_and_is_said(tmp_path: P
         "plan.toml cannot be written: it would name 'fr\\udcff'..., which is not UTF-8; rename that file or folder."
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_has_its_own_name_however_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "frames" / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "frames")
+    monkeypatch.chdir(tmp_path / "frames" / "below")
+    names = [storage.own_name(Path(text)) for text in (".", "..", "../../link", "../../link/")]
+    assert names == ["below", "frames", "link", "link"]
+
+
+def test_the_current_folder_is_taken_in_under_its_own_name(
+    tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in ("train", "test"):
+        write_png(np.zeros((16, 16, 3), np.uint8), tmp_path / "frames" / part / f"{part}.png")
+    monkeypatch.chdir(tmp_path / "frames")
+    assert [(one.kind, one.name) for one in scan_project(Path())] == [(Kind.DATA_SET, "frames")]
+    card = fetch(".")
+    assert (card.name, card.source) == ("frames", "frames")

@@ -83,7 +83,8 @@ def figure(
     reference = read_image(image).image
     for wanted in request.crops:
         wanted.of(reference)
-    evaluations = _evaluations(reference, requested_variants(request), dataset=image.parent.name, name=image.name)
+    dataset = image.resolve().parent.name
+    evaluations = _evaluations(reference, requested_variants(request), dataset=dataset, name=image.name)
     content = _content(reference, image.name, request, evaluations, crop_side)
     for note in content_layout(content, style).notes:
         warn(note)

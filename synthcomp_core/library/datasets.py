@@ -28,6 +28,7 @@ from synthcomp_core.storage import (
     artifacts_dir,
     check_name,
     is_file,
+    own_name,
     read_file,
     write_bytes,
     write_text,
@@ -138,7 +139,7 @@ def fetch(
     """
     source = SOURCES.get(what)
     if source is None and name is None:
-        name = Path(what).stem.lower()
+        name = Path(what if "://" in what else own_name(Path(what))).stem.lower()
     name = _checked(name or what)
     folder = data_dir() / name
     notes, left_out = [], ""
@@ -156,7 +157,7 @@ def fetch(
         if published is not None and published.only is not None:  # The archive that a browser downloaded.
             inside = inside or folder_in_zip(Path(what), published.only)
         left_out = take_in(Path(what), folder, known=", ".join(SOURCES), inside=inside, on_progress=on_progress)
-        origin = Path(what).name
+        origin = own_name(Path(what))
     return _carded(name, origin, licence, "; ".join(notes), left_out)
 
 
@@ -171,7 +172,7 @@ def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
     if link.exists():
         raise SynthcompError(f"There is a data set {name!r} already, which is no link; choose another name.")
     link.symlink_to(images.resolve(), target_is_directory=True)
-    return _carded(name, str(images.name), licence, "linked, not copied", left_out_of_folder(images))
+    return _carded(name, own_name(images), licence, "linked, not copied", left_out_of_folder(images))
 
 
 def _carded(name: str, origin: str, licence: str, notes: str, left_out: str) -> DataSetCard:

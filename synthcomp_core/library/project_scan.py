@@ -22,7 +22,7 @@ from synthcomp_core.library.findings import (
 from synthcomp_core.library.split_names import split_named
 from synthcomp_core.library.thesis_names import reference_stem, thesis_point
 from synthcomp_core.library.zip_scan import findings_in_zip
-from synthcomp_core.storage import folders_below, is_folder, safe_name
+from synthcomp_core.storage import folders_below, is_folder, own_name, safe_name
 
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 _MAX_DEPTH = 6
@@ -72,17 +72,18 @@ def _walked(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
 
 
 def _of_folder(here: Path, folders: list[str], files: list[str]) -> Finding | None:
+    called = own_name(here)
     parts = {split: here / name for name in folders if (split := split_named(name))}
     if "train" in parts and len(parts) > 1:
         counts = {part: _num_images(path) for part, path in parts.items()}
         if all(counts.values()):
-            return Finding(Kind.DATA_SET, data_set_name(here.name), here, split_text(counts))
+            return Finding(Kind.DATA_SET, data_set_name(called), here, split_text(counts))
     if any(NATIVE.fullmatch(name) for name in files):
         natives = sum(bool(NATIVE.fullmatch(name)) for name in files)
-        return Finding(Kind.SAMPLES, project_name(here.name), here, f"{natives} native images")
+        return Finding(Kind.SAMPLES, project_name(called), here, f"{natives} native images")
     images = sum(name.lower().endswith(EXTENSIONS) for name in files)
-    if images and thesis_point(here.name) is not None:
-        return Finding(Kind.RENDERINGS, here.name, here, f"{images} images")
+    if images and thesis_point(called) is not None:
+        return Finding(Kind.RENDERINGS, called, here, f"{images} images")
     return None
 
 

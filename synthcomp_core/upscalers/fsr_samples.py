@@ -11,7 +11,7 @@ from synthcomp_core import limits
 from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import Image, read_image
 from synthcomp_core.images.zipped import ZippedImages
-from synthcomp_core.storage import folders_below, is_file, is_folder
+from synthcomp_core.storage import folders_below, is_file, is_folder, own_name
 from synthcomp_core.upscalers.fsr_table import THESIS_QUALITIES, Treatment
 
 _SAMPLE = re.compile(r"(?P<image>[^.].*?)-(?P<kind>native|native_x2_SR|q[2-5](?:-sharpened)?)\.png")
@@ -115,9 +115,10 @@ def open_samples(source: Path | bytes, *, name: str = "") -> SampleSet:
         return SampleSet(label, zipped.origin, _expected(names), folder, zipped, frozenset(names))
     if not is_folder(source):
         raise SynthcompError(f"There is no folder {str(source)[:300]}, and no zip of that name.")
-    place = _only(source, _holding(source), source.name)
+    label = own_name(source)
+    place = _only(source, _holding(source), label)
     names = [path.name for path in Path(place).iterdir()]
-    return SampleSet(source.name, str(Path(place).resolve()), _expected(names), place, None, frozenset(names))
+    return SampleSet(label, str(Path(place).resolve()), _expected(names), place, None, frozenset(names))
 
 
 def treatment_of(kind: str) -> Treatment:

@@ -115,3 +115,11 @@ def test_points_that_no_snapshot_has_are_named(image: Path, tmp_path: Path, caps
         assert "installed" in message and value.split(",")[-1] in message
     assert main(["figure", str(image), str(tmp_path / "f.png"), "--qualities", "four"]) == 1
     assert "whole numbers" in capsys.readouterr().err
+
+
+def test_the_rows_of_an_image_in_the_current_folder_name_it_as_their_data_set(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(image.parent)
+    assert main(["figure", image.name, "f.png", "--variant", "jpeg-q10", "--dpi", "72", "--csv", "f.csv"]) == 0
+    assert list(read_results(Path("f.csv"))["dataset"]) == [image.parent.name]
