@@ -82,7 +82,6 @@ def advise(
     Example: python -m synthcomp_core advise frame.png --target-bytes 100k
     Example: python -m synthcomp_core advise frames --target-ssimulacra2 70 --family webp --family avif --json
     """
-    from synthcomp_core.batch.folder_plan import names_images
     from synthcomp_core.variants.advice import advice, ladder
 
     amount = None if target_bytes is None else parse_amount(target_bytes)
@@ -95,7 +94,7 @@ def advise(
         parse_upscaler(upscaler_id)
     variants = candidates(target, families=family, scales=scale or DEFAULT_SCALES, upscalers=upscalers)
 
-    reference = None if names_images(images) else Reference(read_noted(images, max_megapixels).image)
+    reference = _reference(images, workers, max_megapixels)
 
     def measured(variants: Sequence[Variant], metrics: Sequence[str]) -> list[ResultRow]:
         if reference is None:
@@ -110,6 +109,17 @@ def advise(
         print_json(_plain(found))
     else:
         _print(found)
+
+
+def _reference(images: Path, workers: int | None, max_megapixels: float) -> Reference | None:
+    """The image to advise on; None for a folder or data set."""
+    from synthcomp_core.batch.folder_plan import names_images
+
+    if names_images(images):
+        return None
+    if workers is not None:
+        raise SynthcompError(f"--workers is for a folder of images; leave it out for {images.name}.")
+    return Reference(read_noted(images, max_megapixels).image)
 
 
 def _rows_of_image(

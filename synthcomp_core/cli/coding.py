@@ -31,9 +31,9 @@ from synthcomp_core.cli.options import (
 )
 from synthcomp_core.codecs.ids import LEARNED_OPTIONS
 from synthcomp_core.codecs.options import forms
-from synthcomp_core.errors import BitstreamError, reason_of
+from synthcomp_core.errors import BitstreamError, SynthcompError, reason_of
 from synthcomp_core.images import write_png
-from synthcomp_core.library.renderings import list_renderings
+from synthcomp_core.library.renderings import is_files, list_renderings
 from synthcomp_core.library.snapshots import installed_ids, survey_snapshots
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Variant, aiming_id, evaluate, match_target
@@ -138,7 +138,7 @@ def encode(
     if storage.is_folder(image):
         # An id may hold a target in place of its quality, and so may a plan.
         aimed = codec if target is None else str(aiming_id(codec, target))
-        encode_folder(image, out, aimed, precision=precision, max_megapixels=max_megapixels)
+        encode_folder(image, out, aimed, precision=precision, device=device, max_megapixels=max_megapixels)
         return
     storage.check_outputs(image, out)
     if not is_aiming:
@@ -204,6 +204,8 @@ def render_(
     Example: python -m synthcomp_core render frame.png out.png --variant webp-q80 --bitstream out.webp --csv row.csv
     """
     parsed = Variant.parse(variant)
+    if bitstream is not None and is_files(parsed.codec):
+        raise SynthcompError(f"{variant} was made elsewhere and has no bitstream to write; leave out --bitstream.")
     storage.check_outputs(image, out, bitstream, csv)
     loaded = read_noted(image, max_megapixels)
     with progress_bar("render") as on_progress:

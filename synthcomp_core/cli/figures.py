@@ -53,7 +53,9 @@ def figure(
     crop: Annotated[
         list[str] | None, typer.Option(help="X,Y,WIDTH,HEIGHT; repeatable (default: where FLIP is worst).")
     ] = None,
-    crop_side: Annotated[int, typer.Option(help="Side of the default crop in pixels.")] = _CROP_SIDE,
+    crop_side: Annotated[
+        int | None, typer.Option(help=f"Side of the default crop in pixels (default: {_CROP_SIDE}).")
+    ] = None,
     width: Annotated[str, typer.Option(help=f"{', '.join(WIDTHS_IN)}: columns of a paper, or a slide.")] = "two",
     font: Annotated[str, typer.Option(help=f"{' or '.join(FONTS)}.")] = "sans",
     font_size: Annotated[float, typer.Option(help="In points.")] = 7.0,
@@ -72,6 +74,8 @@ def figure(
         if path.suffix.lower() not in {".tex", *(f".{name}" for name in FORMATS)}:
             raise SynthcompError(f"{path.name}: a figure is written as .png, .svg, .pdf or .tex.")
     storage.check_outputs(image, *out, csv)
+    if crop and crop_side is not None:
+        raise SynthcompError("--crop-side is for the default crop; leave it out with --crop.")
     style = FigureStyle(
         width=width, font=font, font_pt=font_size, dpi=dpi, error_maps=error_maps, bit_maps=bit_maps
     )  # fmt: skip
@@ -85,7 +89,7 @@ def figure(
         wanted.of(reference)
     dataset = image.resolve().parent.name
     evaluations = _evaluations(reference, requested_variants(request), dataset=dataset, name=image.name)
-    content = _content(reference, image.name, request, evaluations, crop_side)
+    content = _content(reference, image.name, request, evaluations, _CROP_SIDE if crop_side is None else crop_side)
     for note in content_layout(content, style).notes:
         warn(note)
     _write_figure(out, content, dataclasses.replace(request, crops=content.crops))

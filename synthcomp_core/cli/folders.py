@@ -74,9 +74,11 @@ def evaluate(
 
 
 def encode_folder(
-    folder: Path, out: Path, codec: str, *, precision: str, max_megapixels: float, workers: int | None = None
-) -> None:
+    folder: Path, out: Path, codec: str, *, precision: str, device: str | None, max_megapixels: float,
+    workers: int | None = None,
+) -> None:  # fmt: skip
     """Encode every image of a folder into ``out``, with ``results.csv`` beside the bitstreams."""
+    _check_device(device)
     _check_out(folder, out)
     plan = folder_plan(
         folder, [codec], purpose="encode", metrics=["psnr_rgb"], keep="bitstreams", precision=precision,
@@ -86,10 +88,11 @@ def encode_folder(
 
 
 def upscale_folder(
-    folder: Path, out: Path, upscaler_id: str, scale: float, *, precision: str, max_megapixels: float,
-    workers: int | None = None,
+    folder: Path, out: Path, upscaler_id: str, scale: float, *, precision: str, device: str | None,
+    max_megapixels: float, workers: int | None = None,
 ) -> None:  # fmt: skip
     """Enlarge every image of a folder into ``out``."""
+    _check_device(device)
     _check_out(folder, out)
     parse_upscaler(upscaler_id, scale=scale, precision=precision)  # Fails before a run is begun.
     variant = Variant.parse(f"none@x{scale:g}-{upscaler_id}")
@@ -103,6 +106,11 @@ def upscale_folder(
 def this_command() -> str:
     """The command line that is being carried out, to copy."""
     return shlex.join(["python", "-m", "synthcomp_core", *sys.argv[1:]])
+
+
+def _check_device(device: str | None) -> None:
+    if device is not None:
+        raise SynthcompError("--device is for a single image: a folder's workers take a GPU if there is any.")
 
 
 def _check_out(folder: Path, out: Path) -> None:

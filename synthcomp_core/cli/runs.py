@@ -60,12 +60,14 @@ def run(
         raise PlanError("The --scheduler has workers already; leave out --workers and --slurm.")
     if slurm and workers is not None:
         raise PlanError("With --slurm, the plan's [slurm] table sets the number of workers; leave out --workers.")
+    if slurm and threads is not None:
+        raise PlanError("With --slurm, the plan's [slurm] table sets the threads; leave out --threads.")
     content = read_run_plan(plan)
     if slurm and content.slurm is None:
         raise PlanError(f"{plan} has no [slurm] table; add one with cores, memory and time.")
     place = Workers(workers, threads, scheduler, content.slurm if slurm else None)
     if dry_run:
-        _describe(content, place, folder)
+        _describe(content, place, folder, verify)
     else:
         end_run(carry_out(content, place, folder, verify=verify))
 
@@ -131,12 +133,12 @@ def _show_failures(reasons: Counter[str]) -> None:
         fail(f"and {len(reasons) - _FAILURES_SHOWN} other reasons; see the error column.")
 
 
-def _describe(plan: Plan, place: Workers, folder: Path | None) -> None:
+def _describe(plan: Plan, place: Workers, folder: Path | None, verify: bool) -> None:
     from synthcomp_core.batch.estimate import estimate
     from synthcomp_core.batch.journal import JOURNAL, read_journal
     from synthcomp_core.batch.runner import prepare
 
-    prepared = prepare(plan, folder=folder)
+    prepared = prepare(plan, folder=folder, verify=verify)
     whole = [task for task in prepared.todo if task.previous is None]
     expected = estimate(prepared.todo, read_journal(prepared.folder / JOURNAL).values())
     counted = [dataset_text(dataset) for dataset in plan.datasets]

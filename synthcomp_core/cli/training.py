@@ -46,15 +46,16 @@ def train(
     from synthcomp_core.training.plan import read_training_plan
 
     checked = read_training_plan(plan)
-    for name in dict.fromkeys(name for model in checked.models for name in model.data):
+    chosen = tuple(only or ())
+    for name in dict.fromkeys(name for model in checked.chosen(chosen) for name in model.data):
         say(f"data {name}: {checked.parts(name).text}")
     if dry_run:
-        _print_estimates(checked)
+        _print_estimates(checked, chosen)
         return
     from synthcomp_core.training.runner import train_models  # Imports torch; a bad plan is refused without waiting.
 
     with progress_bar(checked.name) as on_progress:
-        outcomes = train_models(checked, on_progress=on_progress, again=again, only=tuple(only or ()))
+        outcomes = train_models(checked, on_progress=on_progress, again=again, only=chosen)
     table = Table("model", "status", "validation")
     for outcome in outcomes:
         values = []
@@ -68,11 +69,11 @@ def train(
     output.print(table)
 
 
-def _print_estimates(plan: TrainingPlan) -> None:
+def _print_estimates(plan: TrainingPlan, only: tuple[str, ...]) -> None:
     from synthcomp_core.training.dry_run import estimate_training
 
     with progress_bar(plan.name) as on_progress:
-        estimates = estimate_training(plan, on_progress=on_progress)
+        estimates = estimate_training(plan, only=only, on_progress=on_progress)
     table = Table("model", "train", "valid", "too small", "steps", "s/step", "hours", "memory", box=None)
     for one in estimates:
         table.add_row(

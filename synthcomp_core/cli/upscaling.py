@@ -64,7 +64,9 @@ def upscale(
     if storage.is_folder(image):
         if scale is None:
             raise SynthcompError("The images of a folder differ in size: give --scale, as in --scale 1.5.")
-        upscale_folder(image, out, upscaler_id, scale, precision=precision, max_megapixels=max_megapixels)
+        upscale_folder(
+            *(image, out, upscaler_id, scale), precision=precision, device=device, max_megapixels=max_megapixels
+        )
         return
     storage.check_outputs(image, out)
     loaded = read_noted(image, max_megapixels, keep_alpha=True)
@@ -109,8 +111,11 @@ def fsr(
         source = sample_sets().get(str(source), source)
     storage.check_outputs(source, csv, markdown)
     holds_samples = source.is_dir() or source.suffix.lower() == ".zip"
-    if holds_samples and curve is not None:
-        raise SynthcompError(f"--curve needs an image to downscale; {source.name} holds samples, so leave it out.")
+    for option, is_given in (("method", bool(method)), ("curve", curve is not None)):
+        if holds_samples and is_given:
+            raise SynthcompError(
+                f"--{option} needs an image to downscale; {storage.own_name(source)} holds samples, so leave it out."
+            )
     if holds_samples:
         with progress_bar("fsr") as on_progress:
             table = fsr_benchmark.evaluate_samples(source, on_progress=on_progress)

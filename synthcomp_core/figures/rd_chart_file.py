@@ -31,13 +31,15 @@ def write_rd_chart(
 ) -> None:
     """Write the chart of :func:`synthcomp_core.figures.rd_chart.rd_chart` in the format the suffix names.
 
-    .html: interactive, with everything it needs inside. .png, .svg, .pdf: drawn by matplotlib, without bands.
-    SynthcompError for another suffix.
+    .html: interactive, with everything it needs inside. .png, .svg, .pdf: drawn by matplotlib, which draws no bands.
+    SynthcompError for bands in these, and for another suffix.
     """
     suffix = path.suffix.lower()
     if suffix == ".html":
         figure = rd_chart(curves, references=references, log_rate=log_rate, bands=bands)
         write_text(path, figure.to_html(include_plotlyjs=True, config=mode_bar(path.stem)))
+    elif suffix in IMAGE_FORMATS and bands:
+        raise SynthcompError(f"{path.name}: bands are drawn in .html alone; write that, or leave them out.")
     elif suffix in IMAGE_FORMATS:
         _write_image(path, suffix.removeprefix("."), curves, references, log_rate)
     else:

@@ -148,7 +148,7 @@ def fetch(
             part = span(on_progress, number / len(source.downloads), (number + 1) / len(source.downloads))
             notes.append(bring(item, folder, max_bytes=max_bytes, on_progress=part))
         keep_only(folder / "images", source.only)
-        origin, licence = ", ".join(item.url for item in source.downloads[:1]), source.licence
+        origin, licence = ", ".join(item.url for item in source.downloads[:1]), licence or source.licence
     elif "://" in what:
         notes.append(bring(Download(what), folder, max_bytes=max_bytes, on_progress=on_progress))
         origin = what

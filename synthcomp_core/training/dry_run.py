@@ -41,17 +41,21 @@ class ModelEstimate:
         return self.steps * self.step_s / 3600
 
 
-def estimate_training(plan: TrainingPlan, *, on_progress: OnProgress = silent) -> list[ModelEstimate]:
+def estimate_training(
+    plan: TrainingPlan, *, only: tuple[str, ...] = (), on_progress: OnProgress = silent
+) -> list[ModelEstimate]:
     """What each model of a plan would take on this machine, with one process; nothing of it is kept.
 
+    only: ids of the models, all when empty.
     A step is timed with a batch of one sample and counted by the batch. That is an upper bound: a larger batch costs
     less than its share, on a GPU much less.
     """
+    models = plan.chosen(only)
     fabric = launch(dataclasses.replace(plan.device, devices=1, nodes=1, logger="csv"))
     timed: dict[tuple[object, ...], tuple[float, int]] = {}
     estimates = []
-    for number, model in enumerate(plan.models):
-        on_progress(number / len(plan.models), f"timing a step of {model.id}")
+    for number, model in enumerate(models):
+        on_progress(number / len(models), f"timing a step of {model.id}")
         images = plan.images(model)
         kind = (model.task, model.N, model.M, model.patch, model.distortion, model.surrogate, *_network(model))
         if kind not in timed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -175,6 +176,13 @@ class TrainingPlan:
     ]
     data: dict[str, DataPlan] = field(default_factory=dict)
     device: DevicePlan = field(default_factory=DevicePlan)
+
+    def chosen(self, only: Sequence[str]) -> list[ModelPlan]:
+        """The models with these ids, in the plan's order, all when empty; PlanError for an unknown id."""
+        unknown = set(only) - {model.id for model in self.models}
+        if unknown:
+            raise PlanError(f"{self.path.name} has no model {', '.join(sorted(unknown))}.")
+        return [model for model in self.models if not only or model.id in only]
 
     def images(self, model: ModelPlan) -> TrainingImages:
         """The images of a model's data sets, pooled, without those smaller than its patch; PlanError if none is left.

@@ -67,15 +67,11 @@ def train_models(
     ``again`` only the former. only: ids of the models to train, all when empty. Raises SynthcompError when a loss is
     not finite: on a GPU, when no loss of the last 50 steps is.
     """
-    unknown = set(only) - {model.id for model in plan.models}
-    if unknown:
-        raise PlanError(f"{plan.path.name} has no model {', '.join(sorted(unknown))}.")
+    models = plan.chosen(only)
     fabric = launch(plan.device)
     outcomes = []
-    for model in plan.models:
+    for model in models:
         folder = model_folder(plan, model)
-        if only and model.id not in only:
-            continue
         installed = snapshot_path(model.id).is_file() and not folder.is_dir() and not again
         if (folder / DONE).is_file() or installed:
             outcomes.append(Outcome(model.id, "skipped", note=_changed_since(model, folder)))

@@ -145,10 +145,12 @@ def import_checkpoint(
     if not checkpoints.is_codec(state_dict):
         from synthcomp_core.upscalers.neural import import_upscaler
 
-        known = {name: value for name, value in given.items() if name not in ("quality", "lmbda", "distortion")}
+        if strays := [name for name in ("quality", "lmbda", "distortion") if name in given]:
+            named = " and ".join(strays).replace("lmbda", "lambda")
+            raise SnapshotError(f"{path.name} holds an upscaler, which has no {named}; leave that out.")
         snapshot_id = id or _upscaler_id(path)
         check_free(snapshot_id)
-        return import_upscaler(state_dict, id=snapshot_id, half=half, path=out, **known)  # type: ignore[arg-type]
+        return import_upscaler(state_dict, id=snapshot_id, half=half, path=out, **given)  # type: ignore[arg-type]
     given = {**named, **given}
     if id is None:
         architecture = checkpoints.infer_architecture(checkpoints.with_current_names(state_dict))[0]

@@ -74,6 +74,7 @@ def test_two_scales_get_the_sizes_at_which_the_lower_one_pays(
     ("options", "said"),
     [
         ([], "Give one constraint"),
+        (["--target-bytes", "2k", "--family", "webp", "--workers", "2"], "--workers is for a folder of images"),
         (["--target-bytes", "1k", "--target-psnr", "30"], "cannot be met at once"),
         (["--target-bytes", "1k", "--family", "bpg"], "Unknown family"),
         (["--target-bytes", "1k", "--upscaler", "magic"], "magic"),

@@ -94,6 +94,7 @@ def test_a_variant_of_the_matrix_named_again_is_evaluated_and_written_once(
         (["f.png", "--variant", "webp-q10", "--crop", "190,0,20,20"], "does not lie in the image"),
         (["f.png", "--variant", "nothing-q10"], "Unknown codec"),
         (["f.png", "--variant", "webp-q10", "--width", "three"], "Unknown figure width"),
+        (["f.png", "--variant", "webp-q10", "--crop", "1,2,30,40", "--crop-side", "64"], "--crop-side is for the"),
     ],
 )
 def test_bad_calls_give_one_sentence_and_write_nothing(

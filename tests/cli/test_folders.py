@@ -99,6 +99,8 @@ def test_upscale_of_a_folder_writes_the_images_that_upscale_writes_one_by_one(
         (["encode", "my frames", "my frames/frame0.png", "--codec", "jpeg-q30"], "needs a folder"),
         (["upscale", "my frames", "large", "--size", "100x100"], "give --scale"),
         (["upscale", "my frames", "large", "--scale", "1.5", "--method", "magic"], "magic"),
+        (["upscale", "my frames", "large", "--scale", "1.5", "--device", "cpu"], "--device is for a single image"),
+        (["encode", "my frames", "coded", "--codec", "webp-q40", "--device", "nonsense"], "--device is for a single"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_begins_nothing(

@@ -119,6 +119,21 @@ def test_dry_run_says_what_it_would_take_and_writes_nothing(
     assert "to do 0 tasks, and 4 to measure on kept files" in printed
 
 
+def test_a_dry_run_holds_kept_files_against_their_hashes_if_asked_to(
+    plan: Path, artifacts: Path, on_the_spot: OnTheSpot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan.write_text('keep = "bitstreams"\n' + plan.read_text())
+    assert main(["run", str(plan), "--workers", "1"]) == 0
+    kept = next(path for path in (artifacts / "runs").rglob("*.jpg"))
+    content = bytearray(kept.read_bytes())
+    content[-5] ^= 1
+    kept.write_bytes(content)
+    capsys.readouterr()
+    for options, todo in (([], 0), (["--verify"], 1)):
+        assert main(["run", str(plan), "--dry-run", *options]) == 0
+        assert f"to do {todo} tasks" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_failed_task_ends_in_a_non_zero_exit_and_its_reason(
     plan: Path, artifacts: Path, tmp_path: Path, on_the_spot: OnTheSpot, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,6 +157,7 @@ def test_the_command_is_recorded_for_copying(plan: Path, artifacts: Path, on_the
     [
         (["--scheduler", "tcp://127.0.0.1:1", "--workers", "2"], "leave out --workers"),
         (["--slurm", "--workers", "2"], "leave out --workers"),
+        (["--slurm", "--threads", "2"], "leave out --threads"),
         (["--slurm"], "has no [slurm] table"),
     ],
 )

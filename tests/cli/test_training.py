@@ -114,3 +114,20 @@ def test_data_fetch_list_split_and_convert(app: typer.Typer, tmp_path: Path, art
     assert "gta-plus" in listed
     converted = runner.invoke(app, ["data", "convert", "mine", str(tmp_path / "out"), "--downscale", "2"])
     assert "10 images written" in converted.output.replace("\n", " ")
+
+
+def test_a_dry_run_estimates_only_the_models_that_are_asked_for(
+    app: typer.Typer, tmp_path: Path, artifacts: Path
+) -> None:
+    model = 'data = "made"\nquality = 4\nN = 8\nM = 12\npatch = 64\nsteps = 2\nbatch = 1\n'
+    (tmp_path / "plan.toml").write_text(
+        '[data.made]\ngenerated = 4\n[data.others]\nfolder = "frames"\n'
+        f'[[model]]\nid = "first"\n{model}[[model]]\nid = "second"\n{model.replace("made", "others")}'
+    )
+    write_png(generated_image(1, width=80, height=72), tmp_path / "frames" / "train" / "a.png")
+    write_png(generated_image(2, width=80, height=72), tmp_path / "frames" / "valid" / "b.png")
+    call = ["train", str(tmp_path / "plan.toml"), "--dry-run"]
+    said = runner.invoke(app, [*call, "--only", "first"]).output
+    assert "data made" in said and "first" in said and "second" not in said and "others" not in said
+    result = runner.invoke(app, [*call, "--only", "third"])
+    assert isinstance(result.exception, PlanError) and "plan.toml has no model third" in str(result.exception)

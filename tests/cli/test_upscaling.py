@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from synthcomp_core.cli import main
 from synthcomp_core.images import read_image, resize, write_png
@@ -138,7 +139,9 @@ def test_bench_upscale_prints_the_ratio(capsys: pytest.CaptureFixture[str]) -> N
     assert "dB from it" in capsys.readouterr().out
 
 
-def test_a_curve_of_samples_is_refused_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_curve_and_a_method_for_samples_are_refused_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     archive = tmp_path / "samples.zip"
     fill_with_samples(tmp_path / "samples")
     with zipfile.ZipFile(archive, "w") as opened:
@@ -148,6 +151,9 @@ def test_a_curve_of_samples_is_refused_in_one_sentence(tmp_path: Path, capsys: p
         assert main(["fsr", str(source), "--curve", "2"]) == 1
         message = capsys.readouterr().err
         assert f"--curve needs an image to downscale; {source.name} holds samples" in " ".join(message.split())
+        assert main(["fsr", str(source), "--method", "nis"]) == 1
+        message = capsys.readouterr().err
+        assert f"--method needs an image to downscale; {source.name} holds samples" in " ".join(message.split())
 
 
 @pytest.mark.parametrize("device", ["nonsense", "cuda:9", "xpu", "cpu:x"])
@@ -160,3 +166,18 @@ def test_an_unknown_device_is_refused_in_one_sentence(
     message = " ".join(capsys.readouterr().err.split())
     assert f"Device {device!r} is not available on this machine: use one of cpu" in message
     assert "Traceback" not in message
+
+
+def test_what_only_codecs_have_is_refused_of_an_upscaler_s_checkpoint(
+    tmp_path: Path, artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(bilinear_rcan(2).state_dict(), tmp_path / "mine.pt")
+    call = ["snapshot", "import", str(tmp_path / "mine.pt")]
+    assert main([*call, "--quality", "4", "--lambda", "0.1"]) == 1
+    assert "mine.pt holds an upscaler, which has no quality and lambda; leave that out" in capsys.readouterr().err
+    assert main([*call, "--trained-on", "games"]) == 0
+
+
+def test_a_quality_beside_a_snapshot_is_refused_by_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "codec", "--snapshot", "mbt2018-q4-mse-games", "--quality", "8"]) == 1
+    assert "--quality is for an architecture" in capsys.readouterr().err

@@ -107,6 +107,17 @@ def test_single_image_downloads_go_into_their_split(
     assert datasets.fetch("kodak").splits == (("test", 2),)
 
 
+def test_a_licence_that_is_given_stands_on_the_card_of_a_known_source(
+    server: Server, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server.folder / "kodim01.png").write_bytes(png_bytes(picture(1)))
+    known = datasets.SOURCES["kodak"]
+    source = dataclasses.replace(known, downloads=(datasets.Download(f"{server.url}/kodim01.png", "test"),))
+    monkeypatch.setitem(datasets.SOURCES, "kodak", source)
+    assert datasets.fetch("kodak", licence="asked for").licence == "asked for"
+    assert datasets.fetch("kodak").licence == known.licence
+
+
 def test_a_wrong_checksum_is_refused(server: Server, artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames_zip(server.folder / "main.zip")
     download = datasets.Download(f"{server.url}/main.zip", sha256="0" * 64)

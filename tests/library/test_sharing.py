@@ -100,9 +100,9 @@ def test_weights_that_others_borrow_are_replaced_once_these_are_whole(
 ) -> None:
     share_weights("second", ["first"])
     share_weights("twin", ["second", "first"])
-    first_tensors, sha256 = load_snapshot("first")[1], read_card(snapshot_path("first")).sha256
+    first_tensors, sha256 = load_snapshot("first")[1], read_snapshot_card(snapshot_path("first")).sha256
     # The same weights again lend on.
-    save_snapshot(dataclasses.replace(read_card(snapshot_path("first")), id="first"), first_tensors)
+    save_snapshot(dataclasses.replace(read_snapshot_card(snapshot_path("first")), id="first"), first_tensors)
     assert stored("second") == {CHANGED} and equal("second", base)
     torch.manual_seed(3)
     other = build_model("mbt2018", 8, 12).state_dict()
@@ -111,7 +111,7 @@ def test_weights_that_others_borrow_are_replaced_once_these_are_whole(
         assert main(["snapshot", "import", str(tmp_path / "other.pth.tar"), "--id", "first", "--replace"]) == 0
     else:
         import_codec(other, id="first")  # As at the end of a training.
-    assert read_card(snapshot_path("first")).sha256 != sha256
+    assert read_snapshot_card(snapshot_path("first")).sha256 != sha256
     assert equal("second", base) and equal("twin", base)
     assert stored("second") == set(base) and survey_snapshots().problems == ()
 

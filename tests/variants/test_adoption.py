@@ -111,6 +111,10 @@ def test_renderings_are_measured_against_their_references_and_cut_to_size(projec
         reference("g0174"), Variant.parse(f"files:{FOLDERS[2]}"), dataset="d", image_name="g0174.png", metrics=()
     ).row
     assert (upscaled.scale, upscaled.upscaler, upscaled.bpp) == (2.0, "rcan", None)
+    image = source_images("gta-plus/test")["g0173.png"]
+    call = ["render", str(image), "out.png", "--variant", str(variant), "--bitstream", str(artifacts / "b")]
+    refused = CliRunner().invoke(app, call)
+    assert "was made elsewhere and has no bitstream to write" in str(refused.exception)
     with pytest.raises(SynthcompError, match="none of c0001"):
         evaluate(picture(1), variant, dataset="d", image_name="c0001.png")
     with pytest.raises(SynthcompError, match="no renderings 'files:other'; available: files:mbt2018_q4_mse_fullres"):

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from synthcomp_core.cli.console import output, print_json, print_record, progress_bar, say
 from synthcomp_core.cli.options import AsJson, PrecisionOption, Size, parse_size
+from synthcomp_core.errors import SynthcompError
 
 bench_app = typer.Typer(help="Measure speed against a named peer, in one process and run.", no_args_is_help=True)
 
@@ -33,6 +34,8 @@ def codec(
     """
     from synthcomp_core.cli.bench.codec import bench_codec
 
+    if snapshot is not None and quality is not None:
+        raise SynthcompError(f"--quality is for an architecture; {snapshot} has its own, so leave it out.")
     if arch is None and snapshot is None:
         arch, quality = "mbt2018", quality or 4
     with progress_bar("bench codec") as on_progress:
