@@ -36,8 +36,8 @@ def adopt(
     if forget and dry_run:
         paths = put_by_adoption(folder)
         for path in paths:
-            output.print(str(path), markup=False, highlight=False, soft_wrap=True)
-        output.print(f"{len(paths)} links and files of {folder} would be removed", highlight=False, soft_wrap=True)
+            say(str(path))
+        say(f"{len(paths)} links and files of {folder} would be removed")
         return
     if forget:
         say(f"{forget_project(folder)} links and files of {folder} removed")
