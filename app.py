@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
+from synthcomp_core.ui import query
 from synthcomp_core.ui.gate import Gate
 from synthcomp_core.ui.layout import SIDEBAR_WIDTH
 from synthcomp_core.ui.served_page import StyledPage
@@ -19,7 +20,7 @@ def run() -> None:
         layout="wide",
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
-    st.navigation(
+    page = st.navigation(
         [
             st.Page("pages/live.py", title="Live", icon=":material/compare:", default=True),
             st.Page("pages/compare.py", title="Compare", icon=":material/grid_view:"),
@@ -29,7 +30,9 @@ def run() -> None:
             st.Page("pages/runs.py", title="Runs", icon=":material/timeline:"),
         ],
         position="top",
-    ).run()
+    )
+    query.begin_run()
+    page.run()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Rate-distortion charts for the app as plotly figures: mean curves, and curves and points of single images.
 
-How each curve looks is said by :mod:`.curve_styles`. Every point carries (variant, image) as customdata; the image is
-empty for a mean.
+How each curve looks is said by :mod:`.curve_styles`. Every point carries (variant, image, data set) as customdata; the
+image is empty for a mean.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def rd_chart(
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={"symbol": style.symbol, "size": 8},
-                customdata=[(point.variant, "") for point in curve.points],  # type: ignore[misc]  # Stubs: numbers only.
+                # Stubs: numbers only.
+                customdata=[(point.variant, "", curve.dataset) for point in curve.points],  # type: ignore[misc]
                 text=[_hover(curve, point) for point in curve.points],
                 hovertemplate="%{text}<extra></extra>",
             )
@@ -126,7 +127,7 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
         # One trace per curve, its lines separated by gaps: a trace per image would be slow to draw.
         x: list[float] = []
         y: list[float] = []
-        places: list[tuple[str, str]] = []
+        places: list[tuple[str, str, str]] = []
         texts: list[str] = []
         style = styles[curve_key(curve)]
         for column in _even_choice(len(curve.images), drawn):
@@ -135,11 +136,11 @@ def image_curves_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> 
                 point, image = curve.points[row], curve.images[column]
                 x.append(float(curve.rates[row, column]))
                 y.append(float(curve.values[row, column]))
-                places.append((point.variant, image))
+                places.append((point.variant, image, curve.dataset))
                 texts.append(_hover(curve, point, image, x[-1], y[-1]))
             x.append(math.nan)
             y.append(math.nan)
-            places.append(("", ""))
+            places.append(("", "", ""))
             texts.append("")
         figure.add_trace(
             go.Scattergl(
@@ -167,8 +168,7 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    drawn = 0
-    total = sum(int(np.isfinite(curve.values).sum()) for curve in curves)
+    drawn, total = 0, sum(int(np.isfinite(curve.values).sum()) for curve in curves)
     styles = curve_styles(curves)
     for curve in curves:
         style = styles[curve_key(curve)]
@@ -185,7 +185,7 @@ def scatter_chart(curves: Sequence[RDCurve], *, log_rate: bool = False) -> go.Fi
                 legendgroup=curve.codec,
                 mode="markers",
                 marker={"color": style.colour, "size": 5, "opacity": 0.6, "symbol": style.symbol},
-                customdata=[(curve.points[row].variant, curve.images[column]) for row, column in places],
+                customdata=[(curve.points[row].variant, curve.images[column], curve.dataset) for row, column in places],
                 text=[
                     _hover(
                         curve,

@@ -222,7 +222,7 @@ def show_found(picked: PickedImage, question: Question, rows: Sequence[ResultRow
         st.markdown("  \n".join(plain(sentence) for sentence in others))
     st.plotly_chart(advice_chart(found, main.quantity), key="advice_chart", config=mode_bar("advice"))
     compared = [option.variant for option in found.options[:_COMPARED]]
-    link = [("source", picked.dataset), ("image", picked.name), ("computed", "1")]
+    link = [("source", picked.dataset), ("image", picked.choice), ("computed", "1")]
     link += [("variant", str(variant)) for variant in compared]
     st.page_link(
         "pages/compare.py", label=f"Look at the best {len(compared)} in Compare", icon=":material/grid_view:",

@@ -15,8 +15,11 @@ toggle, checkbox               ``check_switch(key)``
 
 A value without a widget is read by ``text``, ``number`` or ``is_set`` and written by ``write``. A choice that the page
 always writes, also where it is the default, so that the address describes what is on screen, is read by ``arrived`` and
-written by ``write_own`` (several at once by ``arrived_choices`` and ``write_own_choices``). Whatever stands in the
-address, none of these raises: a value of 400 digits, NaN, a repeated value or markup is ignored with one sentence.
+written by ``write_own`` (several at once by ``arrived_choices`` and ``write_own_choices``); ``begin_run`` tells a link
+from the page's own address.
+
+Whatever stands in the address, none of these raises: a value of 400 digits, NaN, a repeated value or markup is ignored
+with one sentence.
 
 Bind whole numbers to a slider, or to a number_input of floats: Streamlit 1.67 fails on ``inf`` in one of integers.
 """
@@ -24,8 +27,8 @@ Bind whole numbers to a slider, or to a number_input of floats: Streamlit 1.67 f
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -43,9 +46,20 @@ _MAX_WRITTEN = 64  # More values than a slider passes while one run is under way
 
 @dataclass(frozen=True)
 class _Written:
-    """The values that a session wrote into the address for one key, latest last."""
+    """What a session wrote into the address of the page that it is on: by key the values, latest last."""
 
-    values: tuple[str, ...] = ()
+    page: str = ""
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def begin_run() -> None:
+    """Tell links from the session's own values; app.py calls it before a page runs.
+
+    Who comes to a page, or goes back to an earlier address of it, does so by a link, whatever was written before.
+    """
+    context = get_script_run_ctx()
+    if context is not None and (context.is_history_navigation or load_state(_Written).page != context.page_script_hash):
+        store_state(_Written(context.page_script_hash))
 
 
 def check_choice(key: str, options: Collection[str], *, what: str = "") -> None:
@@ -132,14 +146,12 @@ def arrived(key: str) -> str:
     A browser that has not yet heard of the newest value sends an older one of the session's own: that is no link.
     """
     value = text(key)
-    return "" if value in load_state(_Written, key).values else value
+    return "" if value in _written(key) else value
 
 
 def write_own(key: str, value: str) -> None:
     """Put the present value of a choice into the address, and remember it as the session's own."""
-    written = load_state(_Written, key).values
-    if not written or written[-1] != value:
-        store_state(_Written((*written, value)[-_MAX_WRITTEN:]), key)
+    _note_written(key, value)
     write(key, value)
 
 
@@ -149,7 +161,7 @@ def arrived_choices(key: str) -> list[str] | None:
     None if the address does not have it, or holds what this session wrote there itself.
     """
     values = st.query_params.get_all(key)
-    if not values or _SEPARATOR.join(values) in load_state(_Written, key).values:
+    if not values or _SEPARATOR.join(values) in _written(key):
         return None
     return [value for value in values if value]
 
@@ -157,9 +169,7 @@ def arrived_choices(key: str) -> list[str] | None:
 def write_own_choices(key: str, values: Sequence[str]) -> None:
     """As :func:`write_own`, for several values; none are written as an empty one, which clears the choice."""
     present = list(values) or [""]
-    written, joined = load_state(_Written, key).values, _SEPARATOR.join(present)
-    if not written or written[-1] != joined:
-        store_state(_Written((*written, joined)[-_MAX_WRITTEN:]), key)
+    _note_written(key, _SEPARATOR.join(present))
     if st.query_params.get_all(key) != present:
         st.query_params[key] = present
 
@@ -169,6 +179,16 @@ def address(**replaced: str) -> str:
     kept = [(key, value) for key, value in pairs() if key not in replaced]
     base = (st.context.url or "").split("?")[0]
     return f"{base}?{urlencode([*kept, *replaced.items()])}"
+
+
+def _written(key: str) -> tuple[str, ...]:
+    return load_state(_Written).values.get(key, ())
+
+
+def _note_written(key: str, value: str) -> None:
+    state, written = load_state(_Written), _written(key)
+    if not written or written[-1] != value:
+        store_state(replace(state, values={**state.values, key: (*written, value)[-_MAX_WRITTEN:]}))
 
 
 def _asked(key: str) -> list[str]:

@@ -140,7 +140,7 @@ def test_a_click_on_a_point_offers_that_variant_on_that_image_in_compare(
 ) -> None:
     page, image = browser_page, "supertuxkart_minigolf_0002.webp"
     rows = [
-        ResultRow("mine", image, variant=f"webp-q{quality}", codec="webp", quality=quality, bpp=rate, psnr_rgb=psnr)
+        ResultRow("samples", image, variant=f"webp-q{quality}", codec="webp", quality=quality, bpp=rate, psnr_rgb=psnr)
         for quality, rate, psnr in ((20, 0.3, 30.0), (40, 0.6, 33.0), (60, 0.9, 35.0), (80, 1.4, 38.0))
     ]
     page.goto(f"{start_app(PROJECT_ROOT / 'app.py')}/rate_distortion?chart=scatter&results={THESIS}")
@@ -169,4 +169,4 @@ def test_a_click_on_a_point_offers_that_variant_on_that_image_in_compare(
     page.wait_for_url("**/compare?**")
     asked = parse_qs(urlsplit(page.url).query)
     assert asked["variant"] == ["webp-q60"]
-    assert asked["image"] == [image]
+    assert (asked.get("source"), asked["image"]) == (["samples"], [image])

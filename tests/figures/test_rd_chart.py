@@ -63,7 +63,7 @@ def test_the_mean_chart_shows_every_point_with_units_data_set_and_number_of_imag
     assert names == ["jpeg", "mbt2018-mse-games", "mbt2018-mse-games@x2-rcan"]
     np.testing.assert_allclose(figure.data[0].x, [0.1 * 2**quality + 0.01 for quality in range(4)])
     np.testing.assert_allclose(figure.data[0].y, [31, 33, 35, 37])
-    assert list(figure.data[2].customdata[1]) == ["mbt2018-q1-mse-games@x2-rcan", ""]
+    assert list(figure.data[2].customdata[1]) == ["mbt2018-q1-mse-games@x2-rcan", "", "games"]
 
 
 def test_hovering_names_the_settings() -> None:
@@ -206,7 +206,7 @@ def test_the_chart_of_single_images_has_a_line_per_image_that_names_it() -> None
     # Three lines of four points, each followed by a gap.
     assert np.flatnonzero(np.isnan(jpeg.y)).tolist() == [4, 9, 14]
     np.testing.assert_allclose(jpeg.y[10:14], [32, 34, 36, 38])
-    assert list(jpeg.customdata[5]) == ["jpeg-q0", "1.png"]
+    assert list(jpeg.customdata[5]) == ["jpeg-q0", "1.png", "games"]
     assert "2.png" in jpeg.text[10]
 
 
@@ -221,7 +221,7 @@ def test_the_scatter_has_a_marker_per_image_and_variant(monkeypatch: pytest.Monk
     figure = charts.scatter_chart(curves())
     assert sum(len(trace.x) for trace in figure.data) == 3 * 3 * 4
     assert set(map(tuple, figure.data[0].customdata)) == {
-        (f"jpeg-q{quality}", f"{image}.png") for quality in range(4) for image in range(3)
+        (f"jpeg-q{quality}", f"{image}.png", "games") for quality in range(4) for image in range(3)
     }
     monkeypatch.setattr(charts, "MAX_MARKERS", 12)
     figure = charts.scatter_chart(curves())

@@ -15,6 +15,7 @@ from synthcomp_core.figures.rd_chart import (
     rd_chart,
     scatter_chart,
 )
+from synthcomp_core.library.sources import image_sources
 from synthcomp_core.progress import counted
 from synthcomp_core.results.answers import chart_answer, competing_rates
 from synthcomp_core.results.crossover import crossover
@@ -47,8 +48,8 @@ def show_answer(shown: Sequence[RDCurve], every: Sequence[RDCurve]) -> None:
             st.markdown("  \n".join(plain(sentence) for sentence in sentences[_ANSWERS:]))
 
 
-def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str] | None:
-    """Draw the chart; the (variant, image) of a clicked point, image "" for a mean."""
+def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str, str] | None:
+    """Draw the chart; the (variant, image, data set) of a clicked point, image "" for a mean."""
     chart = st.container(key=_CHART)
     own = [curve for curve in curves if not curve.published] or list(curves)
     references = [curve for curve in curves if not any(curve is one for one in own)]
@@ -85,16 +86,20 @@ def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str] |
     )
     points = clicked.selection.points if clicked else []
     if points and points[0].get("customdata"):
-        variant, image = points[0]["customdata"][:2]
-        return str(variant), str(image)
+        variant, image, dataset = points[0]["customdata"][:3]
+        return str(variant), str(image), str(dataset)
     return None
 
 
-def show_clicked(curves: Sequence[RDCurve], variant: str, image: str) -> None:
-    """Name the clicked point of one of the curves and offer it in Compare; image "" for a mean."""
+def show_clicked(curves: Sequence[RDCurve], variant: str, image: str, dataset: str) -> None:
+    """Name the clicked point of a curve on a data set and offer it in Compare; image "" for a mean."""
     name = next((point.shown for curve in curves for point in curve.points if point.variant == variant), variant)
     st.markdown(f"**{plain(name)}**" + (f" on {plain(image)}" if image else " (mean over images)"))
-    asked = {"variant": variant, "computed": "1", **({"image": image} if image else {})}
+    asked = {"variant": variant, "computed": "1"}
+    if dataset in image_sources():
+        asked |= {"source": dataset, **({"image": image} if image else {})}
+    else:
+        st.caption(plain(f"The images of {dataset} are not available here, so Compare shows another one."))
     st.page_link("pages/compare.py", label="Open in Compare", icon=":material/grid_view:", query_params=asked)
 
 

@@ -39,7 +39,8 @@ _MAX_GALLERY = 24
 class PickedImage:
     """The image picked, where it comes from, its lossless PNG for the viewer, and the digest of its pixels.
 
-    dataset: "samples", "NAME/test", ... or "upload". path: None for an upload.
+    dataset: "samples", "NAME/test", ... or "upload". path: None for an upload. choice: what links call it: its name, or
+    its path where two images of the data set have one name; "" for an upload.
     """
 
     dataset: str
@@ -48,6 +49,7 @@ class PickedImage:
     png: bytes
     path: Path | None
     sha256: str
+    choice: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,17 @@ def pick_image() -> PickedImage | None:
     except SynthcompError as error:
         st.error(plain(str(error)))
         return None
-    return _picked(source, loaded, png, sha256, path)
+    return _picked(source, loaded, png, sha256, path, name)
 
 
 def _pick_source(options: list[str]) -> str:
     """The choice of the source; the address holds it unless it is the samples."""
     linked = query.arrived("source")
+    if not query.is_set("source") and query.arrived("image"):
+        linked = SAMPLES
     if linked and linked not in options:
         query.say_unavailable("source", linked, what="the image source")
+        query.write("image", "")  # Here, an image of this name would be another one.
     elif linked:
         st.session_state["source_choice"] = linked
     elif load_state(ImagePickerState).clicked == UPLOAD:
@@ -120,7 +125,7 @@ def _pick_source(options: list[str]) -> str:
 def _pick_name(source: str, names: list[str]) -> str:
     """The choice of an image of a folder; the address always holds it."""
     state = load_state(ImagePickerState)
-    linked = query.arrived("image")
+    linked = _choice_called(query.arrived("image"), names)
     wanted = state.images.get(source, "")
     if linked and linked not in names:
         query.say_unavailable("image", linked, what="the image")
@@ -136,6 +141,12 @@ def _pick_name(source: str, names: list[str]) -> str:
     query.write_own("image", name)
     store_state(replace(state, clicked="", images={**state.images, source: name}))
     return name
+
+
+def _choice_called(linked: str, names: list[str]) -> str:
+    """The choice that a link means: tables of results have an image's name also where the choices are paths."""
+    found = [] if linked in names else [name for name in names if last_part(name) == linked]
+    return found[0] if len(found) == 1 else linked
 
 
 def _show_thumbnails(paths: Mapping[str, Path], name: str) -> None:
@@ -179,13 +190,13 @@ def _pick_upload() -> PickedImage | None:
     except SynthcompError as error:
         st.error(plain(str(error)))
         return None
-    return _picked(UPLOAD, loaded, png, sha256, None)
+    return _picked(UPLOAD, loaded, png, sha256, None, "")
 
 
-def _picked(dataset: str, loaded: LoadedImage, png: bytes, sha256: str, path: Path | None) -> PickedImage:
+def _picked(dataset: str, loaded: LoadedImage, png: bytes, sha256: str, path: Path | None, choice: str) -> PickedImage:
     for note in loaded.notes:
         st.info(plain(f"{loaded.name}: {note}"))
-    return PickedImage(dataset, loaded.name, loaded.image, png, path, sha256)
+    return PickedImage(dataset, loaded.name, loaded.image, png, path, sha256, choice)
 
 
 def _readable(name: str) -> str:
