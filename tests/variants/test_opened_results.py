@@ -29,7 +29,7 @@ def test_an_encoded_file_of_any_format_keeps_its_bytes_and_its_pixels(
 ) -> None:
     coder = parse_codec(codec)
     content = coder.encode(image)
-    variant = open_result(image, NAME, content, f"other{Variant(codec).codec_id.suffix}")
+    variant = open_result(image, NAME, content, f"other{Variant(codec).codec_id.suffix}").variant
     assert str(variant) == "files:other" and has_codec(variant.codec)
     evaluation = evaluate(image, variant, dataset="samples", image_name=NAME, metrics=["psnr_rgb"])
     assert evaluation.row.num_bytes == len(content)
@@ -38,7 +38,7 @@ def test_an_encoded_file_of_any_format_keeps_its_bytes_and_its_pixels(
 
 def test_padding_is_cut_and_the_same_file_is_kept_once(artifacts: Path, image: Image) -> None:
     content = png_bytes(pad_to_multiple(image, 64))
-    variants = [open_result(image, NAME, content, "../x/dlss 3 (quality).PNG") for _ in range(2)]
+    variants = [open_result(image, NAME, content, "../x/dlss 3 (quality).PNG").variant for _ in range(2)]
     assert [str(variant) for variant in variants] == ["files:dlss-3-quality"] * 2
     rendering = evaluate(image, variants[0], dataset="", image_name=NAME, metrics=[]).rendering
     assert rendering.image.shape == image.shape
@@ -51,9 +51,9 @@ def test_another_file_of_the_name_is_another_result_and_another_image_joins_the_
     first = open_result(image, NAME, codec.encode(image), "mine.webp")
     second = open_result(image, NAME, parse_codec("webp-q20").encode(image), "mine.webp")
     other = open_result(image, "forest.png", codec.encode(image), "mine.webp")
-    assert [str(variant) for variant in (first, second, other)] == ["files:mine", "files:mine-2", "files:mine"]
+    assert [str(opened.variant) for opened in (first, second, other)] == ["files:mine", "files:mine-2", "files:mine"]
     called_as_the_image = open_result(image, NAME, codec.encode(image), "castle.webp")
-    assert str(called_as_the_image) == "files:webp"
+    assert str(called_as_the_image.variant) == "files:webp"
 
 
 def test_folders_of_others_are_neither_written_nor_removed(artifacts: Path, image: Image, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_folders_of_others_are_neither_written_nor_removed(artifacts: Path, imag
     link_renderings("dlss", theirs)
     (artifacts / "renderings" / "fsr").mkdir()
     for name in ("dlss", "fsr"):
-        variant = open_result(image, NAME, png_bytes(image), f"{name}.png")
+        variant = open_result(image, NAME, png_bytes(image), f"{name}.png").variant
         assert str(variant) == f"files:{name}-2"
         assert not is_opened(f"files:{name}")
         with pytest.raises(SynthcompError, match="no result that was opened here"):
@@ -97,3 +97,34 @@ def test_a_name_that_no_disk_holds_is_one_sentence(artifacts: Path, image: Image
     with pytest.raises(SynthcompError, match="cannot be kept"):
         open_result(image, "n" * 400 + ".png", png_bytes(image), "dlss.png")
     assert list_renderings() == []
+
+
+def read_back(image: Image, variant: Variant, name: str = NAME) -> Image:
+    return evaluate(image, variant, dataset="", image_name=name, metrics=[]).rendering.image
+
+
+def test_a_result_is_of_the_image_it_was_opened_for_and_of_no_other_of_its_name(artifacts: Path, image: Image) -> None:
+    content, pasted = png_bytes(image), np.ascontiguousarray(image[::-1])
+    first = open_result(image, "image.png", content, "dlss.png").variant
+    with pytest.raises(SynthcompError, match="files:dlss holds a result of another image named image"):
+        read_back(pasted, first, "image.png")
+    second = open_result(pasted, "image.png", content, "dlss.png").variant
+    assert (str(first), str(second)) == ("files:dlss", "files:dlss-2")
+    np.testing.assert_array_equal(read_back(image, first, "image.png"), image)
+    np.testing.assert_array_equal(read_back(pasted, second, "image.png"), image)
+    (record,) = (artifacts / "renderings" / "dlss").glob("*.sha256")
+    record.unlink()  # As before such records were kept.
+    np.testing.assert_array_equal(read_back(pasted, first, "image.png"), image)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [((0, 0), (6, 8), "its top left part was kept"), ((3, 4), (3, 4), "its middle was kept"), ((0, 0), (0, 0), "")],
+)
+def test_padding_is_cut_where_the_codec_has_put_it(
+    artifacts: Path, image: Image, before: tuple[int, int], after: tuple[int, int], says: str
+) -> None:
+    padded = np.pad(image, [*zip(before, after, strict=True), (0, 0)], mode="edge")
+    opened = open_result(image, NAME, png_bytes(padded), "h264.png")
+    np.testing.assert_array_equal(read_back(image, opened.variant), image)
+    assert says in opened.note and bool(says) == bool(opened.note)

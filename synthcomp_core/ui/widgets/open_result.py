@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
@@ -16,17 +17,18 @@ from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.widgets.variant_picker import want_variant
 from synthcomp_core.ui.work_queue import server_queue, session_id
 from synthcomp_core.variants import Variant
-from synthcomp_core.variants.opened_results import forget_result, is_opened, open_result
+from synthcomp_core.variants.opened_results import OpenedResult, forget_result, is_opened, open_result
 
 _LIMIT_S = 600.0
 
 
 @dataclass(frozen=True)
 class OpenedState:
-    """What one side remembers. file_id: the upload dealt with last. error: why it could not be opened."""
+    """What one side remembers. file_id: the upload dealt with last. error: why it was not opened. note: on padding."""
 
     file_id: str = ""
     error: str = ""
+    note: str = ""
 
 
 def show_open_result(name: str, picked: PickedImage, variant: Variant) -> None:
@@ -42,29 +44,32 @@ def show_open_result(name: str, picked: PickedImage, variant: Variant) -> None:
         )  # fmt: skip
         state = load_state(OpenedState, name)
         if uploaded is not None and uploaded.file_id != state.file_id:
-            state = OpenedState(uploaded.file_id, _opened(name, picked, uploaded.getvalue(), uploaded.name))
+            state = _opened(name, picked, uploaded)
             store_state(state, name)
             if not state.error:
                 st.rerun()
         if uploaded is not None and state.error:
             st.error(plain(state.error))
+        if uploaded is not None and state.note:
+            st.caption(plain(state.note))
         if is_opened(variant.codec):
             st.button(f"Remove {plain(variant.codec)}", key=f"forget_{name}", on_click=_forget, args=(variant.codec,))
 
 
-def _opened(name: str, picked: PickedImage, content: bytes, file_name: str) -> str:
-    """Bring a file to a side; "" or the sentence that says why it cannot be."""
+def _opened(name: str, picked: PickedImage, uploaded: UploadedFile) -> OpenedState:
+    """Bring a file to a side, or say why it cannot be."""
+    content = uploaded.getvalue()
 
-    def work(on_progress: OnProgress, publish: Callable[[Variant], None]) -> None:
-        publish(open_result(picked.image, picked.name, content, file_name, on_progress=on_progress))
+    def work(on_progress: OnProgress, publish: Callable[[OpenedResult], None]) -> None:
+        publish(open_result(picked.image, picked.name, content, uploaded.name, on_progress=on_progress))
 
-    job = server_queue().submit(session_id(), f"open-{name}", (picked.sha256, file_name, len(content)), work)
+    job = server_queue().submit(session_id(), f"open-{name}", (picked.sha256, uploaded.file_id), work)
     with st.spinner("Opening the result"):
         status = job.wait(lambda status: status.is_over, _LIMIT_S)
     if status.latest is None:
-        return status.error or "The result was not opened; drop the file again."
-    want_variant(name.lower(), status.latest)
-    return ""
+        return OpenedState(uploaded.file_id, status.error or "The result was not opened; drop the file again.")
+    want_variant(name.lower(), status.latest.variant)
+    return OpenedState(uploaded.file_id, note=status.latest.note)
 
 
 def _forget(codec: str) -> None:
