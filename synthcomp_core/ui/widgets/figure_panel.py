@@ -51,8 +51,9 @@ _MAPS = ["FLIP", "bits"]
 
 @dataclass(frozen=True)
 class DrawnFigure:
-    """The figure drawn last: what it shows, and its PNG."""
+    """The figure drawn last: the digest of the image that it is of, what it shows, and its PNG."""
 
+    image: str
     content: FigureContent
     request: FigureRequest
     png: bytes
@@ -106,7 +107,8 @@ def show_figure_panel(
             except SynthcompError as error:
                 st.error(plain(str(error)))
             store_state(replace(load_state(FigurePanelState, key), drawn=drawn), key)
-        if (shown := load_state(FigurePanelState, key).drawn) is not None:
+        shown = load_state(FigurePanelState, key).drawn
+        if shown is not None and shown.image == picked.sha256:
             _show_drawn(picked, shown, key)
 
 
@@ -223,7 +225,7 @@ def _draw(picked: PickedImage, request: FigureRequest, place: DeltaGenerator) ->
     content = figure_content(picked.image, picked.name, request, cells)
     command = figure_command(request, [_file_name(picked, "png")])
     png = draw_figure(content, request.style, command=command)
-    return DrawnFigure(content, request, png, content_layout(content, request.style).notes)
+    return DrawnFigure(picked.sha256, content, request, png, content_layout(content, request.style).notes)
 
 
 def _cell(rendered: Rendered, style: FigureStyle) -> FigureCell:
