@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
@@ -148,13 +148,20 @@ def show_answer(picked: PickedImage, question: Question) -> None:
     if state.job is None or state.question != question or state.image != picked.sha256:
         st.info("Press Advise to search the quality of every codec for this constraint.")
         return
-    _draw_until_done(picked, question, state.job)
+    job = state.job
+    if job.status().state == JobState.DROPPED:  # The browser was away, and is back.
+        job = server_queue().take_up(job)
+        store_state(replace(state, job=job))
+    _draw_until_done(picked, question, job)
 
 
 def _ask(picked: PickedImage, question: Question) -> None:
+    """Begin the search for an answer, unless it is there or on its way; anew if it failed or was stopped."""
     state = load_state(AdviseState)
     if state.job is not None and (state.question, state.image) == (question, picked.sha256):
-        return
+        status = state.job.status()
+        if status.state == JobState.DONE or not (status.is_over or state.job.is_stopping):
+            return
 
     def search(on_progress: OnProgress, publish: Callable[[tuple[ResultRow, ...]], None]) -> None:
         rows: list[ResultRow] = []
@@ -201,7 +208,7 @@ def _draw_until_done(picked: PickedImage, question: Question, job: Job[tuple[Res
         if status.error is not None:
             st.error(plain(status.error))
         if status.state == JobState.STOPPED:
-            st.warning("Stopped: the answer covers only the variants tried until then.")
+            st.warning("Stopped: the answer covers only the variants tried until then. Press Advise to search anew.")
         if rows:
             show_found(picked, question, rows, shlex.join(["synthcomp", *command_words(question, picked.name)]))
 
