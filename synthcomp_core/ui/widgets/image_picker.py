@@ -56,14 +56,16 @@ class PickedImage:
 class ImagePickerState:
     """What the picker remembers. clicked: the thumbnail clicked since the last run, "" for none.
 
-    name, content: of the file dropped or pasted last. source: picked last, on any page. images: by source, the image
-    picked there last.
+    name, content: of the file dropped, pasted or uploaded last. file_id: of the file uploaded last; is_uploaded:
+    whether that is the one. source: picked last, on any page. images: by source, the image picked there last.
     """
 
     clicked: str = ""
     source: str = SAMPLES
     name: str = ""
     content: bytes = b""
+    file_id: str = ""
+    is_uploaded: bool = False
     images: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -170,7 +172,15 @@ def _show_thumbnails(paths: Mapping[str, Path], name: str) -> None:
 
 
 def _take_dropped(name: str, content: bytes) -> None:
-    store_state(replace(load_state(ImagePickerState), clicked=UPLOAD, name=name, content=content))
+    state = load_state(ImagePickerState)
+    store_state(replace(state, clicked=UPLOAD, name=name, content=content, is_uploaded=False))
+
+
+def _forget_removed() -> None:
+    """Let go of the upload when it is removed from its field; one that another page has forgotten stays."""
+    state = load_state(ImagePickerState)
+    if state.is_uploaded and st.session_state.get("uploaded") is None:
+        store_state(replace(state, name="", content=b"", is_uploaded=False))
 
 
 def _pick_upload() -> PickedImage | None:
@@ -178,15 +188,19 @@ def _pick_upload() -> PickedImage | None:
     show_drop_target("drop", _take_dropped)
     uploaded = st.file_uploader(
         "Upload an image", type=UPLOAD_TYPES, key="uploaded", help="Stays on this machine; links cannot include it.",
-        max_upload_size=limits.IMAGE_UPLOAD_BYTES // limits.MIB,
+        max_upload_size=limits.IMAGE_UPLOAD_BYTES // limits.MIB, on_change=_forget_removed,
     )  # fmt: skip
     state = load_state(ImagePickerState)
-    name, content = (uploaded.name, uploaded.getvalue()) if uploaded is not None else (state.name, state.content)
-    if not name:
+    if uploaded is not None and uploaded.file_id != state.file_id:
+        state = replace(
+            state, name=uploaded.name, content=uploaded.getvalue(), file_id=uploaded.file_id, is_uploaded=True
+        )
+        store_state(state)
+    if not state.name:
         st.info("Drop an image anywhere on the page, paste one, or choose a file.")
         return None
     try:
-        loaded, png, sha256 = _load_upload(last_part(name), content)
+        loaded, png, sha256 = _load_upload(last_part(state.name), state.content)
     except SynthcompError as error:
         st.error(plain(str(error)))
         return None
