@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
-from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from synthcomp_core.images import Image, image_sha256, png_bytes
@@ -18,6 +16,7 @@ from synthcomp_core.metrics import ErrorMap, Metrics, flip_colours
 from synthcomp_core.metrics.tiles import tile_means
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.results.rows import ResultRow
+from synthcomp_core.ui.bytes_cache import BytesCache
 from synthcomp_core.variants import ERROR_MAP, Evaluation, Rendering, Variant, evaluate
 from synthcomp_core.variants.snapshots_of import weights_of
 
@@ -58,37 +57,10 @@ class Rendered:
         return images + sum(map(len, pngs)) + len(self.rendering.bitstream) + self.tile_errors.nbytes
 
 
-class RenderedCache:
-    """The most recently used renderings, up to a number of bytes; shared by all sessions, safe between threads.
-
-    A rendering that is larger than all of the cache is not kept.
-    """
-
-    def __init__(self, max_bytes: int = _MAX_CACHED_BYTES) -> None:
-        self._max_bytes = max_bytes
-        self._items: MutableMapping[RenderedKey, Rendered] = LRUCache(
-            max_bytes, getsizeof=lambda rendered: rendered.cached_bytes
-        )
-        self._lock = threading.Lock()  # Looking up reorders the items.
-
-    def get(self, key: RenderedKey) -> Rendered | None:
-        with self._lock:
-            return self._items.get(key)
-
-    def put(self, key: RenderedKey, rendered: Rendered) -> None:
-        if rendered.cached_bytes <= self._max_bytes:
-            with self._lock:
-                self._items[key] = rendered
-
-    def clear(self) -> None:
-        with self._lock:
-            self._items.clear()
-
-
 @st.cache_resource
-def rendered_cache() -> RenderedCache:
+def rendered_cache() -> BytesCache[Rendered]:
     """The one cache of this server."""
-    return RenderedCache()
+    return BytesCache(_MAX_CACHED_BYTES, lambda rendered: rendered.cached_bytes)
 
 
 def rendered_key(image_hash: str, variant: Variant) -> RenderedKey:

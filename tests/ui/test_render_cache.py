@@ -13,8 +13,9 @@ from synthcomp_core.metrics import flip_colours, flip_error
 from synthcomp_core.metrics.tiles import tile_means
 from synthcomp_core.progress import silent
 from synthcomp_core.ui import render_cache
+from synthcomp_core.ui.bytes_cache import BytesCache
 from synthcomp_core.ui.compare import run as compare_run
-from synthcomp_core.ui.render_cache import Rendered, RenderedCache, render_for_page
+from synthcomp_core.ui.render_cache import Rendered, render_for_page
 from synthcomp_core.variants import Variant
 from tests.pages.conftest import frame
 
@@ -72,7 +73,7 @@ def test_the_coded_image_is_kept_where_it_was_upscaled() -> None:
 
 def test_what_was_not_used_for_longest_makes_room() -> None:
     one = rendered("jpeg-q30")
-    cache = RenderedCache(max_bytes=2 * one.cached_bytes)
+    cache = BytesCache(2 * one.cached_bytes, lambda rendered: rendered.cached_bytes)
     cache.put(("a",), one)
     cache.put(("b",), one)
     assert cache.get(("a",)) is one
@@ -82,7 +83,7 @@ def test_what_was_not_used_for_longest_makes_room() -> None:
 
 def test_a_rendering_larger_than_the_cache_is_passed_by() -> None:
     one = rendered("jpeg-q30")
-    cache = RenderedCache(max_bytes=one.cached_bytes)
+    cache = BytesCache(one.cached_bytes, lambda rendered: rendered.cached_bytes)
     cache.put(("fits",), one)
     cache.put(("large",), dataclasses.replace(one, png=one.png + b" "))
     assert cache.get(("large",)) is None

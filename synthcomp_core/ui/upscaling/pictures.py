@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Hashable, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import streamlit as st
-from cachetools import LRUCache
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.drawing import Crop
-from synthcomp_core.images import Image, image_sha256, png_bytes
+from synthcomp_core.images import Image, png_bytes
 from synthcomp_core.metrics import METRICS, psnr
+from synthcomp_core.ui.bytes_cache import BytesCache
 from synthcomp_core.ui.upscaling.choice import UpscalingChoice
 from synthcomp_core.ui.viewer import (
     MAX_PICTURES,
@@ -26,11 +25,14 @@ from synthcomp_core.ui.viewer import (
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, show_figure_panel, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.share import show_share_button
+from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.upscalers.fsr_benchmark import method_label, upscaled
 from synthcomp_core.variants import Variant
+from synthcomp_core.variants.snapshots_of import weights_of
 
 _MAX_CACHED_BYTES = 384 * 2**20
+_MOST = MAX_PICTURES - 1  # The native image is one, too.
 _PSNR = METRICS["psnr_rgb"]
 
 
@@ -58,34 +60,47 @@ class Entry:
     picture: UpscaledPicture | None
 
 
-class PictureCache:
-    """The most recently used images, up to a number of bytes; shared by all sessions, safe between threads."""
+@dataclass(frozen=True)
+class FailedPictures:
+    """What could not be made in this session, by key, until somebody asks for it again."""
 
-    def __init__(self, max_bytes: int = _MAX_CACHED_BYTES) -> None:
-        self._items: MutableMapping[Hashable, UpscaledPicture] = LRUCache(
-            max_bytes, getsizeof=lambda picture: len(picture.png) + 1
-        )
-        self._lock = threading.Lock()  # Looking up reorders the items.
-
-    def get(self, key: Hashable) -> UpscaledPicture | None:
-        with self._lock:
-            return self._items.get(key)
-
-    def put(self, key: Hashable, picture: UpscaledPicture) -> None:
-        with self._lock:
-            self._items[key] = picture
+    errors: Mapping[Hashable, str] = field(default_factory=dict)
 
 
 @st.cache_resource
-def picture_cache() -> PictureCache:
+def picture_cache() -> BytesCache[UpscaledPicture]:
     """The one cache of this server."""
-    return PictureCache()
+    return BytesCache(_MAX_CACHED_BYTES, lambda picture: len(picture.png) + 1)
+
+
+def kept_picture(key: Hashable) -> UpscaledPicture | None:
+    """What was made under this key, or why it could not be made in this session; None for neither."""
+    found = picture_cache().get(key)
+    error = load_state(FailedPictures).errors.get(key)
+    return UpscaledPicture(b"", error=error) if found is None and error is not None else found
+
+
+def keep_picture(key: Hashable, picture: UpscaledPicture) -> None:
+    """Keep what was made for everybody, and a failure, whose cause may pass, only for this session."""
+    if picture.error is None:
+        picture_cache().put(key, picture)
+    else:
+        store_state(FailedPictures({**load_state(FailedPictures).errors, key: picture.error}))
+
+
+def show_failures(errors: Sequence[str], *, key: str) -> None:
+    """Draw each error, and the button to try again; nothing without errors. key: of the viewer."""
+    for error in errors:
+        st.error(plain(error))
+    if errors:
+        st.button(
+            "Try again", key=f"{key}_again", icon=":material/refresh:", on_click=store_state, args=(FailedPictures(),)
+        )
 
 
 def show_pictures(picked: PickedImage, choice: UpscalingChoice) -> tuple[str, float] | None:
     """Draw the viewer with the images that are there; (upscaler id, scale) of the first one still to be computed."""
-    digest = _digest(picked)
-    found = {pair: picture_cache().get((digest, *pair)) for pair in choice.pictures[: MAX_PICTURES - 1]}
+    found = {pair: kept_picture(_key(picked, *pair)) for pair in choice.pictures[:_MOST]}
     labels = {pair: f"{method_label(*pair)}, x{pair[1]:g}" for pair in found}
     missing = next((pair for pair, picture in found.items() if picture is None), None)
     height, width = picked.image.shape[:2]
@@ -97,6 +112,10 @@ def show_pictures(picked: PickedImage, choice: UpscalingChoice) -> tuple[str, fl
         stage="" if missing is None else f"upscaling: {labels[missing]}",
         crops=crops_on_picture(picked, "fsr"),
     )
+    if left_out := [method_label(*pair) for pair in choice.pictures[_MOST:]]:
+        st.caption(
+            plain(f"The viewer holds {MAX_PICTURES} images, so these methods are left out: {', '.join(left_out)}.")
+        )
     return missing
 
 
@@ -139,19 +158,18 @@ def show_against_native(
     )
     if len(pictures) > 1:
         show_share_button(pictures, (), {}, name=name, key=key, footer=ViewerFooter(sides))
-    for entry in entries:
-        if entry.picture is not None and entry.picture.error is not None:
-            st.error(plain(entry.picture.error))
+    show_failures([entry.picture.error for entry in entries if entry.picture and entry.picture.error], key=key)
 
 
 def compute_picture(picked: PickedImage, upscaler_id: str, scale: float) -> None:
     """Compute one image for the viewer; what goes wrong is kept in its place."""
+    key = _key(picked, upscaler_id, scale)
     try:
         enlarged, _ = upscaled(picked.image, upscaler_id, scale)
         picture = upscaled_picture(picked.image, enlarged)
     except SynthcompError as error:
         picture = UpscaledPicture(b"", error=str(error))
-    picture_cache().put((_digest(picked), upscaler_id, scale), picture)
+    keep_picture(key, picture)
 
 
 def upscaled_picture(native: Image, enlarged: Image) -> UpscaledPicture:
@@ -167,10 +185,6 @@ def show_figure_of(picked: PickedImage, choice: UpscalingChoice) -> None:
         show_figure_panel(picked, variants, key="fsr")
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def _digest_of(png: bytes, _picked: PickedImage) -> str:
-    return image_sha256(_picked.image)
-
-
-def _digest(picked: PickedImage) -> str:
-    return _digest_of(picked.png, picked)
+def _key(picked: PickedImage, upscaler_id: str, scale: float) -> Hashable:
+    """What a picture depends on: the image, the method, the scale, and the weights of a network."""
+    return picked.sha256, upscaler_id, scale, weights_of(Variant("none", scale, upscaler_id))

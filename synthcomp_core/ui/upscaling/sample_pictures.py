@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-import streamlit as st
-
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image
 from synthcomp_core.ui.upscaling.pictures import (
     Entry,
     UpscaledPicture,
-    picture_cache,
+    keep_picture,
+    kept_picture,
     show_against_native,
+    show_failures,
     upscaled_picture,
 )
 from synthcomp_core.ui.upscaling.sample_choice import SampleChoice
 from synthcomp_core.ui.viewer import Picture
-from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.upscalers.fsr_samples import SampleFile, SampleSet
 
 
@@ -25,9 +24,9 @@ def show_sample(samples: SampleSet, choice: SampleChoice) -> SampleFile | None:
     """Draw the viewer with the images of a sample that have been read; the first one still to be read."""
     native = _native(samples, choice.image)
     if native.error is not None:
-        st.error(plain(native.error))
+        show_failures([native.error], key="fsr_samples")
         return None
-    found = {file: picture_cache().get(_key(samples, file)) for file in choice.files}
+    found = {file: kept_picture(_key(samples, file)) for file in choice.files}
     missing = next((file for file, picture in found.items() if picture is None), None)
     name = samples.native_name(choice.image)
     show_against_native(
@@ -47,21 +46,21 @@ def read_sample(samples: SampleSet, file: SampleFile) -> None:
         picture = upscaled_picture(native, samples.read_like(file, native))
     except SynthcompError as error:
         picture = UpscaledPicture(b"", error=str(error))
-    picture_cache().put(_key(samples, file), picture)
+    keep_picture(_key(samples, file), picture)
 
 
 def _native(samples: SampleSet, image: str) -> UpscaledPicture:
     """The native image for the viewer, read now unless it was before."""
     name = samples.native_name(image)
     key = samples.version(name)
-    found = picture_cache().get(key)
+    found = kept_picture(key)
     if found is None:
         try:
             native: Image = samples.read(name)
             found = upscaled_picture(native, native)
         except SynthcompError as error:
             found = UpscaledPicture(b"", error=str(error))
-        picture_cache().put(key, found)
+        keep_picture(key, found)
     return found
 
 
