@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from synthcomp_core.batch.folder_plan import folder_plan
 from synthcomp_core.batch.journal import JOURNAL, Entry, read_journal
 from synthcomp_core.batch.launch import last_output, start_verb, stop_run
 from synthcomp_core.batch.runner import PreparedRun, prepare
-from synthcomp_core.batch.status import RunSummary, read_run
+from synthcomp_core.batch.status import RunSummary, read_run, run_command
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.run_record import Stage
 from synthcomp_core.library.sources import source_path
@@ -28,15 +29,28 @@ from synthcomp_core.variants.advice import ladder
 from synthcomp_core.variants.candidates import ADVICE_METRICS
 
 _POLL_S = 2.0
+_PACKAGE = "synthcomp_core"  # After which a run's record has the words of its command.
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A question that is being answered, by its words, and the folder of the run that does so."""
+
+    words: tuple[str, ...]
+    folder: Path
 
 
 @dataclass(frozen=True)
 class FolderAdviceState:
-    """What the page remembers: the question asked last, by its words; what it takes; the program that answers it."""
+    """What the page remembers: the question asked last, by its words, and what it takes; the program begun last.
+
+    begun: the question that the program answers.
+    """
 
     words: tuple[str, ...] = ()
     prepared: PreparedRun | None = None
     process: subprocess.Popen[bytes] | None = None
+    begun: UnderWay | None = None
 
 
 def show_folder_answer(picked: PickedImage, question: Question) -> None:
@@ -47,60 +61,74 @@ def show_folder_answer(picked: PickedImage, question: Question) -> None:
     if picked.dataset == UPLOAD:
         st.info("An upload is a single image: ask about this image, or put the images into a data set first.")
         return
-    words = command_words(question, str(source_path(picked.dataset)))
+    words = tuple(command_words(question, str(source_path(picked.dataset))))
     try:
         prepared = _prepared(picked, question, words)
     except (SynthcompError, OSError) as error:
         st.error(plain(str(error)))
         return
     show_dry_run(prepared)
+    under_way = _under_way(prepared.folder)
+    if under_way is not None and under_way.words != words:
+        other = shlex.join(["synthcomp", *under_way.words])
+        st.info(plain(f"Another question is being answered, {other}; ask this one when that is done, or stop it."))
     if not may_run():
         st.caption("Runs can be started from this page only on the machine itself; the command below does the same.")
-    elif not _is_working(read_run(prepared.folder)) and st.button(
-        "Advise", type="primary", icon=":material/lightbulb:", key="advise_all"
-    ):
+    elif under_way is None and st.button("Advise", type="primary", icon=":material/lightbulb:", key="advise_all"):
         process = start_verb(words, prepared.plan)
         remember(process)
-        store_state(FolderAdviceState(tuple(words), prepared, process))
+        store_state(FolderAdviceState(words, prepared, process, UnderWay(words, prepared.folder)))
         st.rerun()
-    _draw_until_done(picked, question, prepared, shlex.join(["synthcomp", *words]))
+    _draw_until_done(picked, question, prepared, words)
 
 
-def _prepared(picked: PickedImage, question: Question, words: Sequence[str]) -> PreparedRun:
+def _prepared(picked: PickedImage, question: Question, words: tuple[str, ...]) -> PreparedRun:
     """What the question takes; remembered, because every image is hashed for it."""
     state = load_state(FolderAdviceState)
-    if state.prepared is not None and state.words == tuple(words):
+    if state.prepared is not None and state.words == words:
         return state.prepared
     variants = [str(variant) for variant in question.variants]
     prepared = prepare(folder_plan(source_path(picked.dataset), variants, purpose="advise", metrics=ADVICE_METRICS))
-    store_state(FolderAdviceState(tuple(words), prepared, state.process))
+    store_state(replace(state, words=words, prepared=prepared))
     return prepared
 
 
-def _is_working(run: RunSummary | None) -> bool:
-    process = load_state(FolderAdviceState).process
-    return (process is not None and process.poll() is None) or (run is not None and run.stage == Stage.RUNNING)
+def _under_way(folder: Path) -> UnderWay | None:
+    """The question that is being answered: by the program begun on this page, or by the run of this folder."""
+    state = load_state(FolderAdviceState)
+    if state.begun is not None and state.process is not None and state.process.poll() is None:
+        return state.begun
+    run = read_run(folder)
+    if run is None or run.stage != Stage.RUNNING:
+        return None
+    recorded = (run_command(folder) or "").partition(_PACKAGE)[2]
+    with suppress(ValueError):  # It may have been written by anything.
+        return UnderWay(tuple(shlex.split(recorded)), folder)
+    return UnderWay((recorded,), folder)
 
 
-def _draw_until_done(picked: PickedImage, question: Question, prepared: PreparedRun, command: str) -> None:
+def _draw_until_done(picked: PickedImage, question: Question, prepared: PreparedRun, words: tuple[str, ...]) -> None:
     """The answer of the images done so far, drawn again and again while the search goes on."""
-    working = _is_working(read_run(prepared.folder))
+    before = _under_way(prepared.folder)
+    working = before is not None
 
     def draw() -> None:
-        run = read_run(prepared.folder)
-        if working and not _is_working(run):
+        under_way = _under_way(prepared.folder)
+        if working and under_way != before:
             store_state(replace(load_state(FolderAdviceState), prepared=None))  # Less is left to do.
             st.rerun(scope="app")
-        if working:
-            _show_progress(run)
+        if under_way is not None:
+            _show_progress(read_run(under_way.folder))
         try:
             rows = _rows_so_far(question, prepared, whole_images_only=working)
         except SynthcompError as error:
             st.error(plain(str(error)))
             return
-        process = load_state(FolderAdviceState).process
-        if not working and process is not None and process.poll() not in (None, 0) and not rows:
+        state = load_state(FolderAdviceState)
+        is_own = state.begun is not None and state.begun.words == words
+        if not working and is_own and state.process is not None and state.process.poll() not in (None, 0) and not rows:
             st.error(plain(last_output(prepared.folder)))
+        command = shlex.join(["synthcomp", *words])
         if rows:
             show_found(picked, question, rows, command)
         elif not working:

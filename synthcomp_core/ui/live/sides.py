@@ -69,8 +69,8 @@ class LiveState:
     """What the page remembers.
 
     image: the digest of the image that the sides belong to. allowed: renderings that take long and were asked for by a
-    click. matching: the side whose size is being matched, its job, and "" with None otherwise. failure: of a match,
-    said until a control is moved.
+    click. matching: the side whose size is being matched, its job, and "" with None otherwise; match_of: the image and
+    the variant that the match began with. failure: of a match, said until a control is moved.
     """
 
     image: str = ""
@@ -78,6 +78,7 @@ class LiveState:
     allowed: frozenset[RenderedKey] = frozenset()
     matching: str = ""
     match_job: Job[Variant] | None = None
+    match_of: tuple[str, Variant] | None = None
     failure: str | None = None
 
 
@@ -91,7 +92,11 @@ def update_sides(picked: PickedImage, variants: Mapping[str, Variant]) -> Mappin
         sides[name] = _updated(name, picked, variant, before, state.allowed)
     is_as_before = is_same and all(side.key == state.sides[name].key for name, side in sides.items())
     failure = state.failure if is_as_before else None
-    store_state(replace(state, image=picked.sha256, sides=sides, failure=failure))
+    state = replace(state, image=picked.sha256, sides=sides, failure=failure)
+    if state.match_job is not None and not _is_match_wanted(state):
+        state.match_job.stop()
+        state = replace(state, matching="", match_job=None, match_of=None)
+    store_state(state)
     _wait_for_an_image(list(sides.values()))
     return look_at_sides()
 
@@ -159,7 +164,13 @@ def start_match(picked: PickedImage, name: str, other: str) -> None:
         publish(match_bytes(picked.image, variant, num_bytes, on_progress=on_progress).variant)
 
     job = server_queue().submit(session_id(), "live-match", (picked.sha256, str(variant), num_bytes), search)
-    store_state(replace(state, matching=name, match_job=job, failure=None))
+    store_state(replace(state, matching=name, match_job=job, match_of=(picked.sha256, variant), failure=None))
+
+
+def _is_match_wanted(state: LiveState) -> bool:
+    """Whether the side that is being matched still has the image and the variant that the match began with."""
+    side = state.sides.get(state.matching)
+    return side is not None and state.match_of == (state.image, side.variant)
 
 
 def take_match() -> bool:
@@ -167,9 +178,9 @@ def take_match() -> bool:
     state = load_state(LiveState)
     if state.match_job is None or not (status := state.match_job.status()).is_over:
         return False
-    if status.latest is not None:
+    if status.latest is not None and _is_match_wanted(state):
         want_variant(state.matching.lower(), status.latest)
-    store_state(replace(state, matching="", match_job=None, failure=status.error))
+    store_state(replace(state, matching="", match_job=None, match_of=None, failure=status.error))
     return True
 
 
