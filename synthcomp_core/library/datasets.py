@@ -190,14 +190,12 @@ def _carded(name: str, origin: str, licence: str, notes: str, left_out: str) -> 
 
 def _own_splits(name: str) -> dict[str, list[str]]:
     """The splits on the card that are not those of the images' folders; none where any of their images is missing."""
-    images = images_dir(name)
+    root = images_dir(name)
     try:
-        parts = {
-            part: [path.relative_to(images).as_posix() for path in split_files(name, part)]
-            for part, _ in read_data_set_card(name).splits
-        }
+        listed = {part: split_files(name, part) for part, _ in read_data_set_card(name).splits}
     except SynthcompError:
         return {}
+    parts = {part: [path.relative_to(root).as_posix() for path in paths] for part, paths in listed.items()}
     return parts if any(split_of(path) != part for part, paths in parts.items() for path in paths) else {}
 
 

@@ -146,8 +146,8 @@ def import_checkpoint(
         from synthcomp_core.upscalers.neural import import_upscaler
 
         if strays := [name for name in ("quality", "lmbda", "distortion") if name in given]:
-            named = " and ".join(strays).replace("lmbda", "lambda")
-            raise SnapshotError(f"{path.name} holds an upscaler, which has no {named}; leave that out.")
+            listed = " and ".join(strays).replace("lmbda", "lambda")
+            raise SnapshotError(f"{path.name} holds an upscaler, which has no {listed}; leave that out.")
         snapshot_id = id or _upscaler_id(path)
         check_free(snapshot_id)
         return import_upscaler(state_dict, id=snapshot_id, half=half, path=out, **given)  # type: ignore[arg-type]
