@@ -246,6 +246,8 @@ def parse_run_plan(text: str, path: Path) -> Plan:
     unfit = next((variant for variant in plan.variants if variant.codec != "none" or variant.scale is None), None)
     if plan.enlarge and unfit is not None:
         raise plan_error(path, "variants", f'has "{unfit}"; with `enlarge`, expected none@xSCALE-UPSCALER.')
+    if plan.enlarge and not plan.keeps_renderings:
+        raise plan_error(path, "keep", f'is "{plan.keep}"; with `enlarge`, expected "renderings" or "both".')
     names = [dataset.name for dataset in plan.datasets]
     for number, rendered in enumerate(plan.renderings, start=1):
         key = f"renderings[{number}]"

@@ -47,10 +47,10 @@ class Task:
     """One image through one variant, or one image rendered elsewhere.
 
     (dataset, image's name, variant) names the row of the results table. image_sha256: of the reference's file.
-    made_with: what else the row depends on (hashes of snapshots, or of the image measured). rendering, bitstream:
-    where they are written, or lie when ``kind`` is "measure"; None = not kept, or not there. previous: a row that
-    has all that ``measured`` names and lacks only ``metrics``, measured on the kept ``rendering`` or ``bitstream``;
-    stamps: of these two.
+    made_with: what else the row depends on (hashes of snapshots, or of the image measured; "enlarge" where images are
+    enlarged). rendering, bitstream: where they are written, or lie when ``kind`` is "measure"; None = not kept, or not
+    there. previous: a row that has all that ``measured`` names and lacks only ``metrics``, measured on the kept
+    ``rendering`` or ``bitstream``; stamps: of these two.
     pixels: of the reference, according to its file's header; 0 when that cannot be read.
     """
 
@@ -83,7 +83,8 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
     journal holds.
     """
     check_layout(plan.layout, plan.variants)
-    made_with = {variant: _made_with(variant, plan.precision) for variant in plan.variants}
+    how = (ENLARGE,) if plan.enlarge else ()  # The two make different images of the same variant.
+    made_with = {variant: (*_made_with(variant, plan.precision), *how) for variant in plan.variants}
     tasks: list[Task] = []
     listed = [(dataset, dataset_images(dataset)) for dataset in plan.datasets]
     _check_number(plan, len(plan.variants) * sum(len(images) for _, images in listed))  # Before all are hashed.

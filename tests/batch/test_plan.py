@@ -101,6 +101,14 @@ VARIANTS = 'variants = ["jpeg-q30"]\n'
         (f'variants = ["none@x2-magic"]\n{DATA}', ["`variants`", "magic"]),
         (f'variants = ["none@x9-bicubic"]\n{DATA}', ["`variants`", "scale 9"]),
         (f'{VARIANTS}keep = "all"\n{DATA}', ['`keep` is "all" (text)', "both, renderings, bitstreams, none"]),
+        (f"{VARIANTS}enlarge = true\n{DATA}", ["`variants`", '"jpeg-q30"', "`enlarge`", "none@xSCALE-UPSCALER"]),
+        *(
+            (
+                f'variants = ["none@x2-lanczos"]\nenlarge = true\nkeep = "{keep}"\n{DATA}',
+                [f'`keep` is "{keep}"; with `enlarge`, expected "renderings" or "both".'],
+            )
+            for keep in ("none", "bitstreams")
+        ),
         (f'{VARIANTS}metrics = ["vmaf"]\n{DATA}', ["`metrics`", '"vmaf"', "psnr_rgb"]),
         (f"{VARIANTS}max_megapixels = -1\n{DATA}", ["`max_megapixels` is -1", "above 0"]),
         (f'{VARIANTS}name = "../up"\n{DATA}', ["`name`", '"../up"', "letters, digits"]),

@@ -157,6 +157,30 @@ def test_a_retrained_snapshot_is_another_key(plan: Plan, monkeypatch: pytest.Mon
     assert made("bb") == ("s:bb",)
 
 
+@pytest.mark.parametrize("enlarge", [True, False])
+@pytest.mark.parametrize("keep", ["renderings", "both"])
+def test_turning_enlarge_on_or_off_carries_everything_out_again(
+    enlarge: bool, keep: str, tmp_path: Path, artifacts: Path, on_the_spot: OnTheSpot
+) -> None:
+    def plan_with(enlarge: bool) -> Plan:
+        path = tmp_path / "small.toml"
+        path.write_text(
+            f'variants = ["none@x2-lanczos"]\nmetrics = ["psnr_rgb"]\nkeep = "{keep}"\n'
+            f'enlarge = {str(enlarge).lower()}\n[[datasets]]\nfolder = "frames"\n'
+        )
+        return read_run_plan(path)
+
+    write_frames(tmp_path / "frames", 2)
+    carry_out_plan(plan_with(not enlarge), HERE)
+    outcome = carry_out_plan(plan_with(enlarge), HERE)
+    assert (outcome.carried_out, outcome.failed) == (2, 0)
+    for row in rows_of(outcome):
+        height, width = (128, 160) if enlarge else (64, 80)
+        assert read_image(carry_path(plan_with(enlarge), row)).image.shape == (height, width, 3)
+        assert (row.psnr_rgb is None) == enlarge
+    assert carry_out_plan(plan_with(enlarge), HERE).carried_out == 0
+
+
 def test_keeping_nothing_leaves_rows_alone(tmp_path: Path, artifacts: Path, on_the_spot: OnTheSpot) -> None:
     write_frames(tmp_path / "frames", 1)
     outcome = carry_out_plan(make_plan(tmp_path, keep="none"), HERE)
