@@ -30,8 +30,8 @@ from synthcomp_core.library.run_record import (
 from synthcomp_core.storage import read_file, runs_dir
 from synthcomp_core.training.folder import DONE, LOG
 
-# Seconds without a new state after which a run counts as dead. A batch run writes one every second; a training may
-# validate for minutes in between.
+# Seconds without a new state after which a run counts as dead where its process cannot be asked. A batch run writes one
+# every second; a training may validate for minutes in between.
 _SILENT_S = {RunKind.BATCH: 60.0, RunKind.TRAINING: 600.0}
 
 
@@ -175,9 +175,16 @@ def _name(folder: Path) -> str:
 
 
 def _is_dead(state: RunState) -> bool:
-    """Whether a run that says it is running cannot be: its process is gone, or it has been silent for too long."""
-    if state.host == socket.gethostname() and not _lives(state.pid):
-        return True
+    """Whether a run that says it is running cannot be: its process is gone, or it may be and has been silent too long.
+
+    The process that wrote the state began before it did; one that began later only got its number.
+    """
+    if state.host == socket.gethostname():
+        if not _lives(state.pid):
+            return True
+        began = _began(state.pid)
+        if began is not None and began <= state.updated:
+            return False  # However silent: a training codes all its images before its first step.
     return time.time() - state.updated > _SILENT_S[state.kind]
 
 
@@ -188,4 +195,24 @@ def _lives(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    facts = _process_facts(pid)
+    return not facts or facts[0] != "Z"  # One that has ended, but whose parent has not asked how
+
+
+def _began(pid: int) -> float | None:
+    """When a process began, in seconds since 1970; None where the system does not tell."""
+    try:
+        ticks = int(_process_facts(pid)[19])
+        since_boot_s = float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    return time.time() - since_boot_s + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _process_facts(pid: int) -> list[str]:
+    """What /proc/PID/stat says from the process's state on (proc_pid_stat(5)); empty where there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()  # The program's name, which may hold anything, stands in brackets.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from synthcomp_core.batch import status
 from synthcomp_core.batch.status import (
     list_runs,
     read_run,
@@ -77,6 +79,33 @@ def test_a_run_elsewhere_is_judged_by_its_silence(
 ) -> None:
     run = read_run(folder_of(artifacts, state(kind, host="another", pid=1, updated=time.time() - silent_s), kind))
     assert run is not None and run.stage == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say when a process began")
+@pytest.mark.parametrize("kind", list(RunKind))
+def test_a_run_whose_process_lives_is_running_however_silent(
+    artifacts: Path, kind: RunKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "_SILENT_S", {kind: 0.0})
+    run = read_run(folder_of(artifacts, state(kind, updated=time.time() - 0.1), kind))
+    assert run is not None and run.stage == Stage.RUNNING
+
+
+@pytest.mark.parametrize("kind", list(RunKind))
+def test_a_silent_run_whose_number_another_process_got_is_interrupted(artifacts: Path, kind: RunKind) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        run = read_run(folder_of(artifacts, state(kind, pid=other.pid, updated=time.time() - 3600), kind))
+        other.communicate(b"\n")
+    assert run is not None and run.stage == Stage.INTERRUPTED
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say that a process has ended")
+@pytest.mark.parametrize("kind", list(RunKind))
+def test_a_run_that_ended_without_a_word_is_interrupted_before_its_parent_asks(artifacts: Path, kind: RunKind) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        run = read_run(folder_of(artifacts, state(kind, pid=ended.pid), kind))
+    assert run is not None and run.stage == Stage.INTERRUPTED
 
 
 @pytest.mark.parametrize("stage", [Stage.FINISHED, Stage.FAILED, Stage.INTERRUPTED])
