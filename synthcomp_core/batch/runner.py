@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ from synthcomp_core.library.run_record import (
     RunState,
     Stage,
     locked,
+    read_state,
     write_record,
     write_state,
 )
@@ -119,12 +121,13 @@ def carry_out_plan(
     run = (folder or run_folder(plan)).resolve()
     with locked(run):
         _remove_torn_files(run)
-        prepared = prepare(plan, folder=run, verify=verify)
-        if prepared.todo or not (run / RUN_JSON).is_file():
-            write_record(run, batch_record(plan, prepared.tasks, workers, command), plan_text=plan.text)
-        else:
-            write_text(run / PLAN_COPY, plan.text)
-        writer = Writer(run, [task.slot for task in prepared.tasks])
+        with _shown_at_work(run):
+            prepared = prepare(plan, folder=run, verify=verify)
+            if prepared.todo or not (run / RUN_JSON).is_file():
+                write_record(run, batch_record(plan, prepared.tasks, workers, command), plan_text=plan.text)
+            else:
+                write_text(run / PLAN_COPY, plan.text)
+            writer = Writer(run, [task.slot for task in prepared.tasks])
         progress = _Progress(prepared, on_progress)
         try:
             if prepared.todo and not should_stop():
@@ -144,6 +147,24 @@ def carry_out_plan(
         failed=progress.failed,
         interrupted=stage == Stage.INTERRUPTED,
     )
+
+
+@contextmanager
+def _shown_at_work(run: Path) -> Iterator[None]:
+    """Show a run that is resumed as running while its tasks are found out, which reads every image and kept file.
+
+    Its state is as it was before if that fails.
+    """
+    before = read_state(run)
+    if before is not None:
+        # With the number of this process, by which the run can be stopped.
+        write_state(run, RunState(before.kind, Stage.RUNNING, before.total, before.done, started=time.time()))
+    try:
+        yield
+    except BaseException:
+        if before is not None:
+            write_state(run, before)
+        raise
 
 
 def _work(

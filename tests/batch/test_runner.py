@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from synthcomp_core import codecs, metrics
+from synthcomp_core.batch import runner
 from synthcomp_core.batch.cluster import Workers
 from synthcomp_core.batch.journal import read_journal
 from synthcomp_core.batch.plan import Plan, read_run_plan
 from synthcomp_core.batch.runner import RunOutcome, carry_out_plan, prepare
-from synthcomp_core.batch.status import run_failures
+from synthcomp_core.batch.status import read_run, run_failures
 from synthcomp_core.codecs.classical import rate_bytes
 from synthcomp_core.errors import PlanError, ResultsError
 from synthcomp_core.images import read_image, resize, write_png
-from synthcomp_core.library.run_record import read_state
+from synthcomp_core.library.run_record import Stage, read_state, write_state
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import read_results, table_rows
 from synthcomp_core.upscalers import parse_upscaler
@@ -179,6 +181,29 @@ def test_turning_enlarge_on_or_off_carries_everything_out_again(
         assert read_image(carry_path(plan_with(enlarge), row)).image.shape == (height, width, 3)
         assert (row.psnr_rgb is None) == enlarge
     assert carry_out_plan(plan_with(enlarge), HERE).carried_out == 0
+
+
+def test_a_resumed_run_is_shown_at_work_while_its_tasks_are_found_out(
+    plan: Plan, on_the_spot: OnTheSpot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = carry_out_plan(plan, HERE).folder
+    ended = read_state(folder)
+    assert ended is not None
+    write_state(folder, dataclasses.replace(ended, state=Stage.INTERRUPTED, pid=2**22 + 1))
+    seen: list[tuple[Stage, int, int]] = []
+
+    def look(*_: object) -> None:
+        state, run = read_state(folder), read_run(folder)
+        assert state is not None and run is not None
+        seen.append((run.stage, run.done, state.pid))
+        raise PlanError("An image is gone.")
+
+    monkeypatch.setattr(runner, "plan_tasks", look)
+    with pytest.raises(PlanError, match="gone"):
+        carry_out_plan(plan, HERE)
+    assert seen == [(Stage.RUNNING, 6, os.getpid())]
+    after = read_state(folder)
+    assert after is not None and (after.state, after.pid) == (Stage.INTERRUPTED, 2**22 + 1)
 
 
 def test_keeping_nothing_leaves_rows_alone(tmp_path: Path, artifacts: Path, on_the_spot: OnTheSpot) -> None:
