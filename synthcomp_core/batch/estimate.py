@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from synthcomp_core.batch.journal import Entry
-from synthcomp_core.batch.tasks import MEASURE, Task
+from synthcomp_core.batch.tasks import ENLARGE, MEASURE, RENDER, Task
 from synthcomp_core.codecs import CodecId
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.snapshots_of import codec_snapshot, upscaler_snapshot
@@ -57,7 +57,8 @@ def estimate(tasks: Iterable[Task], entries: Iterable[Entry]) -> Estimate:
     """Time and disk space that tasks take, by the times of earlier tasks of the same variant, if any."""
     known = _known_rates(entries)
     tasks = list(tasks)
-    rates = [known.get(str(task.variant)) if task.previous is None else None for task in tasks]
+    # What is known is how long coding and upscaling take, not measuring or enlarging alone.
+    rates = [known.get(str(task.variant)) if (task.kind, task.previous) == (RENDER, None) else None for task in tasks]
     costs = [
         task_cost_s(task) if rate is None else rate * task.pixels / 1e6 for task, rate in zip(tasks, rates, strict=True)
     ]
@@ -75,7 +76,14 @@ def task_cost_s(task: Task) -> float:
     metrics = sum(cost * (1.0 if len(set(names) & set(task.metrics)) else 0.0) for names, cost in _METRIC_S.items())
     if task.kind == MEASURE or task.previous is not None:
         return megapixels * (metrics + _READING_S)
+    if task.kind == ENLARGE:
+        return megapixels * (_READING_S + _enlargement(task) * (_upscaling_s(task.variant) + _PNG_S))
     return megapixels * (metrics + _rendering_s(task.variant) + (_PNG_S if task.rendering else 0.0))
+
+
+def _enlargement(task: Task) -> float:
+    """Pixels of the final image for each of the reference."""
+    return (task.variant.scale or 1.0) ** 2 if task.kind == ENLARGE else 1.0
 
 
 class RemainingTime:
@@ -159,7 +167,7 @@ def _kept_bytes(task: Task) -> float:
     bits = _LEARNED_BITS if codec.is_learned else _BITS.get(codec.family, _LOSSY_BITS)
     bits /= (task.variant.scale or 1.0) ** 2
     megapixels = task.pixels / 1e6
-    rendering = _PNG_BYTES * megapixels if task.rendering else 0.0
+    rendering = _PNG_BYTES * megapixels * _enlargement(task) if task.rendering else 0.0
     return rendering + (bits / 8 * task.pixels if task.bitstream else 0.0)
 
 

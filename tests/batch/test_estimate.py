@@ -9,7 +9,7 @@ import pytest
 from synthcomp_core.batch.cluster import Workers
 from synthcomp_core.batch.estimate import RemainingTime, estimate, task_cost_s
 from synthcomp_core.batch.journal import read_journal
-from synthcomp_core.batch.plan import read_run_plan
+from synthcomp_core.batch.plan import Plan, read_run_plan
 from synthcomp_core.batch.runner import carry_out_plan, prepare
 
 from .conftest import OnTheSpot, write_frames
@@ -32,6 +32,21 @@ def test_size_and_disk_follow_from_pixels_and_what_is_kept(plan_path: Path) -> N
     assert expected.measured == 0.0
     plan_path.write_text('keep = "none"\n' + plan_path.read_text())
     assert estimate(prepare(read_run_plan(plan_path)).todo, []).num_bytes == 0.0
+
+
+def test_enlarged_images_take_the_time_and_space_of_their_own_pixels(plan_path: Path, on_the_spot: OnTheSpot) -> None:
+    def plan_with(enlarge: bool) -> Plan:
+        start = f'variants = ["none@x4-bicubic"]\nkeep = "renderings"\nenlarge = {str(enlarge).lower()}\n'
+        plan_path.write_text(f'{start}[[datasets]]\nfolder = "frames"\n')
+        return read_run_plan(plan_path)
+
+    # Images of the same variant that were brought back from a quarter say nothing on these.
+    entries = read_journal(carry_out_plan(plan_with(False), Workers(count=1)).folder / "journal.jsonl").values()
+    prepared = prepare(plan_with(True))
+    expected = estimate(prepared.todo, entries)
+    assert expected.num_bytes == pytest.approx(2 * 16 * 64 * 80 * 0.95)
+    assert expected.measured == 0.0
+    assert expected.seconds == pytest.approx(sum(map(task_cost_s, prepared.todo)))
 
 
 def test_more_metrics_and_dearer_codecs_cost_more(plan_path: Path) -> None:
