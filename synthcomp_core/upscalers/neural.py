@@ -210,15 +210,18 @@ def build_upscaler(
     return NeuralUpscaler(card, _forward(state_dict, card, Precision.parse(precision), torch_device(device)))
 
 
-def plain_upscaler(state_dict: dict[str, torch.Tensor]) -> Callable[[Image, tuple[int, int]], Image]:
+def plain_upscaler(
+    state_dict: dict[str, torch.Tensor], *, device: str = "cpu"
+) -> Callable[[Image, tuple[int, int]], Image]:
     """The network run whole, in float32 and PyTorch's default layout, as EDSR-PyTorch runs it: a peer for ``bench``."""
     descriptor = _describe(state_dict, "peer")
-    model = descriptor.model.float().eval()
+    place = torch_device(device)
+    model = descriptor.model.float().eval().to(place)
 
     def upscale(image: Image, size: tuple[int, int]) -> Image:
-        pixels = torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None].contiguous()
+        pixels = torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None].contiguous().to(place)
         with torch.inference_mode():
-            enlarged = model(pixels)[0].permute(1, 2, 0).numpy() * 255
+            enlarged = model(pixels)[0].permute(1, 2, 0).cpu().numpy() * 255
         return resize(np.floor(np.clip(enlarged, 0, 255) + 0.5).astype(np.uint8), size, method="bicubic")
 
     return upscale

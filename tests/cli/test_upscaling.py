@@ -134,9 +134,17 @@ def test_bench_upscale_prints_the_ratio(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["bench", "upscale", "--size", "64x48", "--repeats", "2"]) == 0
     printed = capsys.readouterr().out
     assert "fsr1 64x48 to 128x96" in printed and "Pillow bicubic" in printed and "x" in printed
-    call = ["bench", "upscale", "--method", "rcan-compact", "--against", "float32-contiguous", "--size", "32x24"]
-    assert main(call) == 0
-    assert "dB from it" in capsys.readouterr().out
+    assert " on " not in printed
+
+
+def test_bench_upscale_runs_a_network_and_its_peer_on_one_device(capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["bench", "upscale", "--method", "rcan-compact", "--size", "32x24", "--repeats", "1"]
+    for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
+        assert main([*call, "--against", "float32-contiguous", "--device", device]) == 0
+        printed = capsys.readouterr().out
+        assert printed.count(f" s on {device}, ") == 2 and "dB from it" in printed
+    assert main([*call, "--device", "cpu"]) == 0
+    assert capsys.readouterr().out.count(" on cpu") == 1  # Pillow is nowhere else.
 
 
 def test_a_curve_and_a_method_for_samples_are_refused_in_one_sentence(

@@ -9,7 +9,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from synthcomp_core.errors import ResultsError
+from synthcomp_core.errors import ResultsError, SynthcompError
+from synthcomp_core.images import DEFAULT_MAX_PIXELS
 from synthcomp_core.runtime import processor_name, usable_cores
 
 _PROC = Path("/proc/self")
@@ -23,6 +24,18 @@ def describe_machine() -> str:
         f"{processor_name()}, {usable_cores()} cores, {_memory_gib():.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
     )
+
+
+def check_size(width: int, height: int, *, at_least: int = 1, why: str = "") -> None:
+    """SynthcompError for an image to measure on of more pixels than are read of a file, or with too short a side."""
+    if width * height > DEFAULT_MAX_PIXELS:
+        raise SynthcompError(
+            f"--size is {width}x{height}; expected at most {DEFAULT_MAX_PIXELS / 1e6:g} megapixels, as of a file."
+        )
+    if min(width, height) < at_least:
+        raise SynthcompError(
+            f"The image is {width}x{height}; {why} needs at least {at_least} pixels per side: choose a larger one."
+        )
 
 
 def reset_peak_memory() -> bool:

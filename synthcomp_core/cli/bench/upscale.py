@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthcomp_core.cli.bench.machine import peak_memory_bytes, reset_peak_memory
+from synthcomp_core.cli.bench.machine import check_size, peak_memory_bytes, reset_peak_memory
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import Image, resize
+from synthcomp_core.images import DEFAULT_MAX_PIXELS, Image, resize
 from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.upscalers import Upscaler, parse_upscaler
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PEERS = ("pillow", "float32-contiguous")
 # Name: residual groups, blocks a group, features. "full" is the published network, 15.4 million parameters.
 RANDOM_RCANS = {"rcan-full": (10, 20, 64), "rcan-compact": (3, 5, 32)}
+PILLOW = "Pillow bicubic"  # which runs on the processor, whatever its rival runs on
+SCALES, RANDOM_SCALES = tuple(range(1, 9)), (2, 3, 4)
+MAX_PIXELS = 8 * DEFAULT_MAX_PIXELS  # as the verb upscale may write
 DEFAULT_SIZES = {"pillow": (960, 540), "float32-contiguous": (480, 270)}
 
 
@@ -32,7 +35,8 @@ class UpscaleBenchmark:
 
     subject_s, peer_s: medians over ``repeats`` runs, after one run each to warm up. subject_extra_bytes: how much
     higher the process's memory stood at its peak during a run than before it, None where the system does not tell.
-    agreement_db: PSNR between the two 8-bit outputs where they compute the same thing, else None.
+    agreement_db: PSNR between the two 8-bit outputs where they compute the same thing, else None. device: where a
+    network runs, "cpu" or "cuda", and its peer if that is one too; None without a network.
     """
 
     subject: str
@@ -44,6 +48,7 @@ class UpscaleBenchmark:
     peer_s: float
     subject_extra_bytes: int | None
     agreement_db: float | None
+    device: str | None = None
 
     @property
     def ratio(self) -> float:
@@ -56,9 +61,12 @@ class UpscaleBenchmark:
         speed = f"{self.ratio:.1f}x its time" if self.ratio >= 1 else f"{1 / self.ratio:.2f}x as fast"
         extra = "" if self.subject_extra_bytes is None else f", {self.subject_extra_bytes / 2**20:.0f} MiB extra"
         agreement = "" if self.agreement_db is None else f", {self.agreement_db:.1f} dB from it"
+        where = "" if self.device is None else f" on {self.device}"
+        peer_where = "" if self.peer == PILLOW else where
         return (
-            f"{self.subject} {width}x{height} to {self.target_size[0]}x{self.target_size[1]}: {self.subject_s:.3f} s, "
-            f"{self.peer} {self.peer_s:.3f} s, {speed}{extra}{agreement} (median of {self.repeats})."
+            f"{self.subject} {width}x{height} to {self.target_size[0]}x{self.target_size[1]}: {self.subject_s:.3f} s"
+            f"{where}, {self.peer} {self.peer_s:.3f} s{peer_where}, {speed}{extra}{agreement} "
+            f"(median of {self.repeats})."
         )
 
 
@@ -70,13 +78,15 @@ def bench_upscale(
     scale: int = 2,
     repeats: int | None = None,
     precision: str = "auto",
+    device: str | None = None,
     on_progress: OnProgress = silent,
 ) -> UpscaleBenchmark:
     """Time ``method`` against a peer on a made-up picture of ``size`` (width, height), enlarged ``scale`` times.
 
     against "pillow": any upscaler id, or an RCAN with random weights (``rcan-full``, ``rcan-compact``), against
     Pillow's bicubic resize. against "float32-contiguous": a network against the same weights run whole in float32
-    in PyTorch's default layout, as EDSR-PyTorch does. SynthcompError for an unknown method or peer.
+    in PyTorch's default layout, as EDSR-PyTorch does. device: "cpu", "cuda", None = a GPU if there is one, for networks.
+    SynthcompError for an unknown method or peer, or what cannot be enlarged.
     """
     if against not in PEERS:
         raise SynthcompError(f"Unknown peer {against!r}: use one of {', '.join(PEERS)}.")
@@ -85,9 +95,10 @@ def bench_upscale(
     if repeats is None:
         repeats = 1 if against == "float32-contiguous" else 7
     width, height = size or DEFAULT_SIZES[against]
+    _check(method, width, height, scale, repeats)
     image = made_up_picture(width, height)
     target = (width * scale, height * scale)
-    subject, peer_upscaler = _subject_and_peer(method, against, scale, precision)
+    subject, peer_upscaler = _subject_and_peer(method, against, scale, precision, device)
 
     def run_subject() -> Image:
         return subject.upscale(image, target)
@@ -103,10 +114,12 @@ def bench_upscale(
         run_peer()
     else:  # Seconds to minutes a run: a corner is enough to set the libraries up.
         subject.upscale(image[:64, :64], (64 * scale, 64 * scale))
+        if peer_upscaler is not None:
+            peer_upscaler(image[:64, :64], (64 * scale, 64 * scale))
     times = _interleave(run_subject, run_peer, repeats, against, on_progress)
     return UpscaleBenchmark(
         subject=subject.id,
-        peer="Pillow bicubic" if against == "pillow" else against,
+        peer=PILLOW if against == "pillow" else against,
         source_size=(width, height),
         target_size=target,
         repeats=repeats,
@@ -114,7 +127,22 @@ def bench_upscale(
         peer_s=statistics.median(times.peer_s),
         subject_extra_bytes=times.extra_bytes,
         agreement_db=None if against == "pillow" else _agreement_db(times.ours, times.theirs),
+        device=None if subject.arithmetic is None else subject.arithmetic.device,
     )
+
+
+def _check(method: str, width: int, height: int, scale: int, repeats: int) -> None:
+    if repeats < 1:
+        raise SynthcompError(f"A benchmark takes at least 1 run, not {repeats}.")
+    check_size(width, height)
+    scales = RANDOM_SCALES if method in RANDOM_RCANS else SCALES
+    if scale not in scales:
+        raise SynthcompError(f"--scale is {scale}; expected one of {', '.join(map(str, scales))} for {method}.")
+    if width * scale * height * scale > MAX_PIXELS:
+        raise SynthcompError(
+            f"{width}x{height} enlarged {scale} times is more than a benchmark may make, "
+            f"{MAX_PIXELS / 1e6:g} megapixels; lower --size or --scale."
+        )
 
 
 @dataclass(frozen=True)
@@ -166,17 +194,20 @@ def made_up_picture(width: int, height: int) -> Image:
 
 
 def _subject_and_peer(
-    method: str, against: str, scale: int, precision: str
+    method: str, against: str, scale: int, precision: str, device: str | None
 ) -> tuple[Upscaler, Callable[[Image, tuple[int, int]], Image] | None]:
     if method not in RANDOM_RCANS and against == "pillow":
-        return parse_upscaler(method, scale=scale, precision=precision), None
+        return parse_upscaler(method, scale=scale, precision=precision, device=device), None
+    from synthcomp_core.runtime import torch_device
     from synthcomp_core.upscalers import neural
 
+    device = str(torch_device(device))
     if method in RANDOM_RCANS:
         state_dict = _random_rcan(*RANDOM_RCANS[method], scale)
-        subject = neural.build_upscaler(state_dict, precision=precision, id=f"{method}-x{scale} (random weights)")
+        name = f"{method}-x{scale} (random weights)"
+        subject = neural.build_upscaler(state_dict, precision=precision, device=device, id=name)
     else:
-        upscaler = parse_upscaler(method, scale=scale, precision=precision)
+        upscaler = parse_upscaler(method, scale=scale, precision=precision, device=device)
         if not isinstance(upscaler, neural.NeuralUpscaler):
             raise SynthcompError(f"{method} is no network: the peer float32-contiguous is for networks only.")
         from synthcomp_core.library.snapshots import load_snapshot
@@ -185,7 +216,7 @@ def _subject_and_peer(
         state_dict = {name: tensor.float() for name, tensor in load_snapshot(upscaler.id)[1].items()}
     if against == "pillow":
         return subject, None
-    return subject, neural.plain_upscaler(state_dict)
+    return subject, neural.plain_upscaler(state_dict, device=device)
 
 
 def _random_rcan(groups: int, blocks: int, features: int, scale: int) -> dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from synthcomp_core.cli.console import output, print_json, print_record, progress_bar, say
-from synthcomp_core.cli.options import AsJson, PrecisionOption, Size, parse_size
+from synthcomp_core.cli.options import AsJson, Device, PrecisionOption, Size, parse_size
 from synthcomp_core.errors import SynthcompError
 
 bench_app = typer.Typer(help="Measure speed against a named peer, in one process and run.", no_args_is_help=True)
@@ -64,6 +64,7 @@ def upscale(
     scale: Annotated[int, typer.Option(help="Enlargement per side.")] = 2,
     repeats: Annotated[int | None, typer.Option(help="Interleaved runs; medians are printed.")] = None,
     precision: PrecisionOption = "auto",
+    device: Device = None,
     json: AsJson = False,
 ) -> None:
     """An upscaler against Pillow's bicubic resize, or a network against plain float32.
@@ -80,6 +81,7 @@ def upscale(
             scale=scale,
             repeats=repeats,
             precision=precision,
+            device=device,
             on_progress=on_progress,
         )
     if json:
