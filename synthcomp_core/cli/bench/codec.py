@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcomp_core.cli.bench.machine import (
     append_record,
+    check_size,
     describe_machine,
     peak_memory_bytes,
     reset_peak_memory,
@@ -300,6 +301,8 @@ def bench_image(image: Path | None, size: tuple[int, int] | None) -> tuple[Image
         if not samples:
             raise SynthcompError("There are no bundled samples to measure on; name an image.")
         image, size = samples[0], size or DEFAULT_SIZE
+    if size:
+        check_size(*size)
     loaded = read_image(image)
     picture = loaded.image
     return (resize(picture, size) if size and size != (picture.shape[1], picture.shape[0]) else picture), loaded.name

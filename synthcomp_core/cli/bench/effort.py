@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcomp_core.cli.bench.codec import bench_image
-from synthcomp_core.cli.bench.machine import peak_memory_bytes, reset_peak_memory
+from synthcomp_core.cli.bench.machine import check_size, peak_memory_bytes, reset_peak_memory
 from synthcomp_core.codecs import parse_codec
 from synthcomp_core.codecs.effort import LEVELS
 from synthcomp_core.codecs.learned import LearnedCodec
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library.snapshots import Distortion
-from synthcomp_core.metrics import bits_per_pixel, mean_squared_error, msssim, psnr
+from synthcomp_core.metrics import MSSSIM_MIN_SIDE, bits_per_pixel, mean_squared_error, msssim, psnr
 from synthcomp_core.progress import OnProgress, silent, span
 
 
@@ -58,6 +58,9 @@ def bench_effort(
         codec = parse_codec(f"{snapshot}+e{level}" if level else snapshot)
         if not isinstance(codec, LearnedCodec) or codec.card.lmbda is None:
             raise SnapshotError(f"{snapshot} is no learned codec whose card names a lambda; choose one that does.")
+        is_similarity = codec.card.distortion == Distortion.MS_SSIM
+        if is_similarity:
+            check_size(width, height, at_least=MSSSIM_MIN_SIDE, why=f"MS-SSIM, which {snapshot} was trained for,")
         before = peak_memory_bytes() if reset_peak_memory() else None
         started = time.perf_counter()
         share = span(on_progress, number / (len(levels) + 1), (number + 1) / (len(levels) + 1))
@@ -66,7 +69,6 @@ def bench_effort(
         after = peak_memory_bytes()
         decoded = codec.decode(bitstream)
         similarity = msssim(picture, decoded)
-        is_similarity = codec.card.distortion == Distortion.MS_SSIM
         distortion = 1 - (similarity or 0.0) if is_similarity else mean_squared_error(picture, decoded)
         bpp = bits_per_pixel(len(bitstream), width, height)
         cost = bpp + codec.card.lmbda * distortion

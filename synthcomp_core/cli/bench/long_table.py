@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthcomp_core import limits
 from synthcomp_core.cli.bench.machine import peak_memory_bytes, reset_peak_memory
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.progress import OnProgress, silent
@@ -69,13 +70,15 @@ def write_long_results(path: Path, rows: int, *, on_progress: OnProgress = silen
     """Write a made-up results CSV of ``rows`` rows as a batch run would: images x 2,000 variants, all columns.
 
     Rates and metrics rise with the quality as those of codecs do, and differ between images. SynthcompError if there
-    are fewer rows than variants.
+    are fewer rows than variants, or more than are read.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     if rows < VARIANTS:
         raise SynthcompError(f"{rows:,} rows are too few: a made-up table has {VARIANTS:,} variants per image.")
+    if rows >= limits.RESULTS_ROWS:  # Its first line names the columns.
+        raise SynthcompError(f"{rows:,} rows are too many: a table that is read has under {limits.RESULTS_ROWS:,}.")
     images = -(-rows // VARIANTS)
     options = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
     with path.open("wb") as file:

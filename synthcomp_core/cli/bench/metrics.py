@@ -14,11 +14,11 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from synthcomp_core.cli.bench.machine import peak_memory_bytes, reset_peak_memory
+from synthcomp_core.cli.bench.machine import check_size, peak_memory_bytes, reset_peak_memory
 from synthcomp_core.cli.bench.upscale import made_up_picture
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image
-from synthcomp_core.metrics import DEFAULT_METRICS, flip_error, measure
+from synthcomp_core.metrics import DEFAULT_METRICS, MSSSIM_MIN_SIDE, flip_error, measure
 from synthcomp_core.progress import OnProgress, silent
 
 SIZES = ((960, 540), (1920, 1080), (3840, 2160))
@@ -68,6 +68,8 @@ def bench_metrics(
     """Time every metric at every (width, height), on a made-up image and the same with noise."""
     if repeats < 1:
         raise SynthcompError(f"A benchmark takes at least 1 run, not {repeats}.")
+    for width, height in sizes:
+        check_size(width, height, at_least=MSSSIM_MIN_SIDE, why="MS-SSIM")
     missing = [name for name in _PEERS if find_spec(name) is None]
     if missing:
         raise SynthcompError(f"The peers {', '.join(missing)} are not installed; run `pip install -e '.[dev]'` first.")

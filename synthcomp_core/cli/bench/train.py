@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Literal
@@ -19,6 +20,9 @@ from synthcomp_core.progress import OnProgress, silent
 Patches = NDArray[np.uint8]  # (batch, patch, patch, 3)
 ROUNDS = 3
 STEPS_A_ROUND = 8
+MAX_BATCH = 65_536  # as in a training plan
+_SIDE = 512  # pixels of the image that the patches are cut from
+_SHIFT = 16  # pixels from one patch to the next
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,12 @@ def bench_train(
 
     The peer is CompressAI's examples/train.py: float32, contiguous, the model's own forward, MSE loss. It runs in a
     process of its own, where the allocator is as the C library sets it up; ours trains with freed memory kept.
-    device: "cpu" or "cuda", for both; SynthcompError where it is missing. compile_module: ours by torch.compile.
+    patch: a multiple of 64, up to 512. device: "cpu" or "cuda", for both. compile_module: ours by torch.compile.
+    SynthcompError where one of them cannot be.
     """
+    _check(patch, batch, threads)
     import torch
 
-    from synthcomp_core.training.generated_images import generated_image
     from synthcomp_core.training.plan import DevicePlan
     from synthcomp_core.training.record import device_name
     from synthcomp_core.training.runner import launch, precision_of
@@ -69,11 +74,11 @@ def bench_train(
     kind: Literal["cpu", "cuda"] = "cuda" if _checked(device) == "cuda" else "cpu"
     plan = DevicePlan(accelerator=kind, threads=threads)
     fabric = launch(plan)
-    image = generated_image(1, width=512, height=512)
-    patches = np.stack([image[index * 16 :][:patch, index * 16 :][:, :patch] for index in range(batch)])
+    patches = generated_patches(patch, batch)
     ours = _our_step(fabric, patches, N, M, compile_module)
     seconds: dict[str, list[float]] = {"ours": [], "peer": []}
-    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as peer:
+    processes = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+    with processes as peer, _compilation(compile_module):
         peer.submit(_start_peer, patches, N, M, torch.get_num_threads(), kind).result()
         for number in range(ROUNDS + 1):
             rounds = {"ours": _round_s(ours), "peer": peer.submit(_peer_round_s).result()}
@@ -87,6 +92,26 @@ def bench_train(
     )  # fmt: skip
 
 
+def _check(patch: int, batch: int, threads: int) -> None:
+    from synthcomp_core.training.plan import HYPER_STRIDE
+
+    if patch % HYPER_STRIDE or not HYPER_STRIDE <= patch <= _SIDE:
+        raise SynthcompError(f"--patch is {patch}; expected a multiple of {HYPER_STRIDE} up to {_SIDE}.")
+    if not 1 <= batch <= MAX_BATCH:
+        raise SynthcompError(f"--batch is {batch}; expected 1 to {MAX_BATCH:,} patches.")
+    if not 0 <= threads <= 4096:
+        raise SynthcompError(f"--threads is {threads}; expected 1 to 4,096, or 0 for torch's choice.")
+
+
+def generated_patches(patch: int, batch: int) -> Patches:
+    """Patches of one generated image, each 16 pixels further along its diagonal, from its start again at the end."""
+    from synthcomp_core.training.generated_images import generated_image
+
+    image = generated_image(1, width=_SIDE, height=_SIDE)
+    starts = [index * _SHIFT % (_SIDE - patch + 1) for index in range(batch)]
+    return np.stack([image[start : start + patch, start : start + patch] for start in starts])
+
+
 def _checked(device: str) -> str:
     """The device, which has to be there; SynthcompError for one that is missing, or neither "cpu" nor "cuda"."""
     from synthcomp_core.runtime import torch_device
@@ -95,6 +120,21 @@ def _checked(device: str) -> str:
         raise SynthcompError(f"--device is {device!r}; training is timed on cpu or cuda.")
     torch_device(device)
     return device
+
+
+@contextmanager
+def _compilation(is_wanted: bool) -> Iterator[None]:
+    """SynthcompError where torch.compile fails: it needs a compiler, and Triton for a GPU."""
+    import torch
+
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_wanted or not isinstance(error, torch._dynamo.exc.TorchDynamoException):
+            raise
+        lines = str(getattr(error, "inner_exception", error)).strip().splitlines() or [type(error).__name__]
+        reason = lines[0].strip().rstrip(".:")[:200]
+        raise SynthcompError(f"torch.compile failed ({reason}); leave out --compile.") from error
 
 
 def _round_s(step: Callable[[], None]) -> float:
