@@ -246,7 +246,7 @@ def read_training_plan(path: Path) -> TrainingPlan:
     for number, model in enumerate(plan.models, start=1):
         if model.id in ids[: number - 1]:
             raise plan_error(path, f"model[{number}].id", f'is "{model.id}", which another model has; give it its own.')
-        problem = _problem(plan, model)
+        problem = model_problem(plan, model)
         if problem is not None:
             key, sentence = problem
             raise plan_error(path, f"model[{number}].{key}", sentence)
@@ -264,7 +264,7 @@ def _check_data(path: Path, where: str, data: DataPlan) -> None:
         raise plan_error(path, f"{where}.{other}", f"is given beside `{given}`; expected one of them.")
 
 
-def _problem(plan: TrainingPlan, model: ModelPlan) -> tuple[str, str] | None:
+def model_problem(plan: TrainingPlan, model: ModelPlan) -> tuple[str, str] | None:
     """The key of a model whose value does not go with the others, and what is wrong with it."""
     for name in model.data:
         if name not in plan.data:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import math
 import shutil
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,36 +58,72 @@ class RecipePoint:
     psnr: float
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """The points of all candidates that could be trained, and a sentence on each that could not, or not to its end."""
+
+    points: tuple[RecipePoint, ...]
+    left_out: tuple[str, ...]
+
+
 def compare(
     plan: TrainingPlan,
     model_id: str,
     *,
     seconds: float = 60.0,
     candidates: tuple[Candidate, ...] = CANDIDATES,
+    on_points: Callable[[Sequence[RecipePoint]], object] = lambda points: None,
     on_progress: OnProgress = silent,
-) -> list[RecipePoint]:
+) -> Comparison:
     """Train each candidate for ``seconds`` of CPU time; validation on real quantised latents at points between.
 
     The schedule of each is fitted to the steps that the time allows, so that each ends with its rate decayed. CPU
-    time, not wall time, is counted, so that other work on the machine does not tilt the comparison.
+    time, not wall time, is counted, so that other work on the machine does not tilt the comparison; so all train in
+    this process on the CPU, whatever devices the plan names. on_points: called with all points so far whenever there
+    is a new one. SynthcompError when no candidate can be trained.
     """
+    from synthcomp_core.training.plan import model_problem
     from synthcomp_core.training.runner import launch
 
     chosen = [model for model in plan.models if model.id == model_id]
     if not chosen or chosen[0].task != "compression":
         raise SynthcompError(f"{plan.path.name} has no compression model {model_id!r}.")
+    if not 0 < seconds < math.inf:
+        raise SynthcompError(f"--seconds is {seconds:g}; expected a number above 0.")
+    plan = dataclasses.replace(plan, device=dataclasses.replace(plan.device, accelerator="cpu", devices=1, nodes=1))
     fabric = launch(plan.device)
-    points = []
+    points: list[RecipePoint] = []
+    left_out: list[str] = []
     for number, candidate in enumerate(candidates):
         part = span(on_progress, number / len(candidates), (number + 1) / len(candidates))
-        model = dataclasses.replace(chosen[0], **dict(candidate.changes), checkpoint_every=10**9, validate_every=10**9)
-        points += _measure(plan, model, candidate.name, seconds, fabric, part)
-    return points
+        model = _changed(chosen[0], candidate)
+        if problem := model_problem(plan, model):
+            left_out.append(f"{candidate.name}: left out, since `{problem[0]}` {problem[1]}")
+            continue
+        try:
+            for point in _measure(plan, model, candidate.name, seconds, fabric, part):
+                points.append(point)
+                on_points(points)
+        except SynthcompError as error:
+            left_out.append(f"{candidate.name}: failed. {error}")
+    if not points:
+        raise SynthcompError(f"None of the {len(candidates)} recipes could be trained; the first is {left_out[0]}")
+    return Comparison(tuple(points), tuple(left_out))
+
+
+def _changed(model: ModelPlan, candidate: Candidate) -> ModelPlan:
+    """The model by a candidate's recipe; it warms up for a step at least, over which a rate can rise."""
+    return dataclasses.replace(
+        model,
+        **{"warmup": max(1, model.warmup), **dict(candidate.changes)},
+        checkpoint_every=10**9,
+        validate_every=10**9,
+    )
 
 
 def _measure(
     plan: TrainingPlan, model: ModelPlan, name: str, seconds: float, fabric: Any, on_progress: OnProgress
-) -> list[RecipePoint]:
+) -> Iterator[RecipePoint]:
     from synthcomp_core.training.loop import Trainer
     from synthcomp_core.training.runner import make_training, starting_weights
 
@@ -101,16 +139,17 @@ def _measure(
     started = time.process_time()
     trial.advance(CALIBRATION_STEPS)
     steps = max(VALIDATIONS, int(seconds * CALIBRATION_STEPS / (time.process_time() - started)))
-    fitted = trainer(dataclasses.replace(model, steps=steps, warmup=min(model.warmup, steps // 5)))
-    points, spent = [_point(name, 0.0, fitted)], 0.0
+    fitted = trainer(dataclasses.replace(model, steps=steps, warmup=max(1, min(model.warmup, steps // 5))))
+    spent = 0.0
+    yield _point(name, spent, fitted)
     for index in range(VALIDATIONS):
         started = time.process_time()
         fitted.advance(steps * (index + 1) // VALIDATIONS - fitted.step)
         spent += time.process_time() - started
-        points.append(_point(name, spent, fitted))
-        on_progress((index + 1) / VALIDATIONS, f"{name}: loss {points[-1].loss:.4f}")
+        point = _point(name, spent, fitted)
+        yield point
+        on_progress((index + 1) / VALIDATIONS, f"{name}: loss {point.loss:.4f}")
     shutil.rmtree(folder, ignore_errors=True)
-    return points
 
 
 def _point(name: str, spent: float, trainer: Any) -> RecipePoint:
@@ -118,7 +157,7 @@ def _point(name: str, spent: float, trainer: Any) -> RecipePoint:
     return RecipePoint(name, round(spent, 1), trainer.step, result.loss, result.bpp or 0.0, result.psnr)
 
 
-def write_points(points: list[RecipePoint], path: Path | None = None) -> Path:
+def write_points(points: Sequence[RecipePoint], path: Path | None = None) -> Path:
     """Write the comparison as CSV; to artifacts/results/recipes.csv when no path is given."""
     path = path or artifacts_dir() / "results" / "recipes.csv"
     buffer = io.StringIO()
@@ -130,7 +169,7 @@ def write_points(points: list[RecipePoint], path: Path | None = None) -> Path:
     return path
 
 
-def write_chart(points: list[RecipePoint], path: Path) -> Path:
+def write_chart(points: Sequence[RecipePoint], path: Path) -> Path:
     """Draw validation loss against CPU time as a PNG, one line per recipe; what is far off is in the legend only."""
     from matplotlib.figure import Figure
 

@@ -128,18 +128,26 @@ def recipe(
     seconds: Annotated[float, typer.Option(help="CPU seconds for each candidate.")] = 60.0,
     csv: Annotated[Path | None, typer.Option(help="Where to write the points; artifacts/results/recipes.csv.")] = None,
 ) -> None:
-    """Training recipes compared: each candidate gets the same CPU time on the same data; a table and a chart.
+    """Training recipes compared on the CPU: each gets the same CPU time on the same data; a table and a chart.
 
     Example: python -m synthcomp_core bench recipe artifacts/plans/recipes.toml mbt2018-q6 --seconds 60
     """
     from synthcomp_core.cli.bench.recipe import compare, write_chart, write_points
     from synthcomp_core.training.plan import read_training_plan
 
+    if csv is not None and csv.suffix == ".png":
+        raise SynthcompError(f"{csv} is where the chart would be written; name a file that ends in .csv.")
     checked = read_training_plan(plan)
     with progress_bar("bench recipe") as on_progress:
-        points = compare(checked, model, seconds=seconds, on_progress=on_progress)
+        compared = compare(
+            checked,
+            model,
+            seconds=seconds,
+            on_points=lambda points: write_points(points, csv),  # So that what was trained is not lost.
+            on_progress=on_progress,
+        )
     table = Table("recipe", "CPU s", "steps", "loss", "bpp", "PSNR dB")
-    for point in points:
+    for point in compared.points:
         table.add_row(
             point.recipe,
             f"{point.cpu_s:.0f}",
@@ -149,8 +157,10 @@ def recipe(
             f"{point.psnr:.2f}",
         )
     output.print(table)
-    path = write_points(points, csv)
-    chart = write_chart(points, path.with_suffix(".png"))
+    for sentence in compared.left_out:
+        say(sentence)
+    path = write_points(compared.points, csv)
+    chart = write_chart(compared.points, path.with_suffix(".png"))
     say(f"written to {path} and {chart.name}")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from synthcomp_core.cli import main
 from synthcomp_core.cli.bench.train import generated_patches
 from synthcomp_core.training.generated_images import generated_image
+from tests.training.conftest import write_plan
 
 HUGE = "99999x99999"
 
@@ -43,6 +46,22 @@ def test_an_option_that_cannot_be_is_one_sentence(
     assert main(["bench", *arguments.split()]) == 1
     shown = capsys.readouterr().err
     assert sentence in shown and "Traceback" not in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--seconds", "nan"], "--seconds is nan; expected a number above 0."),
+        (["--seconds", "inf"], "--seconds is inf; expected a number above 0."),
+        (["--seconds", "0"], "--seconds is 0; expected a number above 0."),
+        (["--csv", "points.png"], "points.png is where the chart would be written; name a file that ends in .csv."),
+    ],
+)
+def test_an_option_of_recipe_that_cannot_be_is_one_sentence(
+    options: list[str], sentence: str, tmp_path: Path, artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "recipe", str(write_plan(tmp_path)), "tiny-codec", *options]) == 1
+    assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("patch", "batch"), [(128, 8), (128, 32), (512, 3), (64, 1)])
