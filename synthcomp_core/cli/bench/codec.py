@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcomp_core.cli.bench.machine import (
     append_record,
+    check_columns,
     check_size,
     describe_machine,
     peak_memory_bytes,
@@ -117,6 +118,7 @@ def bench_codec(
         raise SynthcompError(f"Unknown peer {against!r}: use {', '.join(PEERS)}.")
     if repeats < 1:
         raise SynthcompError(f"A benchmark takes at least 1 run, not {repeats}.")
+    check_columns(results_path(), CodecBench)  # Before minutes of measuring, which would be lost.
     reference, name = bench_image(image, size)
     card, tensors = _weights(architecture, quality, snapshot)
     device = torch.device("cpu")

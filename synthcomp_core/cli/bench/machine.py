@@ -64,17 +64,23 @@ def process_peak_bytes(process: int | str) -> int | None:
     return None
 
 
-def append_record(path: Path, record: Any) -> None:
-    """Append a dataclass as a row to a CSV, with a header when the file is new.
-
-    ResultsError when the file has other columns.
-    """
+def check_columns(path: Path, record: Any) -> list[str]:
+    """The columns of a dataclass, or of a record of it; ResultsError when the file that it goes to has others."""
     columns = [field.name for field in dataclasses.fields(record)]
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
             found = next(csv.reader(file), [])
         if found != columns:
             raise ResultsError(f"{path.name} has other columns than this benchmark writes; move it away and run again.")
+    return columns
+
+
+def append_record(path: Path, record: Any) -> None:
+    """Append a dataclass as a row to a CSV, with a header when the file is new.
+
+    ResultsError when the file has other columns.
+    """
+    columns = check_columns(path, record)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

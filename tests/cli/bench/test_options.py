@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from synthcomp_core.cli import main
+from synthcomp_core.cli.bench import codec
 from synthcomp_core.cli.bench.train import generated_patches
 from synthcomp_core.training.generated_images import generated_image
 from tests.training.conftest import write_plan
@@ -71,3 +72,13 @@ def test_every_patch_of_a_batch_is_whole(patch: int, batch: int) -> None:
     image = generated_image(1, width=512, height=512)
     last = (batch - 1) * 16 % (512 - patch + 1)
     assert np.array_equal(patches[-1], image[last : last + patch, last : last + patch])
+
+
+def test_a_table_that_a_benchmark_cannot_be_added_to_is_refused_before_it_is_run(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(codec, "bench_image", lambda image, size: pytest.fail("measured"))
+    codec.results_path().parent.mkdir(parents=True, exist_ok=True)
+    codec.results_path().write_text("image,seconds\n")
+    assert main(["bench", "codec"]) == 1
+    assert "bench_codec.csv has other columns than this benchmark writes; move it away" in capsys.readouterr().err
