@@ -85,7 +85,7 @@ def bench_upscale(
 
     against "pillow": any upscaler id, or an RCAN with random weights (``rcan-full``, ``rcan-compact``), against
     Pillow's bicubic resize. against "float32-contiguous": a network against the same weights run whole in float32
-    in PyTorch's default layout, as EDSR-PyTorch does. device: "cpu", "cuda", None = a GPU if there is one, for networks.
+    in PyTorch's default layout, as EDSR-PyTorch does. device: "cpu", "cuda", None = a GPU if there is one.
     SynthcompError for an unknown method or peer, or what cannot be enlarged.
     """
     if against not in PEERS:
