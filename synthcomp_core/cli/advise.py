@@ -66,9 +66,7 @@ def advise(
     upscaler: Annotated[
         list[str] | None, typer.Option(help="For lower resolutions; repeatable (default: lanczos).")
     ] = None,
-    max_encode_s: Annotated[
-        float | None, typer.Option(help="Leave out what takes longer than this to encode one image.")
-    ] = None,
+    max_encode_s: Annotated[float | None, typer.Option(help="Leave out what takes longer than this to encode.")] = None,
     workers: WorkerCount = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     json: AsJson = False,
