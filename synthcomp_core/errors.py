@@ -46,6 +46,7 @@ class ResultsError(SynthcompError):
 def reason_of(error: BaseException) -> str:
     """Why something failed, as a phrase: the system's words for an OSError, else the error's first line, or its type.
 
+    A first line that ends with a colon is joined by the second.
     It has no control characters, no full stop at its end, and at most 200 characters.
 
     >>> reason_of(OSError(28, "Disk full", "a.png")), reason_of(ValueError("a.\\nb")), reason_of(KeyError())
@@ -53,7 +54,8 @@ def reason_of(error: BaseException) -> str:
     """
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     lines = _COLOURS.sub("", said).strip().splitlines()
-    line = "".join(letter for letter in lines[0] if letter.isprintable()) if lines else ""
+    words = " ".join(line.strip() for line in lines[: 2 if lines and lines[0].endswith(":") else 1])
+    line = "".join(letter for letter in words if letter.isprintable())
     return line[:200].rstrip(". ") or type(error).__name__
 
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.batch import launch
+from synthcomp_core.batch.status import RunSummary
 from synthcomp_core.cli import main
 from synthcomp_core.codecs.targets import Target
-from synthcomp_core.ui import run_control
+from synthcomp_core.errors import SynthcompError
+from synthcomp_core.library.run_record import RunKind, Stage
+from synthcomp_core.ui import advise as advise_page
+from synthcomp_core.ui import advise_folder, run_control
+from synthcomp_core.ui.advise import AdviseState
+from synthcomp_core.ui.widgets.state import state_key
+from synthcomp_core.ui.work_queue import JobState
 from synthcomp_core.variants.advice import advice
 from synthcomp_core.variants.candidates import candidates, rows_for_image
 from tests.batch.conftest import OnTheSpot, on_the_spot
@@ -74,19 +83,25 @@ def test_with_two_scales_it_says_at_which_sizes_the_lower_one_pays(page: AppTest
     assert len(app.dataframe[0].value) == 2  # What was measured for that sentence alone is no option.
 
 
+class Program:
+    """In place of one that the page begins. ended: how, None while it goes on."""
+
+    ended: int | None = 0
+
+    def poll(self) -> int | None:
+        return self.ended
+
+
 @pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The arguments of every program that the page begins; none is begun."""
     arguments: list[list[str]] = []
 
-    class Over:
-        def poll(self) -> int:
-            return 0
-
-    def begin(given: list[str], folder: Path) -> Over:
+    def begin(given: list[str], folder: Path) -> Program:
         arguments.append(given)
-        return Over()
+        return Program()
 
+    monkeypatch.setattr(Program, "ended", 0)
     monkeypatch.setattr(launch, "_begin", begin)
     # AppTest has no browser, and so no address.
     monkeypatch.setattr(run_control, "is_local", lambda headers, address: True)
@@ -130,6 +145,47 @@ def test_all_images_go_through_the_verb_and_are_answered_with_an_interval(
     assert len(app.dataframe[0].value) == 2
 
 
+def offers_to_begin(app: AppTest) -> bool:
+    return any(button.key == "advise_all" for button in app.button)
+
+
+def test_the_program_of_one_question_is_not_taken_for_the_answer_to_another(
+    page: AppTest, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = ask_of_all(page)
+    monkeypatch.setattr(Program, "ended", None)
+    app.button(key="advise_all").click().run()
+    assert not app.info and not offers_to_begin(app)
+    for change in (app.number_input(key="limit_bytes").set_value(8.0), app.selectbox(key="source_choice")):
+        if change.key == "source_choice":
+            change.set_value("mine/test")
+        app.run()
+        (said,) = app.info
+        assert "Another question is being answered" in said.value
+        assert "--target-bytes 4000" in said.value.replace("\\", "")
+        assert not offers_to_begin(app)
+    monkeypatch.setattr(Program, "ended", 1)
+    app.run()
+    assert offers_to_begin(app)
+    assert not app.info and not app.error and not app.exception
+
+
+def test_a_run_that_was_begun_elsewhere_is_told_by_its_command(
+    page: AppTest, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = ask_of_all(page)
+    own = app.code[0].value.removeprefix("synthcomp ")
+    running = ("advise", Path(), RunKind.BATCH, Stage.RUNNING, 1, 4, 0, 1, None, time.time(), None)
+    monkeypatch.setattr(advise_folder, "read_run", lambda folder: RunSummary(*running))
+    for words, is_other in ((own, False), ("advise 'some folder' --target-bpp 1", True), ("'", True)):
+        command = f"python -m synthcomp_core {words}"
+        monkeypatch.setattr(advise_folder, "run_command", lambda folder, command=command: command)
+        app.run()
+        assert not app.exception
+        assert not offers_to_begin(app)
+        assert any("Another question" in info.value for info in app.info) == is_other
+
+
 def test_a_search_of_all_images_cannot_be_started_from_elsewhere(
     page: AppTest, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +206,36 @@ def test_another_question_waits_until_it_is_asked(page: AppTest) -> None:
     settled(app)
     assert not app.exception
     assert "For this image at SSIMULACRA2 70.00: JPEG quality" in texts(app)
+
+
+def test_after_a_failure_or_a_break_the_search_begins_anew(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+
+    def failing_once(*args: Any, **options: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            raise SynthcompError("The disk is full.")
+        return rows_for_image(*args, **options)
+
+    monkeypatch.setattr(advise_page, "rows_for_image", failing_once)
+    app = ask(page, "jpeg")
+    assert app.error[0].value.replace("\\", "") == "The disk is full."
+    app.button(key="advise").click()
+    settled(app)
+    assert not app.error
+    assert "For this image at size 4,000 bytes: JPEG quality" in texts(app)
+    done, state = len(tries), app.session_state[state_key(AdviseState)]
+    app.button(key="advise").click().run()  # What is answered is not searched again.
+    assert app.session_state[state_key(AdviseState)].job is state.job
+    state.job.change(state=JobState.DROPPED)  # As when the browser was away.
+    settled(app)
+    assert len(tries) > done
+    assert app.session_state[state_key(AdviseState)].job.status().state == JobState.DONE
+    app.session_state[state_key(AdviseState)].job.change(state=JobState.STOPPED)
+    app.run()
+    assert "Press Advise to search anew" in app.warning[0].value
+    app.button(key="advise").click()
+    assert not settled(app).warning
 
 
 def test_a_link_asks_by_itself_and_says_what_cannot_be_reached(page: AppTest) -> None:

@@ -48,6 +48,32 @@ def test_upscaling_draws_every_method_at_the_scale_in_the_viewer(app: AppTest, s
         assert f"--variant none@x2-{method}" in command(app)
 
 
+def one_figure() -> None:
+    import streamlit as st
+
+    from synthcomp_core.images import image_sha256
+    from synthcomp_core.ui.widgets.figure_panel import show_figure_panel
+    from synthcomp_core.ui.widgets.image_picker import PickedImage
+    from synthcomp_core.variants import Variant
+    from tests.pages.conftest import frame
+
+    seed = int(st.number_input("seed", 1, 2, 1, key="seed"))
+    picked = PickedImage("upload", f"{seed}.png", frame(seed), b"", None, image_sha256(frame(seed)))
+    show_figure_panel(picked, [Variant("jpeg-q30")], key="here")
+
+
+def test_a_figure_is_shown_under_its_own_image_alone() -> None:
+    app = AppTest.from_function(one_figure, default_timeout=DEFAULT_TIMEOUT_S)
+    app.session_state["here_figure"] = True
+    app.run()
+    press(app, "Draw the figure")
+    drawn = command(app)
+    app.number_input(key="seed").set_value(2).run()
+    assert not app.code
+    app.number_input(key="seed").set_value(1).run()
+    assert command(app) == drawn
+
+
 def crops_kept() -> None:
     import numpy as np
     import streamlit as st

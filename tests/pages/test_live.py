@@ -137,6 +137,19 @@ def test_matching_bytes_moves_the_quality_and_stays_below(app: AppTest) -> None:
     assert f"{best:,}" in strip(app)[f"B: WebP, quality {quality}"]["bytes"]
 
 
+@pytest.mark.parametrize(
+    ("control", "value", "left"), [("b_family", "jpeg", "jpeg-q75"), ("image_choice", "forest.png", "webp-q99")]
+)
+def test_a_match_is_not_applied_to_another_codec_or_image(app: AppTest, control: str, value: str, left: str) -> None:
+    show(app, a="jpeg-q50", b="webp-q99")
+    next(button for button in app.button if button.label == "Match B's bytes to A").click()
+    app.selectbox(key=control).set_value(value)
+    settled(app)
+    settled(app)
+    assert not app.exception
+    assert linked(app, "b") == left
+
+
 def test_a_match_that_cannot_be_reached_says_why(app: AppTest) -> None:
     show(app, a="jpeg-q1", b="webp-q75")
     next(button for button in app.button if button.label == "Match B's bytes to A").click()

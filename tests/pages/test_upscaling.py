@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes, read_image, resize, write_png
 from synthcomp_core.images.zipped import ZippedImages
 from synthcomp_core.metrics import METRICS, measure
+from synthcomp_core.ui.upscaling import pictures
 from synthcomp_core.upscalers.fsr_benchmark import upscaled
 from tests.pages.conftest import frame
 from tests.upscalers.random_rcan import save_random_rcan
@@ -72,8 +74,6 @@ def test_all_modes_and_methods_show_the_core_s_values(page: AppTest) -> None:
 def test_the_viewer_shows_native_and_every_method_before_anything_is_measured(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from synthcomp_core.ui.upscaling import pictures
-
     shown: list[list[str]] = []
     footers: list[dict[str, str]] = []
 
@@ -99,6 +99,58 @@ def test_the_viewer_shows_native_and_every_method_before_anything_is_measured(
     page.segmented_control(key="fsr_show").set_value("modes").run()
     assert shown[-1] == ["native", *(f"fsr1_s0.2@x{scale}" for scale in ("1.3", "1.5", "1.7", "2"))]
     assert not page.exception
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The methods that were carried out for the viewer; the server's cache starts empty."""
+    methods: list[str] = []
+
+    def counted(image: Any, upscaler_id: str, scale: float) -> Any:
+        methods.append(upscaler_id)
+        return upscaled(image, upscaler_id, scale)
+
+    monkeypatch.setattr(pictures, "upscaled", counted)
+    pictures.picture_cache().clear()
+    return methods
+
+
+def test_methods_that_the_viewer_has_no_place_for_are_named(page: AppTest, made: list[str]) -> None:
+    page.query_params["fsr_against"] = ["nis", "gsr1", "bicubic", "lanczos", "bilinear", "nearest", "rcan"]
+    page.run()
+    assert not page.exception and not page.warning
+    assert made == ["fsr1_off", "fsr1_s0.2", "nis", "gsr1", "bicubic", "lanczos", "bilinear", "nearest"]
+    assert "The viewer holds 9 images with the native one; pick fewer to see RCAN." in said(page.caption)
+
+
+def test_a_picture_is_made_again_when_the_network_is_replaced(page: AppTest, made: list[str]) -> None:
+    page.query_params["fsr_against"] = ["rcan"]
+    page.run()
+    page.run()
+    assert made.count("rcan") == 1
+    save_random_rcan("rcan-x2-games", scale=2, seed=4)
+    page.run()
+    assert not page.exception
+    assert made.count("rcan") == 2
+
+
+def test_a_failure_is_not_kept_for_good(page: AppTest, made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = pictures.upscaled
+
+    def failing(image: Any, upscaler_id: str, scale: float) -> Any:
+        if upscaler_id == "bicubic":
+            raise SynthcompError("The memory is full.")
+        return counted(image, upscaler_id, scale)
+
+    monkeypatch.setattr(pictures, "upscaled", failing)
+    page.query_params["fsr_against"] = ["bicubic"]
+    page.run()
+    page.run()
+    assert said(page.error) == ["The memory is full."]
+    monkeypatch.setattr(pictures, "upscaled", counted)
+    page.button(key="fsr_again").click().run()
+    assert not page.error and not page.exception
+    assert made == ["fsr1_off", "fsr1_s0.2", "bicubic"]
 
 
 def test_only_the_metrics_asked_for_are_computed(page: AppTest) -> None:

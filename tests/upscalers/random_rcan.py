@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def save_random_rcan(snapshot_id: str, *, scale: int) -> None:
+def save_random_rcan(snapshot_id: str, *, scale: int, seed: int = 3) -> None:
     """Write a snapshot of a network of one group, two blocks and eight features."""
     import torch
 
@@ -15,6 +15,6 @@ def save_random_rcan(snapshot_id: str, *, scale: int) -> None:
     from synthcomp_core.upscalers.neural import import_upscaler
 
     with torch.random.fork_rng():
-        torch.manual_seed(3)
+        torch.manual_seed(seed)
         model = RCAN(scale=scale, n_resgroups=1, n_resblocks=2, n_feats=8, reduction=4)
     import_upscaler(model.state_dict(), id=snapshot_id, trained_on="nothing", half=False)

@@ -113,9 +113,8 @@ def show_pictures(picked: PickedImage, choice: UpscalingChoice) -> tuple[str, fl
         crops=crops_on_picture(picked, "fsr"),
     )
     if left_out := [method_label(*pair) for pair in choice.pictures[_MOST:]]:
-        st.caption(
-            plain(f"The viewer holds {MAX_PICTURES} images, so these methods are left out: {', '.join(left_out)}.")
-        )
+        names = ", ".join(left_out)
+        st.caption(plain(f"The viewer holds {MAX_PICTURES} images with the native one; pick fewer to see {names}."))
     return missing
 
 
