@@ -28,6 +28,7 @@ from synthcomp_core.storage import (
     artifacts_dir,
     check_name,
     is_file,
+    is_inside,
     own_name,
     read_file,
     write_bytes,
@@ -305,7 +306,12 @@ def convert(name: str, out: Path, *, downscale: int = 1, on_progress: OnProgress
     """Write every image of a data set as PNG into ``out``, smaller by ``downscale`` (bicubic) when above 1.
 
     Images already there are left, so that an interrupted conversion resumes; returns the number written now.
+    SynthcompError for a folder of the data set's own images, which would be among them.
     """
+    if is_inside(out, data_dir() / _checked(name) / "images"):
+        raise SynthcompError(
+            f"{out} holds the images of {name}, and would mix them with those made; give another folder."
+        )
     relative = image_paths(name)
     read_data_set_card(name)
     written = 0

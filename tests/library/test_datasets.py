@@ -230,6 +230,15 @@ def test_conversion_halves_with_the_products_bicubic_and_goes_on_where_it_stoppe
     assert np.array_equal(read_image(whole.getvalue()).image, half)
 
 
+def test_a_data_set_is_not_converted_into_itself(mine: str, artifacts: Path, tmp_path: Path) -> None:
+    images = artifacts / "data" / mine / "images"
+    (tmp_path / "link").symlink_to(images)
+    for out in (images, images / "half", tmp_path / "link"):
+        with pytest.raises(SynthcompError, match="would mix them with those made; give another folder"):
+            datasets.convert(mine, out, downscale=2)
+    assert len(datasets.image_paths(mine)) == 20
+
+
 @pytest.mark.parametrize("name", ["My Frames", "../escaped", ".hidden", "a/b", "", "x" * 81])
 def test_a_name_that_cannot_be_a_folder_is_refused_as_a_data_set_s(name: str, tmp_path: Path, artifacts: Path) -> None:
     folder = tmp_path / "frames"
