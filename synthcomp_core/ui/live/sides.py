@@ -134,7 +134,8 @@ def allow(key: RenderedKey | None) -> None:
 def try_again(name: str) -> None:
     """Ask anew for what was stopped or has failed; the click on its button."""
     state = load_state(LiveState)
-    side = replace(state.sides[name], key=None, error=None)
+    # Without the job that has failed: the next look at it would take its error over again.
+    side = replace(state.sides[name], key=None, job=None, error=None)
     store_state(replace(state, sides={**state.sides, name: side}))
 
 

@@ -1,0 +1,34 @@
+"""The sides of the Live page: what a click on one of their buttons leads to."""
+
+from __future__ import annotations
+
+from streamlit.testing.v1 import AppTest
+
+
+def page() -> None:
+    """A side whose rendering has failed, a click on "Try again", and a fragment's next look at the side."""
+    import streamlit as st
+
+    from synthcomp_core.errors import SynthcompError
+    from synthcomp_core.ui.live.sides import LiveState, Side, is_asked_for, look_at_sides, try_again
+    from synthcomp_core.ui.widgets.state import store_state
+    from synthcomp_core.ui.work_queue import WorkQueue
+    from synthcomp_core.variants import Variant
+
+    def fail(*_: object) -> None:
+        raise SynthcompError("It failed.")
+
+    job = WorkQueue(1).submit("", "live-A", ("key",), fail)  # type: ignore[var-annotated]
+    job.wait(lambda status: status.is_over, 60)
+    store_state(LiveState("image", {"A": Side(Variant("webp-q75"), ("key",), job)}))
+    st.text(str(look_at_sides()["A"].error))
+    try_again("A")
+    sides = look_at_sides()
+    st.text(str(sides["A"].error))
+    st.text(str(is_asked_for(sides)))
+
+
+def test_what_has_failed_is_asked_for_again_by_a_click() -> None:
+    app = AppTest.from_function(page, default_timeout=60).run()
+    assert not app.exception
+    assert [text.value for text in app.text] == ["It failed.", "None", "True"]
