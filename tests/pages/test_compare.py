@@ -25,6 +25,7 @@ from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import file_sha256
 from synthcomp_core.ui import render_cache
+from synthcomp_core.ui.compare import blind
 from synthcomp_core.ui.compare.blind import BlindState
 from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.compare.view import ranking
@@ -389,7 +390,10 @@ def test_ranking_puts_the_better_first_and_the_unmeasured_last() -> None:
     assert ranked["FLIP"] == ["b: 0.1000", "a: 0.2000", "c: 0.3000"]
 
 
-def test_a_blind_test_hides_the_names_until_the_votes_are_counted(page: AppTest) -> None:
+def test_a_blind_test_hides_the_names_until_the_votes_are_counted(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blind, "_LEAST_LOOK_S", 0.0)
     compare(page, "jpeg-q30", "webp-q60", "webp-q10")
     page.toggle(key="blind").set_value(True).run()
     assert not page.exception
@@ -413,6 +417,22 @@ def test_a_blind_test_hides_the_names_until_the_votes_are_counted(page: AppTest)
     assert page.table[0].value.shape[0] == 3
     page.button(key="votes_forget").click().run()
     assert page.session_state[state_key(BlindState)].votes == ()
+
+
+def test_the_second_click_of_a_double_click_is_no_vote_on_the_next_pair(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blind, "_LEAST_LOOK_S", 600.0)
+    compare(page, "jpeg-q30", "webp-q60", "webp-q10")
+    page.toggle(key="blind").set_value(True).run()
+    key = state_key(BlindState)
+    shown: BlindState = page.session_state[key]
+    page.session_state[key] = dataclasses.replace(shown, shown_at=shown.shown_at - 1000.0)
+    page.button(key="vote_left").click().run()
+    page.button(key="vote_left").click().run()
+    state: BlindState = page.session_state[key]
+    assert [(vote.left, vote.right) for vote in state.votes] == [shown.pair]
+    assert state.pair is not None and set(state.pair) != set(shown.pair or ())
 
 
 def test_a_blind_test_of_one_variant_says_what_it_needs(page: AppTest) -> None:

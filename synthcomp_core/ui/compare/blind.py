@@ -6,6 +6,7 @@ Names, sizes and numbers are hidden until the votes are counted. Which variant s
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -22,19 +23,23 @@ from synthcomp_core.ui.widgets.text import plain
 
 Pair = tuple[str, str]
 LEFT, RIGHT = "X", "Y"
+# Nobody compares two images in less; the second click of a double click comes sooner, and was not meant for this pair.
+_LEAST_LOOK_S = 0.7
 
 
 @dataclass(frozen=True)
 class BlindState:
     """The test so far. pair: shown now, as (left, right), by variant id. image: the digest of the image it is of.
 
-    asked: how often each pair of an image was shown, so that all come up equally often.
+    asked: how often each pair of an image was shown, so that all come up equally often. shown_at: when the pair was
+    first drawn, on a clock that never goes back, in seconds.
     """
 
     votes: tuple[Vote, ...] = ()
     pair: Pair | None = None
     image: str = ""
     asked: Mapping[tuple[str, Pair], int] = field(default_factory=dict)
+    shown_at: float = 0.0
 
 
 def pick_blind() -> bool:
@@ -104,12 +109,16 @@ def _present_pair(picked: PickedImage, variants: Sequence[str]) -> Pair:
     chosen = random.choice([pair for pair in pairs if asked[pair] == min(asked.values())])
     count = {**state.asked, (picked.sha256, chosen): asked[chosen] + 1}
     pair = chosen if random.random() < 0.5 else (chosen[1], chosen[0])
-    store_state(replace(state, pair=pair, image=picked.sha256, asked=count))
+    store_state(replace(state, pair=pair, image=picked.sha256, asked=count, shown_at=time.monotonic()))
     return pair
 
 
 def _vote(picked: PickedImage, pair: Pair, preferred: str) -> None:
+    """Count a vote on the pair on screen; a click on one that is not, or not long enough to be looked at, is none."""
     state = load_state(BlindState)
+    is_on_screen = (state.pair, state.image) == (pair, picked.sha256)
+    if not is_on_screen or time.monotonic() - state.shown_at < _LEAST_LOOK_S:
+        return
     vote = Vote(now(), picked.dataset, picked.name, pair[0], pair[1], preferred)
     store_state(replace(state, votes=(*state.votes, vote), pair=None))
 
