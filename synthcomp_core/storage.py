@@ -54,6 +54,23 @@ def project_relative(path: Path) -> str:
     return (path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path).as_posix()
 
 
+def typed_path(text: str) -> Path:
+    """The path that a person typed, "~" and "~NAME" as in a shell; SynthcompError where no such home is known.
+
+    >>> typed_path("frames/night").as_posix()
+    'frames/night'
+    >>> typed_path("~no-such-user/frames")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    synthcomp_core.errors.SynthcompError: ~no-such-user/frames cannot be found: there is no such home folder; ...
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise SynthcompError(
+            f"{text[:300]} cannot be found: there is no such home folder; type the whole path."
+        ) from error
+
+
 def safe_name(text: str) -> str:
     """``text`` as part of a file name on any system: letters, digits and ._@+- only, never empty or hidden.
 

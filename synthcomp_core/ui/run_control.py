@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
@@ -23,6 +22,7 @@ from synthcomp_core.batch.status import RunSummary, list_runs
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.run_record import RunKind, Stage
 from synthcomp_core.progress import duration
+from synthcomp_core.storage import typed_path
 from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
@@ -84,7 +84,7 @@ def show_start() -> None:
             st.caption("A TOML file; see artifacts/plans for examples.")
             return
         try:
-            plan = read_run_plan(plans.get(name) or Path(text).expanduser())
+            plan = read_run_plan(plans.get(name) or typed_path(text))
             show_dry_run(prepare(plan))
         except (SynthcompError, OSError) as error:
             st.error(plain(str(error)))

@@ -94,6 +94,9 @@ def test_a_folder_is_added_on_live_after_saying_what_it_holds(small_artifacts: P
     opened(app, "live", a="jpeg-q40", b="png")
     app.text_input(key="adopt_folder").set_value(str(tmp_path / "absent")).run()
     assert any("There is no folder" in error.value for error in app.error)
+    app.text_input(key="adopt_folder").set_value("~no-such-user/frames").run()
+    assert not app.exception
+    assert any("there is no such home folder" in error.value for error in app.error)
     app.text_input(key="adopt_folder").set_value(str(project)).run()
     assert any("data set: 1" in caption.value and "renderings: 3" in caption.value for caption in app.caption)
     assert not (small_artifacts / "adopted.json").exists(), "nothing without a click"

@@ -236,6 +236,16 @@ def test_a_plan_is_started_after_its_dry_run_was_shown(artifacts: Path, begun: l
     assert app.selectbox(key="run").value == "small"
 
 
+def test_a_plan_in_the_home_of_nobody_is_one_sentence(artifacts: Path, begun: list[list[str]]) -> None:
+    write_plan(artifacts)
+    app = open_page()
+    app.selectbox(key="plan").set_value("a plan of your own").run()
+    app.text_input(key="own_plan").set_value("~no-such-user/plan.toml").run()
+    assert not app.exception
+    assert ["no such home folder" in error.value for error in app.error] == [True]
+    assert not any(one.label == "Start" for one in app.button)
+
+
 def test_a_run_is_stopped_and_resumed(artifacts: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     stopped: list[str] = []
     monkeypatch.setattr(run_control, "stop_run", lambda run: stopped.append(run.name))

@@ -207,12 +207,19 @@ def test_the_charts_offer_only_metrics_that_were_measured(page: AppTest, tmp_pat
     assert cells(page)["performance (x2)", "FSR 1, not sharpened"]["MS-SSIM RGB"] == "–"
 
 
-def test_a_folder_that_is_none_gives_one_sentence(page: AppTest) -> None:
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [
+        ("/no/such/folder", "There is no folder /no/such/folder, and no zip of that name."),
+        ("~no-such-user/a", "~no-such-user/a cannot be found: there is no such home folder; type the whole path."),
+    ],
+)
+def test_a_folder_that_is_none_gives_one_sentence(folder: str, sentence: str, page: AppTest) -> None:
     page.run()
     page.segmented_control(key="fsr_source").set_value("FSR samples").run()
-    page.text_input(key="fsr_folder").set_value("/no/such/folder").run()
+    page.text_input(key="fsr_folder").set_value(folder).run()
     assert not page.exception
-    assert said(page.error) == ["There is no folder /no/such/folder, and no zip of that name."]
+    assert said(page.error) == [sentence]
     assert not any(button.label == "Evaluate the samples" for button in page.button)
 
 

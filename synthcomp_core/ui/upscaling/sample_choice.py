@@ -9,6 +9,7 @@ import streamlit as st
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.storage import typed_path
 from synthcomp_core.ui import query
 from synthcomp_core.ui.viewer import MAX_PICTURES
 from synthcomp_core.ui.widgets.text import plain
@@ -27,7 +28,7 @@ class SampleChoice:
 
 
 def pick_samples() -> Path | tuple[str, bytes] | None:
-    """Draw the fields for samples: those adopted, a folder or zip on this machine, an upload as (name, content)."""
+    """Draw the fields for samples: those adopted, a folder or zip as it was typed, an upload as (name, content)."""
     st.caption(
         "A folder in the thesis's layout: 1-native.png, 1-q2.png to 1-q5.png, the same with -sharpened, and optionally "
         "1-native_x2_SR.png."
@@ -45,14 +46,16 @@ def pick_samples() -> Path | tuple[str, bytes] | None:
     if archive is not None:
         return archive.name, archive.getvalue()
     if folder:
-        return Path(folder).expanduser()
+        return Path(folder)
     return None if chosen is None else adopted[chosen]
 
 
 def opened_samples(source: Path | tuple[str, bytes]) -> SampleSet | None:
     """The samples in what was picked; None, after one sentence, where there are none."""
     try:
-        return open_samples(source) if isinstance(source, Path) else open_samples(source[1], name=source[0])
+        if isinstance(source, Path):
+            return open_samples(typed_path(str(source)))
+        return open_samples(source[1], name=source[0])
     except SynthcompError as error:
         st.error(plain(str(error)))
         return None

@@ -13,6 +13,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.findings import Finding
 from synthcomp_core.library.project_scan import scan_project
 from synthcomp_core.progress import OnProgress
+from synthcomp_core.storage import typed_path
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.work_queue import Job, server_queue, session_id
@@ -48,7 +49,7 @@ def show_adopt_panel() -> None:
         )
         folder = st.text_input("Project folder", key="adopt_folder").strip()
         if folder:
-            _show_findings(Path(folder).expanduser())
+            _show_findings(folder)
         job = load_state(AdoptState).job
         if job is not None:
             st.fragment(_show_progress, run_every=None if job.status().is_over else _POLL_S)(job)
@@ -59,8 +60,9 @@ def _scan(folder: str) -> list[Finding]:
     return scan_project(Path(folder))
 
 
-def _show_findings(folder: Path) -> None:
+def _show_findings(typed: str) -> None:
     try:
+        folder = typed_path(typed)
         findings = _scan(str(folder))
     except SynthcompError as error:
         st.error(plain(str(error)))
