@@ -14,6 +14,15 @@ import { clamp } from "./view.js";
  */
 export const inside = ({ x, y, w, h }, point) => point.x >= x && point.y >= y && point.x < x + w && point.y < y + h;
 
+const ROUNDING = 1e-6; // pixels; (k / 1920) * 1920 comes out a hair below k for some whole k
+
+/**
+ * The pixel that a coordinate of an image lies in; coordinates outside count as the nearest inside.
+ * @param {number} value in pixels
+ * @param {number} length of the image
+ */
+export const pixelOf = (value, length) => clamp(Math.floor(value + ROUNDING), 0, length - 1);
+
 /**
  * The zoom that fits a size into a pane. Whole numbers above 1:1, so that all pixels come out equally large.
  * @param {Box} pane
@@ -83,12 +92,10 @@ export function centreKeeping(point, zoom, view, pane, size) {
  * @returns {Box}
  */
 export function cropBetween(from, to, size, square) {
-  /** @type {(value: number, length: number) => number} */
-  const pixel = (value, length) => clamp(Math.floor(value), 0, length - 1);
   /** @type {(at: number, d: number, length: number) => number} */
   const room = (at, d, length) => (d < 0 ? at : length - 1 - at);
-  const [x, y] = [pixel(from.x, size.width), pixel(from.y, size.height)];
-  let [dx, dy] = [pixel(to.x, size.width) - x, pixel(to.y, size.height) - y];
+  const [x, y] = [pixelOf(from.x, size.width), pixelOf(from.y, size.height)];
+  let [dx, dy] = [pixelOf(to.x, size.width) - x, pixelOf(to.y, size.height) - y];
   if (square) {
     const wanted = Math.max(Math.abs(dx), Math.abs(dy));
     const side = Math.min(wanted, room(x, dx, size.width), room(y, dy, size.height));

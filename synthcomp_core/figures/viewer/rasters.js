@@ -1,6 +1,6 @@
 // Decoded images: one decode per URL for the life of the page, pixel values, reduced copies, differences.
 
-import { clamp } from "./view.js";
+import { pixelOf } from "./geometry.js";
 
 /** @import { Point, Size } from "./geometry.js" */
 
@@ -147,8 +147,8 @@ export function readPixel(raster, at) {
  */
 export function pixelAt(raster, fraction) {
   return {
-    x: clamp(Math.floor(fraction.x * raster.width), 0, raster.width - 1),
-    y: clamp(Math.floor(fraction.y * raster.height), 0, raster.height - 1),
+    x: pixelOf(fraction.x * raster.width, raster.width),
+    y: pixelOf(fraction.y * raster.height, raster.height),
   };
 }
 
