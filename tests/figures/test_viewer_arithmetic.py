@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from synthcomp_core.figures.viewer.state import ViewState
 from tests.conftest import PROJECT_ROOT
 
 VIEWER = PROJECT_ROOT / "synthcomp_core" / "figures" / "viewer"
@@ -60,3 +61,17 @@ def test_a_place_just_left_of_a_pixel_is_not_that_pixel(in_node: Callable[[str],
         console.log(JSON.stringify([at(6.99), at(7.01), at(-3), at(1921)]));
         """
     ) == [6, 7, 0, 1919]
+
+
+def test_a_view_comes_back_from_python_as_the_browser_wrote_it(in_node: Callable[[str], Any]) -> None:
+    written = in_node(
+        """
+        import { DEFAULT_VIEW, formatView, parseView, GAINS } from "./view.js";
+        const changes = GAINS.map((gain) => ({ gain, split: 1 / 3 }));
+        changes.push({ overlay: "Bit map", opacity: 0.05, orient: "h" }, { mode: "difference", kind: "FLIP error map" });
+        changes.push({ overlay: "a~b %é", opacity: 0, split: 0 }, { kind: "signed", split: 1e-9 });
+        const texts = changes.map((change) => formatView({ ...DEFAULT_VIEW, left: "p1", ...change }));
+        console.log(JSON.stringify(texts.map((text) => [text, formatView(parseView(text))])));
+        """
+    )
+    assert [(str(ViewState.parse(text)), again) for text, again in written] == [(text, text) for text, _ in written]

@@ -71,7 +71,7 @@ def test_url_depends_on_every_byte_and_on_nothing_else(app: AppTest) -> None:
 def test_view_of_the_link_is_returned_and_a_broken_one_is_not(app: AppTest) -> None:
     app.query_params["view"] = "swipe~a~b~8~0.25~0.75~split-0.3"
     run(app)
-    assert app.text[0].value == "swipe~a~b~8~0.25~0.75"
+    assert app.text[0].value == "swipe~a~b~8~0.25~0.75~split-0.3"
     app.query_params["view"] = "<script>"
     run(app)
     assert app.text[0].value == "grid~~~2~0.5~0.5"
@@ -83,6 +83,14 @@ def test_view_is_written_and_read_back() -> None:
     assert ViewState.parse(str(view)) == view
     assert str(ViewState()) == "swipe~~~fit~0.5~0.5"
     assert ViewState.parse("swipe~~~fit~0.5~0.5") == ViewState()
+
+
+def test_what_only_the_browser_works_with_is_kept_as_far_as_it_makes_sense() -> None:
+    text = "difference~a~b~8~0.25~0.75~split-0.3~orient-h~overlay-Bit map~opacity-0.55~kind-FLIP error map~gain-16"
+    assert str(ViewState.parse(text)) == text
+    assert str(ViewState.parse("grid~a~b~fit~0.5~0.5~overlay-a%7Eb%25")) == "grid~a~b~fit~0.5~0.5~overlay-a%7Eb%25"
+    for nonsense in ("split-1.5", "split-", "gain-3", "orient-x", "height-9", "", "overlay-" + 81 * "x", "kind-a%0Ab"):
+        assert ViewState.parse(f"swipe~a~b~8~0.5~0.5~{nonsense}") == ViewState("swipe", "a", "b", 8.0)
 
 
 @pytest.mark.parametrize(
