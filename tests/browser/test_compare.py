@@ -112,16 +112,17 @@ def test_modes_pairs_and_zoom_cost_no_rendering_and_survive(browser_page: Page, 
 
 def test_a_link_opens_the_same_picks_and_view_elsewhere(new_page: Callable[..., Page], served: Served) -> None:
     page = new_page()
-    open_computed(page, served, "&view=swipe~original~p2~8~0.3~0.6")
+    open_computed(page, served, "&view=swipe~original~p2~8~0.3~0.6~split-0.3~overlay-FLIP+error+map")
     page.get_by_role("button", name="Link to this view").click()
     code = page.get_by_test_id("stPopoverBody").locator("code")
-    expect(code).to_contain_text("view=swipe~original~p2~8~0.3~0.6")
+    expect(code).to_contain_text("view=swipe~original~p2~8~0.3~0.6~split-0.3~overlay-FLIP")
     link = code.inner_text().strip()
     other = new_page()
     other.goto(link)
     expect(other.locator(".viewer")).to_have_attribute("data-right", "p2")
     Viewer(other).rest()
     assert Viewer(other).facts() == Viewer(page).facts()
+    assert Viewer(other).fact("view") == Viewer(page).fact("view")
     expect(other.get_by_text("marks the best value")).to_be_visible()
 
 

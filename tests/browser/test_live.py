@@ -353,6 +353,18 @@ def test_a_link_opens_the_same_view_in_another_browser(browser_page: Page, piece
     assert [in_address(browser_page, key) for key in ("a", "b")] == ["jpeg-q30", "webp-q30"]
 
 
+def test_a_shared_page_opens_in_the_view_on_screen(browser_page: Page, pieces: str) -> None:
+    page = browser_page
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=jpeg-q30&b=webp-q30&trail_curves=false")
+    finished(page)
+    Viewer(page).press("g", "+", "m")
+    on_screen = "~".join(view(page))
+    assert on_screen.startswith("grid~") and "~overlay-" in on_screen
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Share as a page").click()
+    assert f'"state": "{on_screen}"' in waiting.value.path().read_text(encoding="utf-8")
+
+
 def test_an_unknown_value_in_the_address_is_text_and_one_sentence(browser_page: Page, start_app: StartApp) -> None:
     browser_page.goto(f"{start_app(APP)}/?a=<img src=x onerror=window.hacked=1>")
     expect(browser_page.get_by_role("alert")).to_contain_text("This link refers to")

@@ -156,7 +156,7 @@ def main() -> None:
         footer=footer,
         on_stop=_stop,
     )
-    show_share_button(pictures, overlays, {}, name="frame.png", key="viewer")
+    show_share_button(pictures, overlays, {}, name="frame.png", key="viewer", viewer="viewer")
     st.text("Crops: " + " ".join(map(str, st.session_state.get("crops", ()))))
     st.text(f"Runs: {st.session_state['runs']}")
     st.text(f"Known view: {state}")

@@ -158,3 +158,29 @@ def test_bits_are_read_back_from_the_colours_of_their_map() -> None:
 def test_images_are_numbered_as_the_keys_that_show_them() -> None:
     pictures = [Picture(key, key.upper(), b"", 1, 1) for key in ("original", "a", "b")]
     assert picture_numbers(pictures) == {"original": 1, "a": 2, "b": 3}
+
+
+def sharing() -> None:
+    """The button is drawn once, and clicked in one view and then, after the viewer reported it, in another."""
+    from unittest import mock
+
+    import streamlit as st
+
+    from synthcomp_core.ui.viewer import Picture, ViewState, seen_view, show_viewer
+    from synthcomp_core.ui.widgets import share
+
+    pictures = [Picture("a", "A", b"one", 4, 3)]
+    show_viewer(pictures, key="viewer", state=ViewState("grid"))
+    with mock.patch.object(st, "download_button") as button:
+        share.show_share_button(pictures, (), {}, name="frame.png", key="any", viewer="viewer")
+    for view in (None, ViewState("loupe")):
+        seen_view("viewer").view = view or seen_view("viewer").view
+        with mock.patch.object(share, "share_page") as made:
+            button.call_args.args[1]()
+        st.text(str(made.call_args.kwargs["state"]))
+
+
+def test_a_shared_page_opens_in_the_view_at_the_time_of_the_click() -> None:
+    app = AppTest.from_function(sharing, default_timeout=60).run()
+    assert not app.exception
+    assert [text.value for text in app.text] == ["grid~~~fit~0.5~0.5", "loupe~~~fit~0.5~0.5"]

@@ -41,7 +41,7 @@ from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.variants.names import variant_name
 
 _POLL_S = 0.25
-FIGURE_KEY = "compare"
+FIGURE_KEY, VIEWER_KEY = "compare", "compare_viewer"
 _ORIGINALS = 1  # Images in the viewer before the first variant.
 _TILE_ZOOM = 4.0
 ORIGINAL = "original"
@@ -115,7 +115,7 @@ def _pictures(picked: PickedImage, shown: Sequence[Compared]) -> tuple[list[Pict
 def show_share(picked: PickedImage, shown: Sequence[Compared]) -> None:
     """Draw the button that hands out the viewer as a file."""
     rows = {slot(number): compared.row for number, compared in enumerate(shown, start=1)}
-    show_share_button(*_pictures(picked, shown), rows, name=picked.name, key="compare")
+    show_share_button(*_pictures(picked, shown), rows, name=picked.name, key="compare", viewer=VIEWER_KEY)
 
 
 def _show_pictures(picked: PickedImage, comparison: Comparison) -> None:
@@ -125,7 +125,7 @@ def _show_pictures(picked: PickedImage, comparison: Comparison) -> None:
     rested = show_viewer(
         pictures,
         overlays=overlays,
-        key="compare_viewer",
+        key=VIEWER_KEY,
         state=state.view,
         jump=state.jumps,
         on_state_change=_nothing_more,

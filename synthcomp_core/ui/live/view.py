@@ -83,7 +83,7 @@ def show_share(picked: PickedImage, sides: Mapping[str, Side]) -> None:
     """Draw the button that hands out the viewer as a file, once there is something to compare."""
     rows = {name.lower(): side.rendered.row for name, side in sides.items() if side.rendered is not None}
     if rows:
-        show_share_button(*live_pictures(picked, sides), rows, name=picked.name, key="live")
+        show_share_button(*live_pictures(picked, sides), rows, name=picked.name, key="live", viewer=VIEWER_KEY)
 
 
 def _draw(picked: PickedImage, sides: Mapping[str, Side]) -> None:
@@ -94,6 +94,7 @@ def _draw(picked: PickedImage, sides: Mapping[str, Side]) -> None:
         key=VIEWER_KEY,
         crops=crops_on_picture(picked, "live"),
         on_crops=lambda crops: take_crops(crops, "live"),
+        on_state_change=lambda: None,  # That the viewer reports it is enough: a page that is shared opens in this view.
         footer=_footer(sides),
         on_stop=stop_everything,
     )

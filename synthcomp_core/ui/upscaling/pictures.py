@@ -146,17 +146,29 @@ def show_against_native(
         ),
     ]
     done = sum(entry.picture is not None for entry in entries) / len(entries) if stage else None
-    show_viewer(
-        pictures,
-        key=f"{key}_viewer",
-        # The other side is the viewer's to choose: the first one that is there.
-        state=ViewState(left="native"),
-        crops=crops or (),
-        on_crops=None if crops is None else lambda picked: take_crops(picked, key),
-        footer=ViewerFooter(sides, stage, done),
-    )
+    taken: list[Sequence[Crop]] = []
+
+    def take(picked: Sequence[Crop]) -> None:
+        take_crops(picked, key)
+        taken.append(picked)
+
+    def draw() -> None:
+        if taken:
+            st.rerun(scope="app")  # The figure panel lies outside of the fragment.
+        show_viewer(
+            pictures,
+            key=f"{key}_viewer",
+            # The other side is the viewer's to choose: the first one that is there.
+            state=ViewState(left="native"),
+            on_state_change=lambda: None,  # That the viewer reports it is enough: a page shared opens in this view.
+            crops=crops or (),
+            on_crops=None if crops is None else take,
+            footer=ViewerFooter(sides, stage, done),
+        )
+
+    st.fragment(draw)()  # What the viewer reports runs nothing else again.
     if len(pictures) > 1:
-        show_share_button(pictures, (), {}, name=name, key=key, footer=ViewerFooter(sides))
+        show_share_button(pictures, (), {}, name=name, key=key, viewer=f"{key}_viewer", footer=ViewerFooter(sides))
     show_failures([entry.picture.error for entry in entries if entry.picture and entry.picture.error], key=key)
 
 

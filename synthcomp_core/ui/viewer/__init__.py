@@ -46,11 +46,27 @@ __all__ = [
     "main_metric",
     "picture_numbers",
     "row_detail",
+    "seen_view",
     "show_viewer",
 ]
 
 # The least that viewer.css lets a viewer take that fills the window, kept free before the browser has its script.
 _PLACE_KEPT = "<style>.st-key-{key} {{ min-height: max(320px, calc(100dvh - 25dvh - 12px)) }}</style>"
+
+
+class SeenView:
+    """Where a viewer stands as far as the server knows, for files made on a click, in a thread without a session."""
+
+    def __init__(self) -> None:
+        self.view: ViewState | None = None
+
+
+def seen_view(key: str) -> SeenView:
+    """That of the viewer with this key in this session; :func:`show_viewer` keeps it up to date."""
+    seen = st.session_state.get(f"seen_view:{key}")
+    if not isinstance(seen, SeenView):
+        seen = st.session_state[f"seen_view:{key}"] = SeenView()
+    return seen
 
 
 def show_viewer(
@@ -111,7 +127,8 @@ def show_viewer(
     result = _mounted(key, data, on_state_change, on_crops, on_stop)
     reported = result.get("view") if on_state_change else None
     known = ViewState.parse(reported) if isinstance(reported, str) else None
-    return known or linked_view(url_param) or state or ViewState()
+    seen_view(key).view = view = known or linked_view(url_param) or state or ViewState()
+    return view
 
 
 def _mounted(

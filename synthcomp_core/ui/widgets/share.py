@@ -10,7 +10,7 @@ import streamlit as st
 from synthcomp_core.figures.viewer.page import share_page
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.storage import safe_name
-from synthcomp_core.ui.viewer import Picture, ViewerFooter, linked_view
+from synthcomp_core.ui.viewer import Picture, ViewerFooter, seen_view
 
 
 def show_share_button(
@@ -20,17 +20,19 @@ def show_share_button(
     *,
     name: str,
     key: str,
+    viewer: str,
     footer: ViewerFooter | None = None,
 ) -> None:
-    """Draw the button; the file is made when it is clicked.
+    """Draw the button; the file is made when it is clicked, and opens in the view that the viewer has then.
 
-    rows: by the key of their image. name: of the image. footer: the numbers in the viewer's footer, if not the rows'.
+    rows: by the key of their image. name: of the image. viewer: the viewer's key; its view is known as it is reported.
+    footer: the numbers in the viewer's footer, if not the rows'.
     """
-    state = linked_view()
+    seen = seen_view(viewer)
     st.download_button(
         "Share as a page",
         lambda: share_page(
-            pictures, title=f"Synthcomp: {name}", overlays=overlays, rows=rows, footer=footer, state=state
+            pictures, title=f"Synthcomp: {name}", overlays=overlays, rows=rows, footer=footer, state=seen.view
         ),
         f"{safe_name(Path(name).stem)}-comparison.html",
         "text/html",
