@@ -17,6 +17,7 @@ from synthcomp_core.ui.compare.view import (
     pick_shown,
     show_comparison,
     show_numbers,
+    show_progress,
     show_share,
     show_worst_tiles,
     shown_results,
@@ -59,8 +60,11 @@ if compute_place.button(
     start_missing(picked, choice)
     st.rerun()
 
-if is_blind and not comparison.is_working:
-    show_blind(picked, comparison.results)
+if is_blind:
+    if comparison.is_working:
+        show_progress(picked, choice)
+    else:
+        show_blind(picked, comparison.results)
     st.stop()
 show_comparison(picked, choice, comparison)
 for failure in comparison.failures:

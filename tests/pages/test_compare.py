@@ -435,6 +435,30 @@ def test_the_second_click_of_a_double_click_is_no_vote_on_the_next_pair(
     assert state.pair is not None and set(state.pair) != set(shown.pair or ())
 
 
+def test_a_blind_test_shows_no_name_or_number_while_something_is_computed(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def waiting(image: Image, variant: Variant, **options: Any) -> Evaluation:
+        assert go_on.wait(DEFAULT_TIMEOUT_S)
+        return evaluate(image, variant, **options)
+
+    compare(page, "jpeg-q30", "webp-q60")
+    monkeypatch.setattr(render_cache, "evaluate", waiting)
+    page.toggle(key="blind").set_value(True)
+    page.multiselect(key="variant").set_value(["jpeg-q30", "webp-q60", "webp-q10"]).run()
+    page.button(key="compute").click().run()
+    assert not page.exception
+    elements = [json.loads(element.proto.json) for element in page.get("bidi_component")]
+    assert not any("pictures" in data for data in elements) and not page.table
+    assert [widget.proto.text for widget in page.get("progress")][0].startswith("Computing: 2 of 3 done.")
+    assert page.button(key="blind_stop")
+    go_on.set()
+    settled(page)
+    assert not page.exception and page.button(key="vote_left")
+
+
 def test_a_blind_test_of_one_variant_says_what_it_needs(page: AppTest) -> None:
     compare(page, "jpeg-q30")
     page.toggle(key="blind").set_value(True).run()

@@ -18,7 +18,7 @@ from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.ui import query
 from synthcomp_core.ui.compare.choice import ComparisonChoice
 from synthcomp_core.ui.compare.run import Compared, Comparison, comparison_so_far, stop_everything
-from synthcomp_core.ui.compare.state import CompareState
+from synthcomp_core.ui.compare.state import CompareState, Computed
 from synthcomp_core.ui.viewer import (
     DEFAULT_URL_PARAM,
     MAX_PICTURES,
@@ -38,6 +38,7 @@ from synthcomp_core.ui.widgets.metric_strip import show_metric_strip
 from synthcomp_core.ui.widgets.share import show_share_button
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
+from synthcomp_core.ui.work_queue import JobStatus
 from synthcomp_core.variants.names import variant_name
 
 _POLL_S = 0.25
@@ -93,6 +94,21 @@ def show_comparison(picked: PickedImage, choice: ComparisonChoice, comparison: C
         _show_pictures(picked, now)
 
     st.fragment(draw, run_every=_POLL_S if comparison.is_working else None)()
+
+
+def show_progress(picked: PickedImage, choice: ComparisonChoice) -> None:
+    """Draw how far the work is and Stop, without a word on what is computed; the page runs again when it is over."""
+
+    def draw() -> None:
+        now = comparison_so_far(picked, choice)
+        if not now.is_working:
+            st.rerun(scope="app")
+        done = _num_finished(now)
+        total = done + len(now.under_way)
+        st.progress(_fraction(now), text=f"Computing: {done} of {total} done. The blind test goes on after the last.")
+        st.button("Stop", key="blind_stop", on_click=stop_everything, icon=":material/stop:")
+
+    st.fragment(draw, run_every=_POLL_S)()
 
 
 def _signature(comparison: Comparison) -> tuple[object, ...]:
@@ -170,15 +186,28 @@ def _footer(comparison: Comparison, shown: Sequence[Compared]) -> ViewerFooter:
     )
     if not comparison.under_way:
         return ViewerFooter(sides)
-    running = [(name, status) for name, status in comparison.under_way if status.position == 0]
+    running = _running(comparison)
     waiting = len(comparison.under_way) - len(running)
     stage = ", ".join(f"{name}: {status.stage or 'starting'}" for name, status in running[:2])
     if waiting:
         stage = f"{stage}; {waiting} more in the queue" if stage else f"{waiting} in the queue"
-    done = len(comparison.results)
+    return ViewerFooter(sides, stage=stage, fraction=_fraction(comparison))
+
+
+def _running(comparison: Comparison) -> list[tuple[str, JobStatus[Computed]]]:
+    return [(name, status) for name, status in comparison.under_way if status.position == 0]
+
+
+def _fraction(comparison: Comparison) -> float:
+    """How much of the work is done, 0 to 1, while some is under way."""
+    done = _num_finished(comparison)
     total = done + len(comparison.under_way)
-    fraction = (done + sum(status.fraction for _, status in running)) / total
-    return ViewerFooter(sides, stage=stage, fraction=min(fraction, 1.0))
+    return min((done + sum(status.fraction for _, status in _running(comparison))) / total, 1.0)
+
+
+def _num_finished(comparison: Comparison) -> int:
+    """How many results are measured to the end; one that is not counts as under way."""
+    return sum(compared.rendered.is_complete for compared in comparison.results)
 
 
 def _nothing_more() -> None:
