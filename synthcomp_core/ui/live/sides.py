@@ -49,6 +49,11 @@ class Side:
         return self.rendered is not None and self.rendered_key == self.key
 
     @property
+    def is_finished(self) -> bool:
+        """Whether what is shown is what is wanted, and measured to the end."""
+        return self.is_current and self.rendered is not None and self.rendered.is_complete
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing more will come unless somebody asks for it."""
         return self.job is None or self.job.status().is_over

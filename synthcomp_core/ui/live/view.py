@@ -153,5 +153,6 @@ def _show_state(name: str, side: Side) -> None:
             icon=":material/play_arrow:",
             help="Moving a control renders that side by itself, unless that is expected to take long.",
         )
-    elif side.is_stopped and not side.is_current:
-        st.button(f"Render {name}", key=f"again_{name}", on_click=try_again, args=(name,), icon=":material/play_arrow:")
+    elif side.is_stopped and not side.is_finished:
+        what = f"Measure {name}" if side.is_current else f"Render {name}"
+        st.button(what, key=f"again_{name}", on_click=try_again, args=(name,), icon=":material/play_arrow:")
