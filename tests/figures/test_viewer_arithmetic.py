@@ -1,4 +1,4 @@
-"""The viewer's arithmetic in its own JavaScript: which pixel a place names, which zoom comes next, a view as text."""
+"""The viewer's own JavaScript without a browser: which pixel a place names, a view as text, what fails to load."""
 
 import json
 import shutil
@@ -31,6 +31,32 @@ def in_node(tmp_path: Path) -> Callable[[str], Any]:
         return json.loads(finished.stdout)
 
     return run
+
+
+# A scene of two images and a map, and a network and decoder that fail as told.
+FAKES = """
+import { Scene } from "./scene.js";
+const failing = { fetch: true, decode: false, draw: true };
+globalThis.fetch = async () => {
+  if (failing.fetch) throw new TypeError("Failed to fetch");
+  return { ok: true, blob: async () => ({}) };
+};
+globalThis.createImageBitmap = async () => {
+  if (failing.decode) throw new Error("The source image could not be decoded.");
+  return { width: 4, height: 3, close() {} };
+};
+globalThis.OffscreenCanvas = class {
+  getContext() {
+    return null;
+  }
+};
+const picture = (key, overlay_of = null) =>
+  ({ key, label: key.toUpperCase(), detail: "", width: 4, height: 3, overlay_of, url: `blob:${key}`, scale: null });
+const scene = new Scene({ pictures: [picture("a"), picture("b")], overlays: [picture("map", "b")], footer: null });
+const [a, b] = scene.pictures;
+const [map] = scene.overlays;
+const later = () => new Promise((resolve) => setTimeout(resolve, 5));
+"""
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1366, 768), (3840, 2160)])
@@ -75,3 +101,77 @@ def test_a_view_comes_back_from_python_as_the_browser_wrote_it(in_node: Callable
         """
     )
     assert [(str(ViewState.parse(text)), again) for text, again in written] == [(text, text) for text, _ in written]
+
+
+def test_an_image_or_map_that_could_not_be_loaded_is_tried_again_and_says_why_until_then(
+    in_node: Callable[[str], Any],
+) -> None:
+    said, undecodable, loaded = in_node(
+        FAKES
+        + """
+        await scene.load();
+        scene.fileRaster(map, () => {});
+        await later();
+        const said = [a, b, map].map((what) => scene.failure(what));
+        [failing.fetch, failing.decode] = [false, true];
+        await scene.retry();
+        const undecodable = scene.failure(a);
+        failing.decode = false;
+        await scene.retry();
+        const loaded = [a, b, map].map((what) => [scene.failure(what), scene.raster(what)?.users]);
+        console.log(JSON.stringify([said, undecodable, loaded]));
+        """
+    )
+    assert said == ["The image could not be loaded (the server does not answer); run the page again."] * 3
+    assert undecodable == "The image could not be loaded (this browser cannot decode it); run the page again."
+    assert loaded == [["", 1]] * 3
+
+
+def test_a_difference_that_cannot_be_computed_is_said_once_and_not_tried_with_every_frame(
+    in_node: Callable[[str], Any],
+) -> None:
+    calls, failure, again = in_node(
+        FAKES
+        + """
+        failing.fetch = false;
+        await scene.load();
+        let calls = 0;
+        scene.difference(a, b, false, 4, () => (calls += 1));
+        await later();
+        const again = scene.difference(a, b, false, 4, () => (calls += 1));
+        await later();
+        console.log(JSON.stringify([calls, scene.failure(a, b), again]));
+        """
+    )
+    assert (calls, again) == (1, None)
+    assert failure.startswith("This browser could not compute it")
+
+
+def test_an_image_that_a_viewer_takes_while_others_load_stays_open(in_node: Callable[[str], Any]) -> None:
+    closed = in_node(
+        """
+        import { dropUnused, loadRaster } from "./rasters.js";
+        const closed = [];
+        let made = 0;
+        let finish;
+        globalThis.fetch = async (url) => {
+          if (url === "blob:slow") await new Promise((resolve) => (finish = resolve));
+          return { ok: true, blob: async () => ({}) };
+        };
+        globalThis.createImageBitmap = async () => {
+          const number = made++;
+          return { width: 1, height: 1, close: () => closed.push(number) };
+        };
+        const rasters = [];
+        for (let i = 0; i < 15; i++) rasters.push(await loadRaster(`blob:${i}`));
+        const slow = loadRaster("blob:slow");
+        const dropping = dropUnused();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        rasters[0].users += 1;
+        finish();
+        await slow;
+        await dropping;
+        console.log(JSON.stringify(closed));
+        """
+    )
+    assert closed == [1, 2, 3]

@@ -50,7 +50,7 @@ function drawRaster(context, raster, place, clip, size, onReduced) {
 }
 
 /**
- * Draws one pane with its overlay. Returns the sentence to show instead of an image, or "".
+ * Draws one pane with its overlay. Returns the sentence to show instead of an image or overlay, or "".
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
  * @param {View} view
@@ -72,11 +72,8 @@ export function drawPane(context, scene, view, pane, onReady) {
     sentence = drawDifference(scene, view, picture, pane.difference, draw, onReady);
   } else {
     draw(raster);
-    const overlay = overlayFor(scene, view, picture, onReady);
-    if (overlay) {
-      context.globalAlpha = view.opacity;
-      draw(overlay);
-    }
+    context.globalAlpha = view.opacity;
+    sentence = drawOverlay(scene, view, picture, draw, onReady);
   }
   context.restore();
   return sentence;
@@ -94,30 +91,35 @@ function drawDifference(scene, view, picture, other, draw, onReady) {
   if (view.kind === "abs" || view.kind === "signed") {
     const raster = scene.difference(picture, other, view.kind === "signed", view.gain, onReady);
     if (raster) draw(raster);
-    return raster ? "" : "Computing the difference…";
+    return raster ? "" : scene.failure(picture, other) || "Computing the difference…";
   }
   const map = scene.overlay(view.kind, other);
   if (!map) return `There is no ${view.kind} of ${other.label}; choose another image on the right.`;
   const raster = scene.overlayRaster(map, onReady);
   if (raster) draw(raster);
-  return raster ? "" : (scene.failures.get(map.url) ?? "Loading…");
+  return raster ? "" : scene.failure(map) || "Loading…";
 }
 
 /**
- * The raster to lay over an image, or null: none wanted, none for this image, or not there yet.
+ * Draws what a view lays over an image, if there is such a thing. Returns the sentence that says why it failed, or "".
  * @param {Scene} scene
  * @param {View} view
  * @param {Picture} picture
+ * @param {(raster: Raster) => void} draw
  * @param {() => void} onReady
  */
-function overlayFor(scene, view, picture, onReady) {
-  if (!view.overlay) return null;
-  if (view.overlay === DIFFERENCE_OVERLAY) {
-    const reference = scene.pictures[0];
-    return picture === reference ? null : scene.difference(reference, picture, false, view.gain, onReady);
-  }
-  const overlay = scene.overlay(view.overlay, picture);
-  return overlay ? scene.overlayRaster(overlay, onReady) : null;
+function drawOverlay(scene, view, picture, draw, onReady) {
+  const reference = scene.pictures[0];
+  const isDifference = view.overlay === DIFFERENCE_OVERLAY && picture !== reference;
+  const map = scene.overlay(view.overlay, picture);
+  if (!isDifference && !map) return "";
+  const raster = map
+    ? scene.overlayRaster(map, onReady)
+    : scene.difference(reference, picture, false, view.gain, onReady);
+  if (raster) draw(raster);
+  if (raster) return "";
+  const why = map ? scene.failure(map) : scene.failure(reference, picture);
+  return why && `${map?.label ?? "Difference to 1"}: ${why}`;
 }
 
 export const LOUPE_PIXELS = 9; // odd, so that one pixel is in the middle

@@ -102,24 +102,32 @@ export function loadRaster(url) {
 /** @param {string} url */
 async function fetchRaster(url) {
   const whole = /^(blob|data):/.test(url) ? url : new URL(url.replace(/^\//, ""), appRoot());
-  const response = await fetch(whole);
-  if (!response.ok) throw new Error(`The image could not be loaded (${response.status}); run the page again.`);
-  const blob = await response.blob();
+  const response = await fetch(whole).catch(failing("the server does not answer"));
+  if (!response.ok) return failing(String(response.status))();
+  const blob = await response.blob().catch(failing("the connection broke"));
   decodes.count += 1;
-  return new Raster(await createImageBitmap(blob, EXACT));
+  return new Raster(await createImageBitmap(blob, EXACT).catch(failing("this browser cannot decode it")));
 }
+
+/**
+ * Throws the sentence for people, in place of a browser's own.
+ * @param {string} reason
+ * @returns {() => never}
+ */
+const failing = (reason) => () => {
+  throw new Error(`The image could not be loaded (${reason}); run the page again.`);
+};
 
 /** Closes the least recently used images that no viewer shows. */
 export async function dropUnused() {
-  /** @type {[string, Raster][]} */
-  const unused = [];
-  for (const [url, loading] of rasters) {
-    const raster = await loading.catch(() => null);
-    if (raster && raster.users === 0) unused.push([url, raster]);
-  }
-  for (const [url, raster] of unused.slice(0, Math.max(0, unused.length - UNUSED_KEPT))) {
+  /** @type {Map<Promise<Raster>, Raster | null>} */
+  const loaded = new Map();
+  for (const loading of [...rasters.values()]) loaded.set(loading, await loading.catch(() => null));
+  // Only now, at one go: while the last was awaited, a viewer may have taken the first.
+  const unused = [...rasters].filter(([, loading]) => loaded.get(loading)?.users === 0);
+  for (const [url, loading] of unused.slice(0, Math.max(0, unused.length - UNUSED_KEPT))) {
     rasters.delete(url);
-    raster.close();
+    loaded.get(loading)?.close();
   }
 }
 

@@ -43,7 +43,7 @@ export class Scene {
     this.released = false;
     /** @type {Map<string, Raster>} by URL */
     this.rasters = new Map();
-    /** @type {Map<string, string>} URL -> sentence */
+    /** @type {Map<string, string>} URL, or both of what was to be computed -> sentence */
     this.failures = new Map();
     /** @type {Map<string, Raster | null>} differences and maps on another scale; null while one is being computed */
     this.differences = new Map();
@@ -58,15 +58,22 @@ export class Scene {
   /** @param {Picture} picture */
   async fetch(picture) {
     const { url } = picture;
-    if (this.rasters.has(url) || this.failures.has(url)) return;
+    if (this.rasters.has(url)) return;
     try {
       const raster = await loadRaster(url);
       if (this.released || this.rasters.has(url)) return;
+      this.failures.delete(url);
       this.rasters.set(url, raster);
       raster.users += 1;
     } catch (error) {
       this.failures.set(url, error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** Tries once more to load what could not be loaded; until then, what was said of it stays. */
+  async retry() {
+    const failed = [...this.pictures, ...this.overlays].filter(({ url }) => this.failures.has(url));
+    await Promise.all(failed.map((picture) => this.fetch(picture)));
   }
 
   release() {
@@ -234,21 +241,38 @@ export class Scene {
   }
 
   /**
+   * Why what is made of two images, or of one map, will not come: they or it have failed. "" if it may come.
+   * @param {Picture} left
+   * @param {Picture} right
+   */
+  failure(left, right = left) {
+    const names = [left.url, right.url, `${left.url} ${right.url}`];
+    return names.map((name) => this.failures.get(name)).find(Boolean) ?? "";
+  }
+
+  /**
    * What was computed under a name, or null until it is; `onReady` is called then.
    * @param {string} name that begins with the URLs of both images that it is made of
    * @param {() => Promise<Raster>} compute
    * @param {() => void} onReady
    */
   computed(name, compute, onReady) {
+    const images = name.split(" ", 2).join(" ");
     const known = this.differences.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined || this.failures.has(images)) return known ?? null;
     this.differences.set(name, null);
-    void this.awaiting(compute()).then((raster) => {
+    const done = (/** @type {Raster} */ raster) => {
       if (!this.differences.has(name)) return raster.close(); // released meanwhile
       this.differences.set(name, raster);
       this.dropDifferences();
       onReady();
-    });
+    };
+    const failed = () => {
+      this.differences.delete(name);
+      this.failures.set(images, "This browser could not compute it, perhaps for lack of memory; close other pages.");
+      onReady();
+    };
+    this.awaiting(compute()).then(done, failed);
     return null;
   }
 

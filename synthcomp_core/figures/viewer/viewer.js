@@ -100,6 +100,7 @@ export class Viewer {
     if (!this.waiting && this.scene?.shows(scene)) {
       this.scene.rename(scene);
       this.changed();
+      if (this.scene.failures.size > 0) void this.scene.retry().then(() => this.changed());
       return;
     }
     if (this.waiting?.shows(scene)) return this.waiting.rename(scene); // numbers must not keep images from coming
