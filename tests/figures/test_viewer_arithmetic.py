@@ -175,3 +175,15 @@ def test_an_image_that_a_viewer_takes_while_others_load_stays_open(in_node: Call
         """
     )
     assert closed == [1, 2, 3]
+
+
+def test_zooming_out_never_zooms_in_nor_the_other_way_round(in_node: Callable[[str], Any]) -> None:
+    steps = in_node(
+        """
+        import { nextStep } from "./view.js";
+        const tried = [[0.05, -1, 0.05], [1 / 8, -1, 0.05], [1 / 8, -1, 0.4], [0.05, 1, 0.05], [100, 1, 100],
+          [64, 1, 100], [64, 1, 2], [100, -1, 100], [1, 1, 0.5], [0.3, -1, 0.3], [0.3, 1, 0.3]];
+        console.log(JSON.stringify(tried.map(([zoom, direction, fit]) => nextStep(zoom, direction, fit))));
+        """
+    )
+    assert steps == [0.05, 0, 0.125, 0.125, 100, 0, 64, 64, 2, 0.25, 0.5]

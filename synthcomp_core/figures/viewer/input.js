@@ -2,7 +2,7 @@
 
 import { Delayed } from "./delayed.js";
 import { rootOf } from "./elements.js";
-import { clamp, nearestStep } from "./view.js";
+import { clamp } from "./view.js";
 
 /** @import { Viewer } from "./viewer.js" */
 
@@ -133,7 +133,7 @@ class Pinch {
     const { distance, middle } = this.spread();
     this.viewer.panBy(middle.x - this.middle.x, middle.y - this.middle.y);
     this.middle = middle;
-    this.viewer.setZoom(nearestStep((this.zoom * distance) / Math.max(1, this.distance)), middle);
+    this.viewer.zoomTowards((this.zoom * distance) / Math.max(1, this.distance), middle);
   }
 }
 

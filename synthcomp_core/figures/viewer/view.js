@@ -160,13 +160,15 @@ export function nearestStep(zoom) {
 }
 
 /**
- * The next step up or down from any zoom, the fitting one included.
+ * The next step up or down from any zoom; beyond the last step 0, the fitting zoom, where that lies further on still,
+ * else the zoom as it is.
  * @param {number} zoom
  * @param {number} direction above 0: up
+ * @param {number} fit the fitting zoom
  */
-export function nextStep(zoom, direction) {
-  if (direction > 0) return ZOOM_STEPS.find((step) => step > zoom * 1.001) ?? ZOOM_STEPS[ZOOM_STEPS.length - 1];
-  return ZOOM_STEPS.findLast((step) => step < zoom * 0.999) ?? ZOOM_STEPS[0];
+export function nextStep(zoom, direction, fit) {
+  if (direction > 0) return ZOOM_STEPS.find((step) => step > zoom * 1.001) ?? (fit > zoom * 1.001 ? 0 : zoom);
+  return ZOOM_STEPS.findLast((step) => step < zoom * 0.999) ?? (fit < zoom * 0.999 ? 0 : zoom);
 }
 
 /**

@@ -17,7 +17,7 @@ import { readOut } from "./readout.js";
 import { Scene } from "./scene.js";
 import { addSkip } from "./skip.js";
 import { Surface } from "./surface.js";
-import { clamp, DEFAULT_VIEW, formatView, nextStep, parseView } from "./view.js";
+import { clamp, DEFAULT_VIEW, formatView, nearestStep, nextStep, parseView } from "./view.js";
 
 /** @import { Box, Point } from "./geometry.js" */
 /** @import { Component, ViewerData } from "./mount.js" */
@@ -174,7 +174,12 @@ export class Viewer {
 
   /** The zoom as it takes effect. */
   zoom() {
-    return this.view.zoom || (this.scene ? fitZoom(this.paneSize(), this.scene.size) : 1);
+    return this.view.zoom || this.fit();
+  }
+
+  /** The zoom that shows the whole image. */
+  fit() {
+    return this.scene ? fitZoom(this.paneSize(), this.scene.size) : 1;
   }
 
   /**
@@ -202,7 +207,20 @@ export class Viewer {
    * @param {Point | null} point
    */
   step(direction, point = null) {
-    this.setZoom(nextStep(this.zoom(), direction), point);
+    const zoom = this.zoom();
+    const next = nextStep(zoom, direction, this.fit());
+    if (next !== zoom) this.setZoom(next, point);
+  }
+
+  /**
+   * To the step nearest to a zoom, unless that lies in the other direction.
+   * @param {number} zoom
+   * @param {Point} point
+   */
+  zoomTowards(zoom, point) {
+    const now = this.zoom();
+    const step = nearestStep(zoom);
+    if ((step - now) * (zoom - now) > 0) this.setZoom(step, point);
   }
 
   /**
