@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from synthcomp_core.errors import Cancelled
 from synthcomp_core.images import write_png
 from synthcomp_core.metrics import psnr
-from synthcomp_core.ui.widgets.adopt_panel import AdoptState
+from synthcomp_core.progress import OnProgress
+from synthcomp_core.ui.widgets.adopt_panel import AdoptedLines, AdoptState
 from synthcomp_core.ui.widgets.state import state_key
+from synthcomp_core.ui.work_queue import WorkQueue
 from synthcomp_core.variants.adoption import adopt_project
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import DEFAULT_TIMEOUT_S, settled
@@ -102,9 +106,24 @@ def test_a_folder_is_added_on_live_after_saying_what_it_holds(small_artifacts: P
     assert not (small_artifacts / "adopted.json").exists(), "nothing without a click"
     app.button(key="adopt_it").click().run()
     job = app.session_state[state_key(AdoptState)].job
+    assert job.name == str(project)  # Another folder of the same name is other work.
     assert job.wait(lambda status: status.is_over, 60).error is None
     app.run()
+    assert app.session_state[state_key(AdoptState)].is_told  # The page has run again with what is new.
     assert "gta-plus/test" in app.selectbox(key="source_choice").options
     assert any("snapshot mbt2018" in message.value.replace("\\", "") for message in app.success)
     left_out = [warning.value.replace("\\", "") for warning in app.warning if "left out" in warning.value]
     assert len(left_out) == 1 and "broken.pt" in left_out[0] and "package.json" not in left_out[0]
+
+
+def test_an_adoption_that_was_interrupted_says_so(small_artifacts: Path) -> None:
+    def work(on_progress: OnProgress, publish: Callable[[AdoptedLines], None]) -> None:
+        raise Cancelled
+
+    job = WorkQueue(1).submit("", "adopt", "/frames", work)
+    job.wait(lambda status: status.is_over, 60)
+    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    app.session_state["adopt"] = True
+    app.session_state[state_key(AdoptState)] = AdoptState(job)
+    opened(app, "live", a="jpeg-q40", b="png")
+    assert ["interrupted" in warning.value for warning in app.warning] == [True]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
@@ -33,9 +33,10 @@ class AdoptedLines:
 
 @dataclass(frozen=True)
 class AdoptState:
-    """What the panel remembers. job: the adoption that was asked for last."""
+    """What the panel remembers. job: the adoption that was asked for last; is_told: whether the page knows its end."""
 
     job: Job[AdoptedLines] | None = None
+    is_told: bool = False
 
 
 def show_adopt_panel() -> None:
@@ -84,16 +85,22 @@ def _adopt(folder: Path) -> None:
             )
         )
 
-    store_state(AdoptState(server_queue().submit(session_id(), "adopt", folder.name, work)))
+    store_state(AdoptState(server_queue().submit(session_id(), "adopt", str(folder), work)))
 
 
 def _show_progress(job: Job[AdoptedLines]) -> None:
     status = job.status()
+    state = load_state(AdoptState)
+    if status.is_over and not state.is_told:
+        store_state(replace(state, is_told=True))
+        st.rerun(scope="app")  # The lists on the page hold what was added; and nothing is to be asked again.
     if status.error is not None:
         st.error(plain(status.error))
     elif status.latest is not None:
         st.success("  \n".join(plain(line) for line in status.latest.taken) or "Everything had already been added.")
         if status.latest.left_out:
             st.warning("  \n".join(plain(line) for line in status.latest.left_out))
-    elif not status.is_over:
+    elif status.is_over:
+        st.warning("Adding the folder was interrupted, because this page was closed; click “Add it” again.")
+    else:
         st.progress(status.fraction, plain(status.stage or "waiting"))

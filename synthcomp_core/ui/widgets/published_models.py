@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -18,9 +18,10 @@ _POLL_S = 0.5
 
 @dataclass(frozen=True)
 class FetchState:
-    """What the panel remembers. job: the download that was asked for last."""
+    """What the panel remembers. job: the download that was asked for last; is_told: whether the page knows its end."""
 
     job: Job[str] | None = None
+    is_told: bool = False
 
 
 def show_published_models() -> None:
@@ -57,10 +58,16 @@ def _fetch(model: PublishedModel) -> None:
 
 def _show_progress(job: Job[str]) -> None:
     status = job.status()
+    state = load_state(FetchState)
+    if status.is_over and not state.is_told:
+        store_state(replace(state, is_told=True))
+        st.rerun(scope="app")  # The lists on the page hold what was installed; and nothing is to be asked again.
     if status.error is not None:
         st.error(plain(status.error))
     elif status.latest is not None:
         st.success(f"{plain(status.latest)} is installed.")
-    elif not status.is_over:
+    elif status.is_over:
+        st.warning("The download was stopped, or this page was closed; nothing was installed.")
+    else:
         st.progress(status.fraction, plain(status.stage or "waiting"))
         st.button("Stop", key="published_stop", on_click=job.stop)
