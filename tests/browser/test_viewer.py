@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import VIEWER_HARNESS, StartApp
 from tests.browser.viewer_harness import known_pixels, landscape
 from tests.browser.viewing import Viewer
 
@@ -212,6 +213,40 @@ def test_pixel_under_the_pointer_is_named_with_its_values(open_viewer: Callable[
         expect(viewer.page.locator(".where")).to_have_text(f"{name} · x {column} y {row}")
         r, g, b = known_pixels(64, 48, seed)[row, column]
         expect(viewer.page.locator(".rgb")).to_have_text(f"RGB {r} {g} {b}")
+
+
+def test_a_tap_reads_the_pixel_and_what_it_read_stays(open_viewer: Callable[..., Viewer]) -> None:
+    viewer = open_viewer("what=known&view=single~a~b~16~0.5~0.5", has_touch=True)
+    box = viewer.box()
+    left, top = round(box["width"] / 2 - 512), round(box["height"] / 2 - 384)
+    viewer.page.touchscreen.tap(box["x"] + left + 16 * 30 + 8, box["y"] + top + 16 * 20 + 8)
+    viewer.settle()
+    expect(viewer.page.locator(".where")).to_have_text("A · x 30 y 20")
+
+
+def test_a_browser_without_full_screen_has_no_button_for_it_and_says_so(
+    new_page: Callable[..., Page], start_app: StartApp
+) -> None:
+    page = new_page()
+    page.add_init_script("Object.defineProperty(document, 'fullscreenEnabled', { value: false })")
+    page.goto(f"{start_app(VIEWER_HARNESS)}/?what=known")
+    page.locator(".viewer[data-ready]").wait_for()
+    expect(page.get_by_role("button", name="Full screen (w)")).to_be_hidden()
+    Viewer(page).press("w")
+    expect(page.locator(".where")).to_have_text("The browser does not allow full screen here")
+
+
+def test_a_map_that_failed_to_load_says_so_and_is_loaded_by_the_next_run(open_viewer: Callable[..., Viewer]) -> None:
+    viewer = open_viewer("what=maps&view=single~a~b~8~0.5~0.5")
+    viewer.page.route("**/media/*", lambda route: route.abort())
+    viewer.press("m", "m")
+    sentence = viewer.page.locator(".sentence")
+    expect(sentence).to_have_text(
+        "FLIP error map: The image could not be loaded (the server does not answer); run the page again."
+    )
+    viewer.page.unroute("**/media/*")
+    viewer.page.get_by_role("button", name="Jump again").click()
+    expect(sentence).to_have_text("")
 
 
 def test_loupe_gives_the_values_of_all_pictures(open_viewer: Callable[..., Viewer]) -> None:

@@ -96,6 +96,7 @@ function buildToolbar(viewer) {
   for (const node of [zoomOut, zoomIn]) node.classList.add("step");
   const crop = iconButton("crop", "Crop for a figure (c)", () => viewer.crop.toggle());
   const full = iconButton("full", "Full screen (w)", () => viewer.toggleFullScreen());
+  full.hidden = !document.fullscreenEnabled; // as on an iPhone
   const help = iconButton("help", "Keys (?)", () => viewer.toggleHelp());
 
   const modeGroup = element("div", { class: "modes", role: "group", "aria-label": "Mode" });

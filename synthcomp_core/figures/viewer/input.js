@@ -75,6 +75,8 @@ function listenToPointers(viewer, stage) {
   stage.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || isOnDivider(event)) return;
     const point = viewer.surface.pointOf(event);
+    viewer.hush();
+    viewer.setPointer(point); // a tap moves nothing
     stage.setPointerCapture(event.pointerId);
     pinch.down.set(event.pointerId, point);
     if (pinch.down.size === 2) pinch.begin();
@@ -84,7 +86,7 @@ function listenToPointers(viewer, stage) {
   });
   stage.addEventListener("pointermove", (event) => {
     const point = viewer.surface.pointOf(event);
-    viewer.crop.hush();
+    viewer.hush();
     viewer.setPointer(isOnDivider(event) ? null : point);
     const before = pinch.down.get(event.pointerId);
     if (!before) return;
@@ -101,7 +103,10 @@ function listenToPointers(viewer, stage) {
   };
   stage.addEventListener("pointerup", up);
   stage.addEventListener("pointercancel", up);
-  stage.addEventListener("pointerleave", () => viewer.setPointer(null));
+  stage.addEventListener("pointerleave", (event) => {
+    // A finger leaves as soon as it is lifted: what it pointed at stays to be read.
+    if (event.pointerType !== "touch") viewer.setPointer(null);
+  });
   stage.addEventListener("dblclick", (event) => {
     if (!isOnDivider(event)) viewer.setZoom(viewer.view.zoom === 1 ? 0 : 1, viewer.surface.pointOf(event));
   });

@@ -78,5 +78,5 @@ function describe(viewer, scene) {
   const what = mode === "grid" ? `${scene.pictures.length} images` : one;
   const zoom = view.zoom ? zoomName(view.zoom) : "fit";
   const told = peek ? scene.pictures[0].label : `${mode}: ${what}, zoom ${zoom}`;
-  if (!crop.draft) setText(controls.live, crop.says() || told);
+  if (!crop.draft) setText(controls.live, viewer.says() || told);
 }

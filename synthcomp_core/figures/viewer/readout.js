@@ -22,7 +22,7 @@ export function readOut(viewer, scene) {
   const { pointer } = viewer;
   const pane = viewer.paneAt(scene, pointer);
   const at = pointer ? fractionsAt(viewer, scene, pane, pointer) : effective(viewer.view, pane, scene.size);
-  const said = viewer.crop.says();
+  const said = viewer.says();
   const raster = !said && pointer && inside(pane.clip, pointer) && isWithin(at) ? scene.raster(pane.picture) : null;
   swatch.hidden = rgb.hidden = maps.hidden = !raster;
   if (said) {

@@ -45,6 +45,7 @@ export class Viewer {
     /** @type {Point | null} */
     this.pointer = null;
     this.peek = false;
+    this.notice = ""; // in the status line until a pointer moves
     this.flicker = new Flicker(() => this.changed());
     this.frame = 0;
     this.stale = false;
@@ -266,10 +267,23 @@ export class Viewer {
 
   toggleFullScreen() {
     const full = rootOf(this.root).fullscreenElement === this.root;
-    const done = full ? document.exitFullscreen() : this.root.requestFullscreen?.();
-    done?.catch(() => {
-      this.controls.live.textContent = "The browser does not allow full screen here.";
-    });
+    const refused = () => {
+      this.notice = "The browser does not allow full screen here";
+      this.changed();
+    };
+    if (!document.fullscreenEnabled) refused();
+    else (full ? document.exitFullscreen() : this.root.requestFullscreen()).catch(refused);
+  }
+
+  /** What there is to say instead of the pixel under the pointer; "" for nothing. */
+  says() {
+    return this.notice || this.crop.says();
+  }
+
+  /** The pixel under the pointer is wanted again in the status line. */
+  hush() {
+    this.notice = "";
+    this.crop.hush();
   }
 
   toggleHelp() {
