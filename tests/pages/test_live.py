@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from synthcomp_core.codecs import FAMILIES, default_codec_id, parse_codec
 from synthcomp_core.codecs.zoo import PublishedModel
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import Image, read_image, write_png
+from synthcomp_core.images import Image, png_bytes, read_image, write_png
 from synthcomp_core.metrics import METRICS, measure
 from synthcomp_core.progress import silent
 from synthcomp_core.ui import render_cache
@@ -499,6 +499,17 @@ def test_renderings_made_elsewhere_are_a_side_like_any_other(app: AppTest, small
     settled(choose(app, image_choice="castle.png"))
     again = next(cells for name, cells in strip(app).items() if name.startswith("A: "))
     assert again["PSNR RGB [dB]"].strip("* ◀") == "∞"
+
+
+def test_a_result_that_does_not_fit_one_image_is_tried_with_the_next(app: AppTest, small_artifacts: Path) -> None:
+    write_png(frame(5, width=240, height=192), small_artifacts / "samples" / "wide.png")
+    show(app, a="jpeg-q40", b="png")
+    app.file_uploader(key="result_A").set_value(("theirs.png", png_bytes(frame(6, 240, 192)), "image/png"))
+    settled(app)
+    assert ["240x192" in error.value for error in app.error] == [True]
+    settled(choose(app, image_choice="wide.png"))
+    assert not app.exception and not app.error
+    assert linked(app, "a") == "files:theirs"
 
 
 def test_the_panel_of_published_models_lists_them_and_says_why_a_download_failed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -24,11 +24,15 @@ _LIMIT_S = 600.0
 
 @dataclass(frozen=True)
 class OpenedState:
-    """What one side remembers. file_id: the upload dealt with last. error: why it was not opened. note: on padding."""
+    """What one side remembers. file_id: the upload dealt with last. error: why it was not opened. note: on padding.
+
+    image: the digest of the image with which it was opened or refused; one that was refused may fit another.
+    """
 
     file_id: str = ""
     error: str = ""
     note: str = ""
+    image: str = ""
 
 
 def show_open_result(name: str, picked: PickedImage, variant: Variant) -> None:
@@ -43,14 +47,15 @@ def show_open_result(name: str, picked: PickedImage, variant: Variant) -> None:
             max_upload_size=limits.IMAGE_UPLOAD_BYTES // limits.MIB,
         )  # fmt: skip
         state = load_state(OpenedState, name)
-        if uploaded is not None and uploaded.file_id != state.file_id:
-            state = _opened(name, picked, uploaded)
+        is_refused = bool(state.error) and state.image != picked.sha256
+        if uploaded is not None and (uploaded.file_id != state.file_id or is_refused):
+            state = replace(_opened(name, picked, uploaded), image=picked.sha256)
             store_state(state, name)
             if not state.error:
                 st.rerun()
         if uploaded is not None and state.error:
             st.error(plain(state.error))
-        if uploaded is not None and state.note:
+        if uploaded is not None and state.note and state.image == picked.sha256:
             st.caption(plain(state.note))
         if is_opened(variant.codec):
             st.button(f"Remove {plain(variant.codec)}", key=f"forget_{name}", on_click=_forget, args=(variant.codec,))
