@@ -147,15 +147,18 @@ def _draw(
 
 
 def _take_click(points: list[dict[str, object]], target: str) -> None:
-    """Move a side to the point that was clicked; once, since Streamlit keeps a selection until there is another."""
+    """Move a side to the point that was clicked; once, since Streamlit keeps a selection until there is another.
+
+    Only the click moves it: another target is for the next one.
+    """
     state = load_state(TrailState)
     variants = [str(point["customdata"]) for point in points if "customdata" in point]
-    chosen = f"{target} {variants[0]}" if variants else ""
+    chosen = variants[0] if variants else ""
     if chosen == state.clicked:
         return
     store_state(replace(state, clicked=chosen))
     if chosen:
-        want_variant(target.lower(), Variant.parse(variants[0]))
+        want_variant(target.lower(), Variant.parse(chosen))
         st.rerun(scope="app")
 
 
