@@ -30,8 +30,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const url = await new Promise((resolve) => {
       const reader = new FileReader();
       reader.onload = () => resolve(reader.result);
+      reader.onerror = () => resolve(null);
       reader.readAsDataURL(file);
     });
+    if (url === null) {
+      say(`${file.name} cannot be read; drop an image file, not a folder.`);
+      return;
+    }
     setTriggerValue("file", { name: file.name, content: String(url).split(",")[1] ?? "" });
     say("");
   }
