@@ -353,6 +353,15 @@ def test_a_link_opens_the_same_view_in_another_browser(browser_page: Page, piece
     assert [in_address(browser_page, key) for key in ("a", "b")] == ["jpeg-q30", "webp-q30"]
 
 
+def test_a_crop_picked_on_the_image_opens_the_figure_panel_with_it(browser_page: Page, pieces: str) -> None:
+    page = browser_page
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=jpeg-q30&b=webp-q30&trail_curves=false")
+    finished(page)
+    Viewer(page).press("f", "C")
+    expect(page.locator(".viewer")).to_have_attribute("data-crops", "0,0,640,384")
+    expect(page.get_by_role("textbox", name="Crops (x,y,width,height")).to_have_value("0,0,640,384")
+
+
 def test_a_shared_page_opens_in_the_view_on_screen(browser_page: Page, pieces: str) -> None:
     page = browser_page
     page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=jpeg-q30&b=webp-q30&trail_curves=false")

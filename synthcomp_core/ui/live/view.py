@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
+from synthcomp_core.figures.paper.drawing import Crop
 from synthcomp_core.ui.live.side import side_pictures
 from synthcomp_core.ui.live.sides import (
     Side,
@@ -55,13 +56,18 @@ def show_match_button(picked: PickedImage, name: str, variant: Variant) -> None:
 def show_sides(picked: PickedImage, sides: Mapping[str, Side]) -> None:
     """Draw the viewer and the numbers; while work is under way they alone are drawn again and again."""
     working = is_working(sides)
+    taken: list[Sequence[Crop]] = []
+
+    def take(crops: Sequence[Crop]) -> None:
+        take_crops(crops, "live")
+        taken.append(crops)
 
     def draw() -> None:
         now = look_at_sides()
-        # The rest of the page shows what has been finished, and starts what a button in here has asked for.
-        if take_match() or is_asked_for(now) or (working and not is_working(now)):
+        # The rest of the page shows what has been finished or picked, and starts what a button in here has asked for.
+        if taken or take_match() or is_asked_for(now) or (working and not is_working(now)):
             st.rerun(scope="app")
-        _draw(picked, now)
+        _draw(picked, now, take)
 
     st.fragment(draw, run_every=_POLL_S if working else None)()
 
@@ -86,14 +92,16 @@ def show_share(picked: PickedImage, sides: Mapping[str, Side]) -> None:
         show_share_button(*live_pictures(picked, sides), rows, name=picked.name, key="live", viewer=VIEWER_KEY)
 
 
-def _draw(picked: PickedImage, sides: Mapping[str, Side]) -> None:
+def _draw(
+    picked: PickedImage, sides: Mapping[str, Side], on_crops: Callable[[Sequence[Crop]], None]
+) -> None:
     pictures, overlays = live_pictures(picked, sides)
     show_viewer(
         pictures,
         overlays=overlays,
         key=VIEWER_KEY,
         crops=crops_on_picture(picked, "live"),
-        on_crops=lambda crops: take_crops(crops, "live"),
+        on_crops=on_crops,
         on_state_change=lambda: None,  # That the viewer reports it is enough: a page that is shared opens in this view.
         footer=_footer(sides),
         on_stop=stop_everything,
