@@ -11,7 +11,7 @@ from rich.table import Table
 from synthcomp_core import limits
 from synthcomp_core.cli.console import cell, output, progress_bar, say, warn
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.library import dataset_sources, datasets
+from synthcomp_core.library import converting, dataset_sources, datasets
 from synthcomp_core.progress import counted
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def convert(
     Example: python -m synthcomp_core data convert kodak artifacts/data/kodak-x2 --downscale 2
     """
     with progress_bar(name) as on_progress:
-        written = datasets.convert(name, out, downscale=downscale, on_progress=on_progress)
+        written = converting.convert(name, out, downscale=downscale, on_progress=on_progress)
     say(f"{written} images written to {out}")
 
 

@@ -1,4 +1,4 @@
-"""Data sets: fetch or take in, card, split, convert. A data set is a folder of images, split files and a card.
+"""Data sets: fetch or take in, card, split. A data set is a folder of images, split files and a card.
 
 ``artifacts/data/NAME/images`` holds the images, ``NAME/splits/{train,valid,test}.txt`` their relative paths,
 ``NAME/card.json`` source, licence and counts.
@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError, reason_of
-from synthcomp_core.images import EXTENSIONS, image_count, iter_images, png_bytes, read_image, resize
+from synthcomp_core.images import EXTENSIONS, image_count, iter_images
 from synthcomp_core.library.dataset_sources import SOURCES, Download
 from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.left_out import left_out_of_folder
@@ -28,10 +28,8 @@ from synthcomp_core.storage import (
     artifacts_dir,
     check_name,
     is_file,
-    is_inside,
     own_name,
     read_file,
-    write_bytes,
     write_text,
 )
 
@@ -300,33 +298,6 @@ def split_files(name: str, part: str) -> list[Path]:
         first = str(missing[0])[:300]
         raise SynthcompError(f"{first} is missing ({len(missing)} in all); fetch the data set {name} again.")
     return files
-
-
-def convert(name: str, out: Path, *, downscale: int = 1, on_progress: OnProgress = silent) -> int:
-    """Write every image of a data set as PNG into ``out``, smaller by ``downscale`` (bicubic) when above 1.
-
-    Images already there are left, so that an interrupted conversion resumes; returns the number written now.
-    SynthcompError for a folder of the data set's own images, which would be among them.
-    """
-    if is_inside(out, data_dir() / _checked(name) / "images"):
-        raise SynthcompError(
-            f"{out} holds the images of {name}, and would mix them with those made; give another folder."
-        )
-    relative = image_paths(name)
-    read_data_set_card(name)
-    written = 0
-    for number, path in enumerate(relative):
-        target = out / PurePosixPath(path).with_suffix(".png")
-        on_progress(number / max(1, len(relative)), path)
-        if target.is_file():
-            continue
-        image = read_image(images_dir(name) / path).image
-        if downscale > 1:
-            size = (max(1, image.shape[1] // downscale), max(1, image.shape[0] // downscale))
-            image = resize(image, size, method="bicubic")
-        write_bytes(target, png_bytes(image))
-        written += 1
-    return written
 
 
 def image_paths(name: str) -> list[str]:

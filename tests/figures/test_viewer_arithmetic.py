@@ -94,7 +94,8 @@ def test_a_view_comes_back_from_python_as_the_browser_wrote_it(in_node: Callable
         """
         import { DEFAULT_VIEW, formatView, parseView, GAINS } from "./view.js";
         const changes = GAINS.map((gain) => ({ gain, split: 1 / 3 }));
-        changes.push({ overlay: "Bit map", opacity: 0.05, orient: "h" }, { mode: "difference", kind: "FLIP error map" });
+        changes.push({ overlay: "Bit map", opacity: 0.05, orient: "h" });
+        changes.push({ mode: "difference", kind: "FLIP error map" });
         changes.push({ overlay: "a~b %é", opacity: 0, split: 0 }, { kind: "signed", split: 1e-9 });
         const texts = changes.map((change) => formatView({ ...DEFAULT_VIEW, left: "p1", ...change }));
         console.log(JSON.stringify(texts.map((text) => [text, formatView(parseView(text))])));

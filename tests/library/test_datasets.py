@@ -17,6 +17,7 @@ import pytest
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes, read_image, resize
 from synthcomp_core.library import datasets
+from synthcomp_core.library.converting import convert
 from synthcomp_core.library.split_names import SPLITS
 
 
@@ -220,11 +221,11 @@ def test_a_split_that_cannot_be_made_says_why(mine: str) -> None:
 
 def test_conversion_halves_with_the_products_bicubic_and_goes_on_where_it_stopped(mine: str, tmp_path: Path) -> None:
     out = tmp_path / "half"
-    assert datasets.convert(mine, out, downscale=2) == 20
+    assert convert(mine, out, downscale=2) == 20
     half = read_image(out / "03.png").image
     assert np.array_equal(half, resize(picture(3), (5, 6), method="bicubic"))
     (out / "03.png").unlink()
-    assert datasets.convert(mine, out, downscale=2) == 1
+    assert convert(mine, out, downscale=2) == 1
     whole = io.BytesIO()
     whole.write((out / "03.png").read_bytes())
     assert np.array_equal(read_image(whole.getvalue()).image, half)
@@ -235,7 +236,7 @@ def test_a_data_set_is_not_converted_into_itself(mine: str, artifacts: Path, tmp
     (tmp_path / "link").symlink_to(images)
     for out in (images, images / "half", tmp_path / "link"):
         with pytest.raises(SynthcompError, match="would mix them with those made; give another folder"):
-            datasets.convert(mine, out, downscale=2)
+            convert(mine, out, downscale=2)
     assert len(datasets.image_paths(mine)) == 20
 
 

@@ -452,7 +452,7 @@ def test_a_blind_test_shows_no_name_or_number_while_something_is_computed(
     assert not page.exception
     elements = [json.loads(element.proto.json) for element in page.get("bidi_component")]
     assert not any("pictures" in data for data in elements) and not page.table
-    assert [widget.proto.text for widget in page.get("progress")][0].startswith("Computing: 2 of 3 done.")
+    assert page.get("progress")[0].proto.text.startswith("Computing: 2 of 3 done.")
     assert page.button(key="blind_stop")
     go_on.set()
     settled(page)

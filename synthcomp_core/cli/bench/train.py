@@ -93,7 +93,7 @@ def bench_train(
 
 
 def _check(patch: int, batch: int, threads: int) -> None:
-    from synthcomp_core.training.plan import HYPER_STRIDE
+    from synthcomp_core.codecs.phases import HYPER_STRIDE
 
     if patch % HYPER_STRIDE or not HYPER_STRIDE <= patch <= _SIDE:
         raise SynthcompError(f"--patch is {patch}; expected a multiple of {HYPER_STRIDE} up to {_SIDE}.")

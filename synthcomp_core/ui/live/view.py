@@ -92,9 +92,7 @@ def show_share(picked: PickedImage, sides: Mapping[str, Side]) -> None:
         show_share_button(*live_pictures(picked, sides), rows, name=picked.name, key="live", viewer=VIEWER_KEY)
 
 
-def _draw(
-    picked: PickedImage, sides: Mapping[str, Side], on_crops: Callable[[Sequence[Crop]], None]
-) -> None:
+def _draw(picked: PickedImage, sides: Mapping[str, Side], on_crops: Callable[[Sequence[Crop]], None]) -> None:
     pictures, overlays = live_pictures(picked, sides)
     show_viewer(
         pictures,
