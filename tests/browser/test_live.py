@@ -292,6 +292,21 @@ def test_a_result_of_another_encoder_is_opened_as_a_side_with_its_own_bytes(
     expect(footer(page)).not_to_contain_text("theirs")
 
 
+def test_going_back_shows_the_image_that_the_address_names(browser_page: Page, pieces: str) -> None:
+    page = browser_page
+    page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40&trail_curves=false")
+    finished(page)
+    pick_frame(page, "redeclipse erosion 0003")
+    page.wait_for_url("**image=redeclipse_erosion_0003.png**")
+    finished(page)
+    rest(page)
+    page.go_back()
+    expect(page.get_by_role("option", name="redeclipse castle 0007")).to_have_attribute("aria-selected", "true")
+    finished(page)
+    rest(page)
+    assert in_address(page, "image") == "redeclipse_castle_0007.png"
+
+
 @pytest.mark.parametrize(("width", "is_folded"), [(900, True), (1000, False)])
 def test_below_1000_pixels_the_controls_are_folded_and_can_be_unfolded(
     browser_page: Page, pieces: str, width: int, is_folded: bool

@@ -63,9 +63,10 @@ class SeenView:
 
 def seen_view(key: str) -> SeenView:
     """That of the viewer with this key in this session; :func:`show_viewer` keeps it up to date."""
-    seen = st.session_state.get(f"seen_view:{key}")
-    if not isinstance(seen, SeenView):
-        seen = st.session_state[f"seen_view:{key}"] = SeenView()
+    held = st.session_state.get(f"seen_view:{key}")
+    if isinstance(held, SeenView):
+        return held
+    seen = st.session_state[f"seen_view:{key}"] = SeenView()
     return seen
 
 
