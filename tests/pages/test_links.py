@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import streamlit as st
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.images import write_png
@@ -59,6 +60,19 @@ def test_an_address_of_the_page_itself_that_lags_behind_is_no_link(app: AppTest)
     app.query_params["image"] = "castle.png"
     app.run()
     assert image(app) == ("samples", "forest.png", "forest.png")
+
+
+def test_going_back_shows_the_image_that_the_address_names(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    follow(app, "advise", image="castle.png")
+    app.selectbox(key="image_choice").set_value("forest.png").run()
+    reset = ScriptRunContext.reset
+    monkeypatch.setattr(  # As Streamlit runs a page whose browser goes back.
+        ScriptRunContext, "reset", lambda self, **options: reset(self, **{**options, "is_history_navigation": True})
+    )
+    app.query_params["image"] = "castle.png"
+    app.run()
+    assert not app.exception
+    assert image(app) == ("samples", "castle.png", "castle.png")
 
 
 def test_an_image_of_a_source_that_is_not_there_is_not_taken_from_another(app: AppTest) -> None:

@@ -502,11 +502,11 @@ def test_renderings_made_elsewhere_are_a_side_like_any_other(app: AppTest, small
 
 
 def test_a_result_that_does_not_fit_one_image_is_tried_with_the_next(app: AppTest, small_artifacts: Path) -> None:
-    write_png(frame(5, width=240, height=192), small_artifacts / "samples" / "wide.png")
+    write_png(frame(5, width=300, height=260), small_artifacts / "samples" / "wide.png")
     show(app, a="jpeg-q40", b="png")
-    app.file_uploader(key="result_A").set_value(("theirs.png", png_bytes(frame(6, 240, 192)), "image/png"))
+    app.file_uploader(key="result_A").set_value(("theirs.png", png_bytes(frame(6, 300, 260)), "image/png"))
     settled(app)
-    assert ["240x192" in error.value for error in app.error] == [True]
+    assert ["300x260" in error.value for error in app.error] == [True]
     settled(choose(app, image_choice="wide.png"))
     assert not app.exception and not app.error
     assert linked(app, "a") == "files:theirs"
