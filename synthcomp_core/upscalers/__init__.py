@@ -169,7 +169,7 @@ def upscaling_note(upscaler_id: str, source: tuple[int, int], size: tuple[int, i
 
 def _card_label(card: SnapshotCard) -> str:
     trained = f", trained on {card.trained_on}" if card.trained_on else ""
-    return f"{card.architecture} x{card.scale}{trained}"
+    return f"{card.architecture.upper()} ×{card.scale}{trained}"
 
 
 def _missing(upscaler_id: str, snapshot_id: str) -> SynthcompError:
