@@ -13,10 +13,11 @@ app: $(VENV)/.installed  ## set everything up and open the app on http://localho
 
 test: lint types tests  ## set everything up and run all checks: lint, types, tests
 
-quick: $(VENV)/.installed-dev  ## ruff and the fast tests, in under 2 minutes: no browser, no training, nothing slow
+quick: $(VENV)/.installed-dev  ## ruff and the fast tests, in under 2 minutes: no page, no training, nothing slow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" --ignore tests/training
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" --ignore tests/training --ignore tests/pages \
+		--ignore tests/fuzz --ignore tests/docs --ignore tests/test_offline.py
 
 lint: $(VENV)/.installed-dev  ## check the style of the Python code and the types of the viewer's JavaScript
 	$(BIN)/ruff check .
