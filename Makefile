@@ -3,6 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
+# What takes more than the rest of the fast tests: pages, trainings, searches, whole frames through every codec.
+NOT_QUICK := training pages fuzz docs test_offline.py test_kernel_cache.py cli/bench batch/test_launch.py \
+	variants/test_advice.py variants/test_scout.py variants/test_scale_crossover.py codecs/test_classical.py \
+	codecs/test_equal_qualities.py codecs/test_effort.py codecs/entropy/test_hyper.py library/test_snapshots.py
+
 .PHONY: help app test quick lint types tests fuzz format screenshots hooks wheel clean
 
 help:  ## list these targets (the default)
@@ -16,8 +21,7 @@ test: lint types tests  ## set everything up and run all checks: lint, types, te
 quick: $(VENV)/.installed-dev  ## ruff and the fast tests, in under 2 minutes: no page, no training, nothing slow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" --ignore tests/training --ignore tests/pages \
-		--ignore tests/fuzz --ignore tests/docs --ignore tests/test_offline.py
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" $(NOT_QUICK:%=--ignore tests/%)
 
 lint: $(VENV)/.installed-dev  ## check the style of the Python code and the types of the viewer's JavaScript
 	$(BIN)/ruff check .
