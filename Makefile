@@ -18,7 +18,7 @@ app: $(VENV)/.installed  ## set everything up and open the app on http://localho
 
 test: lint types tests  ## set everything up and run all checks: lint, types, tests
 
-quick: $(VENV)/.installed-dev  ## ruff and the fast tests, in under 2 minutes: no page, no training, nothing slow
+quick: $(VENV)/.installed-dev  ## ruff and the fast tests, in under 2 minutes: no page, no training, nothing long
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" $(NOT_QUICK:%=--ignore tests/%)

@@ -9,6 +9,7 @@ MIB = 2**20
 # Images. 50 megapixels hold 8K (33 megapixels) and the largest frames of any game. Overridable: --max-megapixels,
 # max_megapixels in a plan.
 IMAGE_PIXELS = 50_000_000
+UPSCALED_PIXELS = 8 * IMAGE_PIXELS  # of an output: 50 megapixels, nearly tripled per side
 MOST_MEGAPIXELS = 10_000  # to which the limit can be raised: 100,000 x 100,000, beyond any format's use
 IMAGE_SIDE = 65_535  # the longest that a JPEG has; a decoder takes memory for every row, however short
 FILE_BYTES_PER_PIXEL = 5  # An image file may have this many bytes per pixel of the limit: 250 MB at 50 megapixels.
@@ -61,6 +62,8 @@ JOURNAL_LINES = 300_000
 JOURNAL_LINE_BYTES = MIB
 JOURNAL_OTHER_VALUES = 5_000_000  # in lines that this version does not write: commas, brackets, and 32 bytes each
 BOOTSTRAP = 10_000  # resamplings
+TRAINING_BATCH = 65_536
+THREADS = 4096
 
 # Uploads to the app. The server has one limit for all (.streamlit/config.toml); a million rows of results are 300 MB,
 # the thesis's FSR samples a zip of 180 MB.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -92,6 +93,12 @@ def test_the_root_holds_at_most_eight_modules_and_twelve_rooms() -> None:
     rooms = [path for path in CORE.iterdir() if (path / "__init__.py").is_file()]
     assert len(modules) <= 8, sorted(path.name for path in modules)
     assert len(rooms) <= 12, sorted(path.name for path in rooms)
+
+
+def test_what_make_quick_leaves_out_is_there() -> None:
+    text = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    (left_out,) = re.findall(r"^NOT_QUICK := (.*)$", text, re.MULTILINE)
+    assert [name for name in left_out.split() if not (PROJECT_ROOT / "tests" / name).exists()] == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PROJECT_ROOT).as_posix())

@@ -19,7 +19,7 @@ from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.images import BELOW, image_count, images_below, left_below
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.datasets import image_paths, split_files
-from synthcomp_core.library.renderings import find_renderings, is_files, rendering_bytes, rendering_file
+from synthcomp_core.library.renderings import SetContent, find_renderings, is_files, read_set
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import file_sha256
@@ -85,17 +85,21 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
     check_layout(plan.layout, plan.variants)
     how = (ENLARGE,) if plan.enlarge else ()  # The two make different images of the same variant.
     made_with = {variant: (*_made_with(variant, plan.precision), *how) for variant in plan.variants}
+    sets = {variant: _content(variant) for variant in plan.variants if is_files(variant.codec)}
     tasks: list[Task] = []
     listed = [(dataset, dataset_images(dataset)) for dataset in plan.datasets]
     _check_number(plan, len(plan.variants) * sum(len(images) for _, images in listed))  # Before all are hashed.
     for dataset, images in listed:
         hashes = {image: file_sha256(image) for image in images}
-        pixels = {image: _header_pixels(image) for image in images}
+        sizes = {image: header_size(image) or (0, 0) for image in images}
+        pixels = {image: width * height for image, (width, height) in sizes.items()}
         for image in images:
             for variant in plan.variants:
-                elsewhere = is_files(variant.codec)
-                kept = None if elsewhere else rendering_path(run, plan.layout, dataset.name, variant, image.name)
-                bitstream = None if elsewhere else bitstream_path(run, plan.layout, dataset.name, variant, image.name)
+                elsewhere = sets.get(variant)
+                place = (run, plan.layout, dataset.name, variant, image.name)
+                kept = rendering_path(*place) if elsewhere is None else None
+                bitstream = bitstream_path(*place) if elsewhere is None else None
+                made = made_with[variant] if elsewhere is None else _read_from(elsewhere, image, sizes[image])
                 tasks.append(
                     Task(
                         kind=ENLARGE if plan.enlarge else RENDER,
@@ -103,7 +107,7 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
                         image=image,
                         image_sha256=hashes[image],
                         variant=variant,
-                        made_with=_read_from(variant, image) if elsewhere else made_with[variant],
+                        made_with=made,
                         # An enlarged image has nothing of its size to be measured against.
                         metrics=() if plan.enlarge else plan.metrics,
                         precision=plan.precision,
@@ -187,23 +191,24 @@ def _measure_tasks(plan: Plan, dataset: str, hashes: dict[Path, str], pixels: di
             )
 
 
-def _header_pixels(path: Path) -> int:
-    """Width x height by the file's header; 0 when it cannot be read, which is the task's to report."""
-    width, height = header_size(path) or (0, 0)
-    return width * height
+def _content(variant: Variant) -> SetContent:
+    """The set of a variant ``files:NAME``; PlanError when there is none."""
+    try:
+        return read_set(find_renderings(variant.codec))
+    except SynthcompError as error:
+        raise PlanError(f"Variant {variant}: {error}") from error
 
 
-def _read_from(variant: Variant, image: Path) -> tuple[str, ...]:
-    """What a variant ``files:NAME`` reads for an image: the file's hash, and its rate where that is known.
+def _read_from(content: SetContent, image: Path, size: tuple[int, int]) -> tuple[str, ...]:
+    """What a set has of an image of this (width, height): the file's hash, and its rate where that is known.
 
     PlanError when there is no file.
     """
     try:
-        rendered = find_renderings(variant.codec)
-        rendering = f"rendering:{file_sha256(rendering_file(rendered, image.name))}"
+        rendering = f"rendering:{file_sha256(content.file(image.name))}"
     except SynthcompError as error:
-        raise PlanError(f"Variant {variant}: {error}") from error
-    num_bytes = rendering_bytes(rendered, image.name, size=header_size(image) or (0, 0))
+        raise PlanError(f"Variant {content.rendered.id}: {error}") from error
+    num_bytes = content.num_bytes(image.name, size=size)
     return (rendering,) if num_bytes is None else (rendering, f"bytes:{num_bytes}")
 
 

@@ -22,6 +22,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import images_below
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS, SHOWN_METRICS
 from synthcomp_core.metrics.means import finite_mean
+from synthcomp_core.progress import counted
 from synthcomp_core.results.text_tables import MISSING, TableColumn
 from synthcomp_core.storage import atomic_path, exists, is_inside, is_same
 from synthcomp_core.upscalers import parse_upscaler
@@ -151,7 +152,7 @@ def _collect(plan: Plan, out: Path, workers: int | None) -> None:
             number += 1
     with atomic_path(out / "results.csv") as temporary:
         shutil.copyfile(outcome.results, temporary)
-    say(f"{out}: {number} files and results.csv")
+    say(f"{out}: {counted(number, 'file')} and results.csv")
     end_run(outcome)
 
 

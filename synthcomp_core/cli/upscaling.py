@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from synthcomp_core import storage
+from synthcomp_core import limits, storage
 from synthcomp_core.cli.console import fail, output, print_table, progress_bar, say, warn
 from synthcomp_core.cli.folders import upscale_folder
 from synthcomp_core.cli.options import (
@@ -21,15 +21,13 @@ from synthcomp_core.cli.options import (
     read_noted,
 )
 from synthcomp_core.errors import ImageError, SynthcompError
-from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, write_png
+from synthcomp_core.images import LoadedImage, write_png
 from synthcomp_core.metrics import SHOWN_METRICS
 from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown, mean_columns, row_columns, sharpness_columns
 from synthcomp_core.results.text_tables import Row, TableColumn
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
 from synthcomp_core.upscalers.alpha import upscale_with_alpha
 from synthcomp_core.variants.adoption import sample_sets
-
-_MAX_OUTPUT_PIXELS = 8 * DEFAULT_MAX_PIXELS
 
 
 def register(app: typer.Typer) -> None:
@@ -164,9 +162,9 @@ def _target_size(width: int, height: int, scale: float | None, size: str | None)
         target = mode_size(width, height, scale)
     else:
         target = parse_size(size or "")
-    if target[0] * target[1] > _MAX_OUTPUT_PIXELS:
+    if target[0] * target[1] > limits.UPSCALED_PIXELS:
         raise ImageError(
-            f"{target[0]} x {target[1]} is more than an output may have, {_MAX_OUTPUT_PIXELS / 1e6:g} megapixels."
+            f"{target[0]} x {target[1]} is more than an output may have, {limits.UPSCALED_PIXELS / 1e6:g} megapixels."
         )
     return target
 

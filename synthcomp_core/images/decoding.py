@@ -27,7 +27,7 @@ from PIL import (
 from PIL import Image as PillowImage
 
 from synthcomp_core import limits
-from synthcomp_core.errors import ImageError
+from synthcomp_core.errors import ImageError, reason_of
 from synthcomp_core.images import jpeg, structure
 from synthcomp_core.images.avif import check_avif
 from synthcomp_core.images.exr import decode_exr, exr_size
@@ -116,9 +116,8 @@ def decode_image_file(
     except ImageError:
         raise
     except DECODER_ERRORS as error:
-        reason = str(error).strip().rstrip(".") or type(error).__name__
         raise ImageError(
-            f"{label} cannot be read: the {file_format} data is damaged or truncated ({reason})."
+            f"{label} cannot be read: the {file_format} data is damaged or truncated ({reason_of(error)})."
         ) from error
     return pixels, tuple(notes)
 

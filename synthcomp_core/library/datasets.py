@@ -287,7 +287,8 @@ def split_files(name: str, part: str) -> list[Path]:
     try:
         lines = read_file(path, max_bytes=limits.RESULTS_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SynthcompError(f"{path} is no list of images ({error}); make it with `data split {name}`.") from None
+        reason = reason_of(error)
+        raise SynthcompError(f"{path} is no list of images ({reason}); make it with `data split {name}`.") from None
     # Not resolved: the images may be links to where they really lie. The list, however, names none outside.
     for line in lines:
         if "\0" in line or ".." in PurePosixPath(line).parts or PurePosixPath(line).is_absolute():

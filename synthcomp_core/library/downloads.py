@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcomp_core import limits
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SynthcompError, reason_of
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.storage import file_sha256, write_text
 
@@ -65,7 +65,7 @@ def download(
             f"resume it{hint}."
         ) from None
     except requests.exceptions.HTTPError as error:
-        raise SynthcompError(f"{url} cannot be fetched ({str(error).splitlines()[0][:120]}){hint}.") from None
+        raise SynthcompError(f"{url} cannot be fetched ({reason_of(error)}){hint}.") from None
     except requests.exceptions.RequestException as error:
         raise SynthcompError(_broken(url, target, error) + f"{hint}.") from None
 

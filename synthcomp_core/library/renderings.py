@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from synthcomp_core.errors import ImageError, SynthcompError
 from synthcomp_core.images import Image, list_images, raw_bytes
-from synthcomp_core.library.rendering_rates import read_rates
+from synthcomp_core.library.rendering_rates import Rates, read_rates
 from synthcomp_core.library.thesis_names import ThesisPoint, reference_stem, thesis_point
 from synthcomp_core.storage import NAME_PATTERN, artifacts_dir, link_to
 
@@ -60,30 +61,46 @@ def find_renderings(codec_id: str) -> RenderedSet:
     raise SynthcompError(f"There are no renderings {codec_id!r}; available: {known}.")
 
 
-def rendering_file(rendered: RenderedSet, image_name: str) -> Path:
-    """The rendering of an image: the file of the same stem, or with the thesis's ``_x2_SR``; SynthcompError without."""
-    stem = Path(image_name).stem
-    files = _files(rendered)
-    found = files.get(stem)
-    if found is None:
-        shown = ", ".join(sorted(files)[:3]) or "no image"
-        raise SynthcompError(f"The renderings {rendered.id} have none of {stem}; they have {shown}, ...")
-    return found
+@dataclass(frozen=True)
+class SetContent:
+    """What lies in a set: its files by the stems of their references, and what is known of their rates."""
+
+    rendered: RenderedSet
+    files: Mapping[str, Path]
+    rates: Rates
+
+    def file(self, image_name: str) -> Path:
+        """The rendering of an image: the file of the same stem, or with the thesis's ``_x2_SR``.
+
+        SynthcompError without one.
+        """
+        stem = Path(image_name).stem
+        found = self.files.get(stem)
+        if found is None:
+            shown = ", ".join(sorted(self.files)[:3]) or "no image"
+            raise SynthcompError(f"The renderings {self.rendered.id} have none of {stem}; they have {shown}, ...")
+        return found
+
+    def num_bytes(self, image_name: str, *, size: tuple[int, int]) -> int | None:
+        """The size in bytes of what a rendering was decoded from; None where nothing says it.
+
+        size: (width, height) of the reference, by which a rate in bits per pixel counts. ``bicubic_supersampled``
+        counts the raw pixels at half size, as ``none`` does.
+        """
+        (width, height), point = size, self.rendered.point
+        known = self.rates.bytes_of(Path(image_name).stem, pixels=width * height)
+        if known is not None:
+            return known
+        if point is not None and point.codec == "none" and point.scale:
+            return raw_bytes(width, height, point.scale)
+        return None
 
 
-def rendering_bytes(rendered: RenderedSet, image_name: str, *, size: tuple[int, int]) -> int | None:
-    """The size in bytes of what a rendering was decoded from; None where nothing says it.
-
-    size: (width, height) of the reference, by which a rate in bits per pixel counts. ``bicubic_supersampled`` counts
-    the raw pixels at half size, as ``none`` does.
-    """
-    width, height = size
-    known = read_rates(rendered.folder).bytes_of(Path(image_name).stem, pixels=width * height)
-    if known is not None:
-        return known
-    if rendered.point is not None and rendered.point.codec == "none" and rendered.point.scale:
-        return raw_bytes(width, height, rendered.point.scale)
-    return None
+def read_set(rendered: RenderedSet) -> SetContent:
+    """List a set's files; a name of its own goes before one with ``_x2_SR``."""
+    paths = list_images(rendered.folder)
+    files = {**{reference_stem(path): path for path in paths}, **{path.stem: path for path in paths}}
+    return SetContent(rendered, files, read_rates(rendered.folder))
 
 
 def rates_text(rendered: RenderedSet) -> str:
@@ -109,12 +126,6 @@ def cut_to_size(rendering: Image, width: int, height: int) -> Image:
         )
     top, left = (rows - height) // 2, (columns - width) // 2
     return np.ascontiguousarray(rendering[top : top + height, left : left + width])
-
-
-def _files(rendered: RenderedSet) -> dict[str, Path]:
-    """The image files by the stems of their references; a name of its own goes before one with ``_x2_SR``."""
-    paths = list_images(rendered.folder)
-    return {**{reference_stem(path): path for path in paths}, **{path.stem: path for path in paths}}
 
 
 def link_renderings(name: str, folder: Path) -> Path:

@@ -11,6 +11,7 @@ from synthcomp_core.library.lenders import Lender
 from synthcomp_core.library.snapshots import (
     SnapshotCard,
     find_snapshot,
+    lends_to,
     list_snapshots,
     load_snapshot,
     snapshot_path,
@@ -30,7 +31,7 @@ def share_weights(snapshot_id: str, lender_ids: Sequence[str] = ()) -> SnapshotC
     that lends to others is to borrow.
     """
     card, tensors = load_snapshot(snapshot_id)
-    borrowers = [other.id for other in list_snapshots() if _lends(card, other)]
+    borrowers = [other.id for other in list_snapshots() if other.lenders and lends_to(card.id, other.id)]
     if borrowers and lender_ids:
         raise SnapshotError(
             f"{snapshot_id} lends weights to {', '.join(borrowers)}, so its file must hold them: share those with "
@@ -48,10 +49,6 @@ def share_weights(snapshot_id: str, lender_ids: Sequence[str] = ()) -> SnapshotC
     write_snapshot(card, tensors, snapshot_path(snapshot_id))
     # Read back the way everyone reads it: its hash must still be the card's.
     return load_snapshot(snapshot_id)[0]
-
-
-def _lends(card: SnapshotCard, other: SnapshotCard) -> bool:
-    return any((lender.id, lender.sha256) == (card.id, card.sha256) for lender in other.lenders or ())
 
 
 def _held(snapshot_id: str) -> dict[str, torch.Tensor]:

@@ -278,7 +278,7 @@ def load_snapshot(snapshot_id: str) -> tuple[SnapshotCard, dict[str, torch.Tenso
     except (SafetensorError, OSError, ValueError) as error:
         if isinstance(error, SnapshotError):
             raise
-        raise SnapshotError(f"Snapshot {snapshot_id} cannot be read ({error}); import it again.") from error
+        raise SnapshotError(f"Snapshot {snapshot_id} cannot be read ({reason_of(error)}); import it again.") from error
 
 
 def _load(file: SnapshotFile) -> dict[str, torch.Tensor]:
@@ -318,10 +318,15 @@ def make_borrowers_whole(snapshot_id: str, *, unless: str = "") -> None:
     except SnapshotError:
         return  # Nothing can borrow from what is not there, or no snapshot.
     for borrower in list_snapshots() if held != unless else ():
-        if any(lender.sha256 == held for lender in borrower.lenders or ()):
-            with contextlib.suppress(SnapshotError):
+        with contextlib.suppress(SnapshotError):
+            if borrower.lenders and lends_to(snapshot_id, borrower.id):
                 card, tensors = load_snapshot(borrower.id)
                 write_snapshot(dataclasses.replace(card, lenders=None), tensors, snapshot_path(borrower.id))
+
+
+def lends_to(snapshot_id: str, borrower_id: str) -> bool:
+    """Whether a snapshot's file holds tensors that another one reads; SnapshotError for one that is not whole."""
+    return any(lender.path == snapshot_path(snapshot_id) for lender in _carded(snapshot_path(borrower_id))[1].lenders)
 
 
 def write_snapshot(card: SnapshotCard, tensors: dict[str, torch.Tensor], path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthcomp_core.errors import ResultsError
+from synthcomp_core.errors import ResultsError, reason_of
 from synthcomp_core.results.rows import COLUMNS, KEY_COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS
 from synthcomp_core.results.table_checks import check_numbers, check_present, first_repeated, repeated
 from synthcomp_core.results.text_tables import unguarded
@@ -147,7 +147,7 @@ def read_rows(rows: Rows, start: int, end: int) -> Any:
 
 def unreadable(name: str, cause: Exception | None) -> ResultsError:
     """The error for a table of which nothing more is known than what Arrow says."""
-    reason = str(cause).splitlines()[0][:200] if cause else "unknown reason"
+    reason = reason_of(cause) if cause else "unknown reason"
     return ResultsError(f"{name} cannot be read as CSV ({reason}).")
 
 

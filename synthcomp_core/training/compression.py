@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from synthcomp_core.training.plan import ModelPlan
 
 VALIDATION_SIDE = 256
-GAIN_CROPS, GAIN_CROPS_PER_IMAGE = 24, 1
+GAIN_CROPS = 24
 KLT_PATCHES = 512
 TRANSFORMS = ("net.g_a.", "net.g_s.")
 # Parts of a state dict that are computed from the weights, not trained.
@@ -71,6 +72,11 @@ class CompressionStep(nn.Module):
         return torch.stack((bpp + self.loss.lmbda * distortion, bpp, distortion))
 
 
+def _crop_side(largest: int, shapes: Iterable[tuple[int, int]]) -> int:
+    """The side of square crops of whole hyper-latents that fit into images of these (H, W)."""
+    return min(largest, *(min(shape) // HYPER_STRIDE * HYPER_STRIDE for shape in shapes))
+
+
 class CompressionTraining:
     """One compression model of a plan: how to build it, feed it, and judge it."""
 
@@ -80,7 +86,7 @@ class CompressionTraining:
         self.plan = plan
         self.loss = RateDistortionLoss(plan.lambda_value, plan.distortion)
         self.sampler = PatchSampler(train, plan.patch, plan.batch, plan.seed, augment=plan.augment)
-        side = min(VALIDATION_SIDE, *(min(shape) // HYPER_STRIDE * HYPER_STRIDE for shape in validation.shapes))
+        side = _crop_side(VALIDATION_SIDE, validation.shapes)
         self.crops = validation_crops(validation, side=side, per_image=plan.validation_crops)
         self.held_out = digest([self.crops])
         self.device: torch.device | None = None
@@ -112,9 +118,9 @@ class CompressionTraining:
 
     def _gain_crops(self) -> Bytes:
         """Crops of the first training images, by which the latents' gain is searched, (<= GAIN_CROPS, S, S, 3)."""
-        cache, number = self.sampler.cache, -(-GAIN_CROPS // GAIN_CROPS_PER_IMAGE)
-        side = min(self.crops.shape[1], *(min(shape) // 64 * 64 for shape in cache.shapes[:number]))
-        return validation_crops(cache, side=side, per_image=GAIN_CROPS_PER_IMAGE, seed=1, first=number)[:GAIN_CROPS]
+        cache = self.sampler.cache
+        side = _crop_side(self.crops.shape[1], cache.shapes[:GAIN_CROPS])
+        return validation_crops(cache, side=side, per_image=1, seed=1, first=GAIN_CROPS)
 
     def _step(self, net: nn.Module) -> CompressionStep:
         return CompressionStep(net, self.loss, self.plan.surrogate, float32_latents=self.device is not None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcomp_core.images import BELOW, image_count, images_below, left_below, list_images
-from synthcomp_core.library.datasets import image_paths, images_dir, split_files, split_path, train_and_valid
+from synthcomp_core.library.datasets import image_paths, images_dir, read_data_set_card, split_files, train_and_valid
 from synthcomp_core.library.split_names import split_of
 from synthcomp_core.storage import runs_dir
 from synthcomp_core.training.generated_images import write_images
@@ -66,13 +66,12 @@ def _of_data_set(data: DataPlan) -> DataParts:
     train, valid = train_and_valid(name) if not data.validation else _matched(split_files(name, "train"), data)
     used = {*train, *valid}
     rest = [path for path in image_paths(name) if root / path not in used]
-    splits = {path: split for split in ("valid", "test") for path in _split_paths(name, split)}
+    listed = dict(read_data_set_card(name).splits)
+    splits = {path: split for split in ("valid", "test") if split in listed for path in _split_paths(name, split)}
     return DataParts(root, train, valid, _counted(splits.get(path) for path in rest))
 
 
 def _split_paths(name: str, split: str) -> list[str]:
-    if not split_path(name, split).is_file():
-        return []
     return [path.relative_to(images_dir(name)).as_posix() for path in split_files(name, split)]
 
 

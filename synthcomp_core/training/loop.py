@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,7 +21,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.training.checkpoint import load_checkpoint, save_checkpoint
 from synthcomp_core.training.folder import BEST, LAST, append_log, cut_log
-from synthcomp_core.training.identity import check_same, identity
+from synthcomp_core.training.identity import check_same
 from synthcomp_core.training.kind import Trained, Training, Validation
 from synthcomp_core.training.readings import Readings
 from synthcomp_core.training.schedule import learning_rate
@@ -35,7 +36,8 @@ class Trainer:
     """One training under way: its module, averaged copy and optimisers, and the step it has reached.
 
     fabric: a launched lightning_fabric.Fabric. start: weights to begin with, asked for only if ``folder`` holds no
-    checkpoint. loggers: take the values too. PlanError for a checkpoint of another network, start, data or objective.
+    checkpoint. loggers: take the values too. identity: see ``training.identity``; PlanError for a checkpoint of
+    another one.
     on_device: what a GPU wants, and has unless this says otherwise: images and random numbers on the device, and no
     step that waits for it. Losses are read every LOG_EVERY steps; a step that is not finite changes nothing and is
     counted, where on a CPU it ends the training at once.
@@ -48,12 +50,14 @@ class Trainer:
         fabric: Any,
         *,
         start: Callable[[], dict[str, Tensor] | None] = lambda: None,
+        identity: Mapping[str, Any] = MappingProxyType({}),
         compile_module: bool = False,
         loggers: Sequence[MetricLogger] = (),
         on_device: bool | None = None,
     ) -> None:
         plan = training.plan
         self.training, self.folder, self.fabric, self.loggers = training, folder, fabric, loggers
+        self.identity = identity
         self.on_device = fabric.device.type == "cuda" if on_device is None else on_device
         if self.on_device:
             training.move_data(fabric.device)
@@ -100,7 +104,7 @@ class Trainer:
         if not (self.folder / LAST).is_file():
             return None
         checkpoint = load_checkpoint(self.folder / LAST)
-        check_same(self.training.plan, checkpoint.get("plan", {}), self.folder)
+        check_same(self.training.plan.id, self.identity, checkpoint.get("plan", {}), self.folder)
         return checkpoint
 
     def run(
@@ -257,8 +261,10 @@ class Trainer:
         plan = self.training.plan
         if result.loss < self.best.loss:
             self.best, self.waited = result, 0
-            state = {name: value.clone() for name, value in self.training.state_dict(self.averaged).items()}
-            self.best_state = {"state": state, "step": self.step}
+            if self.fabric.global_rank == 0:
+                state = self.training.state_dict(self.averaged)
+                held = {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
+                self.best_state = {"state": held, "step": self.step}
         else:
             self.waited += 1
             if plan.schedule == "plateau" and self.waited > plan.patience:
@@ -280,7 +286,7 @@ class Trainer:
             self.best_state = None
         content = {
             "step": self.step,
-            "plan": identity(self.training.plan),
+            "plan": dict(self.identity),
             "held_out": self.training.held_out,
             "origin": self.origin,
             "module": self.raw.state_dict(),
@@ -316,9 +322,9 @@ class Trainer:
             cut_log(self.folder, self.step)
 
     def _has_its_best(self) -> bool:
-        """Whether the best weights on disk are no younger than the checkpoint."""
+        """Whether the best weights are on disk, and no younger than the checkpoint."""
         best = self.folder / BEST
-        return not best.is_file() or int(load_checkpoint(best)["step"]) <= self.step
+        return best.is_file() and int(load_checkpoint(best)["step"]) <= self.step
 
     def _seconds(self) -> float | None:
         return None if self.earlier_s is None else self.earlier_s + time.monotonic() - self.started

@@ -72,7 +72,7 @@ class DevicePlan:
     devices: Annotated[int, between(1, 1024)] = 1
     nodes: Annotated[int, between(1, 1024)] = 1
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
-    threads: Annotated[int, between(0, 4096)] = 0
+    threads: Annotated[int, between(0, limits.THREADS)] = 0
     compile: bool = False
     logger: Literal["csv", "tensorboard", "wandb"] = "csv"
     project: str | None = None
@@ -121,7 +121,7 @@ class ModelPlan:
     init_key: str | None = None
     patch: Annotated[int, between(1, 4096)] = 128
     augment: tuple[Augmentation, ...] = ()
-    batch: Annotated[int, between(1, 65_536)] = 8
+    batch: Annotated[int, between(1, limits.TRAINING_BATCH)] = 8
     lr: Positive = 2.5e-4
     lr_final: Positive = 5e-6
     lr_quantiles: Positive = 1e-3

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from synthcomp_core import limits
-from synthcomp_core.errors import PlanError, SynthcompError
+from synthcomp_core.errors import PlanError, SynthcompError, reason_of
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, snapshot_path
@@ -74,7 +74,7 @@ def train_models(
         folder = model_folder(plan, model)
         installed = snapshot_path(model.id).is_file() and not folder.is_dir() and not again
         if (folder / DONE).is_file() or installed:
-            outcomes.append(Outcome(model.id, "skipped", note=_changed_since(model, folder)))
+            outcomes.append(Outcome(model.id, "skipped", note=_changed_since(plan, model, folder)))
         else:
             outcomes.append(Outcome(model.id, "trained", _train(plan, model, folder, fabric, on_progress)))
     return outcomes
@@ -93,6 +93,7 @@ def _train(
             folder,
             fabric,
             start=lambda: starting_weights(plan, model),
+            identity=identity(model, plan.data),
             compile_module=plan.device.compile,
             loggers=loggers,
         )
@@ -110,7 +111,7 @@ def _train(
     if fabric.global_rank == 0:
         done = {
             "id": model.id,
-            "plan": identity(model),
+            "plan": identity(model, plan.data),
             "validation": dataclasses.asdict(trained.validation),
             **dataclasses.asdict(facts),
         }
@@ -119,14 +120,14 @@ def _train(
     return card
 
 
-def _changed_since(model: ModelPlan, folder: Path) -> str | None:
+def _changed_since(plan: TrainingPlan, model: ModelPlan, folder: Path) -> str | None:
     """The sentence that a finished training was of another plan; None where it was of this one, or does not say."""
     try:
         done = read_json(folder / DONE, dict[str, Any], max_bytes=limits.CARD_BYTES)
     except (OSError, JsonError):
         return None
     begun = done.get("plan")
-    differing = changed(model, begun) if isinstance(begun, dict) else []
+    differing = changed(identity(model, plan.data), begun) if isinstance(begun, dict) else []
     if not differing and done.get("steps", model.steps) != model.steps:
         differing = [f"steps ({done['steps']}, now {model.steps})"]
     if not differing:
@@ -142,11 +143,9 @@ def _compilation(plan: TrainingPlan) -> Iterator[None]:
     except RuntimeError as error:
         if not plan.device.compile or not isinstance(error, torch._dynamo.exc.TorchDynamoException):
             raise
-        lines = str(getattr(error, "inner_exception", error)).strip().splitlines() or [type(error).__name__]
-        reason = lines[0].strip().rstrip(".:")
+        reason = reason_of(getattr(error, "inner_exception", error))
         raise PlanError(
-            f"{plan.path.name}: `device.compile` is true, but torch.compile failed ({reason[:200]}); set `compile = "
-            "false`."
+            f"{plan.path.name}: `device.compile` is true, but torch.compile failed ({reason}); set `compile = false`."
         ) from error
 
 

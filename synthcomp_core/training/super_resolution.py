@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synthcomp_core.errors import PlanError
+from synthcomp_core.errors import PlanError, reason_of
 from synthcomp_core.images import Image, crop, resize
 from synthcomp_core.library.snapshots import find_snapshot
 from synthcomp_core.metrics.psnr import decibels
@@ -108,10 +108,9 @@ class SuperResolutionTraining:
         try:
             net.load_state_dict(weights)
         except RuntimeError as error:
-            reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
             raise PlanError(
                 f"model {plan.id}: init {plan.init!r} does not fit an RCAN of its channels, groups, blocks and "
-                f"reduction ({reason.rstrip('. ')[:200]})."
+                f"reduction ({reason_of(error)})."
             ) from None
         return SuperResolutionStep(net), f"from {plan.init}"
 

@@ -157,7 +157,7 @@ def list_upscalers() -> list[UpscalerInfo]:
     has_rcan = any(card.id == rcan_snapshot_id(2) for card in list_snapshots("upscaler"))
     return [
         *(replace(info, available=has_rcan or info.id != RCAN) for info in _BUILT_IN.values()),
-        *(UpscalerInfo(card.id, _card_label(card), _card_label(card), "neural", card.scale) for card in snapshots),
+        *(UpscalerInfo(card.id, card.id, _card_label(card), "neural", card.scale) for card in snapshots),
     ]
 
 
@@ -169,7 +169,8 @@ def upscaling_note(upscaler_id: str, source: tuple[int, int], size: tuple[int, i
 
 def _card_label(card: SnapshotCard) -> str:
     trained = f", trained on {card.trained_on}" if card.trained_on else ""
-    return f"{card.architecture.upper()} ×{card.scale}{trained}"
+    name = _BUILT_IN[RCAN].short if card.architecture == RCAN else card.architecture
+    return f"{name} ×{card.scale}{trained}"
 
 
 def _missing(upscaler_id: str, snapshot_id: str) -> SynthcompError:

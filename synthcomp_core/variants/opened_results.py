@@ -80,7 +80,7 @@ def check_made_of(image: Image, codec_id: str, image_name: str) -> None:
     """
     stem = Path(image_name).stem
     path = _digest_path(renderings_dir() / codec_id.removeprefix(PREFIX), stem)
-    if is_opened(codec_id) and not _reads(path, image_sha256(image)):
+    if is_opened(codec_id) and is_file(path) and not _reads(path, image_sha256(image)):
         raise SynthcompError(
             f"{codec_id} holds a result of another image named {stem}; open the result that was made of this one."
         )

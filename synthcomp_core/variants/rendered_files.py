@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, read_image
-from synthcomp_core.library.renderings import cut_to_size, find_renderings, rendering_bytes, rendering_file
+from synthcomp_core.library.renderings import cut_to_size, find_renderings, read_set
 from synthcomp_core.variants.opened_results import check_made_of, cut_padding, is_opened
 from synthcomp_core.variants.rendering import Rendering
 from synthcomp_core.variants.variant import Variant
@@ -18,13 +18,13 @@ def read_rendering(image: Image, variant: Variant, image_name: str) -> Rendering
     """
     if variant.scale is not None:
         raise SynthcompError(f"{variant} asks for an upscaler, but renderings are final: write {variant.codec}.")
-    rendered = find_renderings(variant.codec)
+    content = read_set(find_renderings(variant.codec))
     height, width = image.shape[:2]
-    path = rendering_file(rendered, image_name)
+    path = content.file(image_name)
     check_made_of(image, variant.codec, image_name)
     whole = read_image(path).image
     found = cut_padding(image, whole) if is_opened(variant.codec) else cut_to_size(whole, width, height)
-    num_bytes = rendering_bytes(rendered, image_name, size=(width, height))
+    num_bytes = content.num_bytes(image_name, size=(width, height))
     return Rendering(
         variant=variant,
         bitstream=b"",

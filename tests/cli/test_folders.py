@@ -181,5 +181,5 @@ def test_images_that_have_gone_from_a_folder_are_not_copied_again(
     (frames / "frame0.png").unlink()
     capsys.readouterr()
     assert main(["encode", str(frames), str(tmp_path / "second"), "--codec", "webp-q40"]) == 0
-    assert "second: 1 files and results.csv" in printed(capsys)
+    assert "second: 1 file and results.csv" in printed(capsys)
     assert sorted(path.name for path in (tmp_path / "second").iterdir()) == ["frame1.webp", "results.csv"]

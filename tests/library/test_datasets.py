@@ -328,6 +328,6 @@ def test_a_list_that_the_card_does_not_name_is_not_validated_on(tmp_path: Path, 
     datasets.fetch(str(published_folder(tmp_path)), name="mine")
     train = datasets.split_files("mine", "train")
     stray = artifacts / "data" / "mine" / "splits" / "valid.txt"
-    stray.write_text("".join(f"train/{path.name}\n" for path in train[:3]))
+    stray.write_text("train/gone.png\n" + "".join(f"train/{path.name}\n" for path in train[:3]))
     parts = datasets.train_and_valid("mine")
     assert not {*parts[0]} & {*parts[1]} and {*parts[0], *parts[1]} == {*train}

@@ -116,6 +116,14 @@ def test_weights_that_others_borrow_are_replaced_once_these_are_whole(
     assert stored("second") == set(base) and survey_snapshots().problems == ()
 
 
+def test_a_twin_that_lends_nothing_may_be_replaced_without_ado(base: dict[str, torch.Tensor]) -> None:
+    share_weights("second", ["first"])
+    share_weights("twin", ["second", "first"])
+    card, tensors = random_weights("mbt2018", 8, 12)
+    save_snapshot(dataclasses.replace(card, id="twin"), tensors)
+    assert stored("second") == {CHANGED} and equal("second", base) and equal("twin", tensors)
+
+
 def test_a_lender_whose_tensors_were_altered_under_its_old_card_is_refused(base: dict[str, torch.Tensor]) -> None:
     share_weights("second", ["first"])
     path = snapshot_path("first")

@@ -15,6 +15,7 @@ from synthcomp_core.images import write_png
 from synthcomp_core.training.checkpoint import load_checkpoint, save_checkpoint
 from synthcomp_core.training.compression import CompressionTraining, new_model
 from synthcomp_core.training.generated_images import generated_image
+from synthcomp_core.training.identity import identity
 from synthcomp_core.training.loader import open_cache
 from synthcomp_core.training.loop import Trainer
 from synthcomp_core.training.plan import ModelPlan, read_training_plan
@@ -37,7 +38,9 @@ def begin(tmp_path: Path, artifacts: Path) -> Begin:
         path.write_text(text)
         plan = read_training_plan(path)
         (tmp_path / "run").mkdir(exist_ok=True)
-        return Trainer(make_training(plan, plan.models[0]), tmp_path / "run", launch(plan.device))
+        (model,) = plan.models
+        about = identity(model, plan.data)
+        return Trainer(make_training(plan, model), tmp_path / "run", launch(plan.device), identity=about)
 
     return opened
 
@@ -48,9 +51,10 @@ def begin(tmp_path: Path, artifacts: Path) -> Begin:
         (("quality = 4", "quality = 8"), "lmbda (0.013, now 0.18)"),
         (("N = 8", "N = 16"), "N (8, now 16)"),
         (("quality = 4", 'quality = 4\ninit = "klt"'), "init (none, now klt)"),
+        (("generated = 5", "generated = 6"), "sources (5 generated, now 6 generated)"),
     ],
 )
-def test_another_network_start_or_objective_is_refused(begin: Begin, change: tuple[str, str], words: str) -> None:
+def test_another_network_start_objective_or_data_is_refused(begin: Begin, change: tuple[str, str], words: str) -> None:
     begun = begin()
     begun.run(until=lambda: begun.step == 4)
     with pytest.raises(PlanError) as found:
@@ -61,7 +65,8 @@ def test_another_network_start_or_objective_is_refused(begin: Begin, change: tup
 def test_rates_and_steps_may_change(begin: Begin) -> None:
     begun = begin()
     begun.run(until=lambda: begun.step == 4)
-    resumed = begin(("lr = 1e-3", "lr = 1e-4\nlr_quantiles = 0.5"), steps=6)
+    renamed = (("[data.pictures]", "[data.others]"), ('data = "pictures"', 'data = "others"'))
+    resumed = begin(("lr = 1e-3", "lr = 1e-4\nlr_quantiles = 0.5"), *renamed, steps=6)
     assert resumed.auxiliary is not None and resumed.auxiliary.param_groups[0]["lr"] == 0.5
     assert resumed.step == 4 and resumed.run().steps == 6
 
@@ -89,6 +94,8 @@ def test_the_best_weights_are_never_younger_than_the_checkpoint(begin: Begin, tm
     assert math.isinf(resumed.best.loss)
     resumed.run(until=lambda: resumed.step == 5)
     assert resumed.best_state is not None and resumed.best.loss < math.inf
+    best.unlink()
+    assert math.isinf(begin().best.loss), "numbers without their weights"
 
 
 def test_a_finished_training_of_another_plan_says_so(tmp_path: Path, artifacts: Path) -> None:

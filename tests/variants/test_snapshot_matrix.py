@@ -18,6 +18,7 @@ from synthcomp_core.variants.snapshot_matrix import (
     matrix_cells,
     quality_label,
 )
+from tests.upscalers.random_rcan import save_random_rcan
 
 
 def write_card(artifacts: Path, snapshot_id: str, lmbda: float | None = None, **fields: object) -> None:
@@ -84,6 +85,8 @@ def test_labels_name_every_lambda_of_a_row(artifacts: Path) -> None:
     assert scaling_label("full") == "full resolution"
     assert scaling_label("x2-rcan") == "half resolution + RCAN ×2"
     assert scaling_label("x1.5-fsr1") == "1/1.5 resolution + FSR 1 ×1.5"
+    save_random_rcan("rcan-x2-mine", scale=2)
+    assert scaling_label("x2-rcan-x2-mine") == "half resolution + rcan-x2-mine ×2", "a factor once"
 
 
 def test_no_snapshot_and_an_unknown_model_are_said_so(artifacts: Path) -> None:

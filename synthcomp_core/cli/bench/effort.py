@@ -60,7 +60,7 @@ def bench_effort(
             raise SnapshotError(f"{snapshot} is no learned codec whose card names a lambda; choose one that does.")
         is_similarity = codec.card.distortion == Distortion.MS_SSIM
         if is_similarity:
-            check_size(width, height, at_least=MSSSIM_MIN_SIDE, why=f"MS-SSIM, which {snapshot} was trained for,")
+            check_size(width, height, at_least=MSSSIM_MIN_SIDE, needed_by=f"MS-SSIM, which {snapshot} was trained for,")
         before = peak_memory_bytes() if reset_peak_memory() else None
         started = time.perf_counter()
         share = span(on_progress, number / (len(levels) + 1), (number + 1) / (len(levels) + 1))

@@ -26,15 +26,17 @@ def describe_machine() -> str:
     )
 
 
-def check_size(width: int, height: int, *, at_least: int = 1, why: str = "") -> None:
-    """SynthcompError for an image to measure on of more pixels than are read of a file, or with too short a side."""
+def check_size(width: int, height: int, *, at_least: int = 1, needed_by: str = "") -> None:
+    """SynthcompError for a measured image of more pixels than an image file may have, or with too short a side."""
     if width * height > DEFAULT_MAX_PIXELS:
         raise SynthcompError(
-            f"--size is {width}x{height}; expected at most {DEFAULT_MAX_PIXELS / 1e6:g} megapixels, as of a file."
+            f"--size is {width}x{height}; expected at most {DEFAULT_MAX_PIXELS / 1e6:g} megapixels, the limit for "
+            "image files."
         )
     if min(width, height) < at_least:
         raise SynthcompError(
-            f"The image is {width}x{height}; {why} needs at least {at_least} pixels per side: choose a larger one."
+            f"The image is {width}x{height}; {needed_by} needs at least {at_least} pixels per side: choose a larger "
+            "one."
         )
 
 

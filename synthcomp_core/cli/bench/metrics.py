@@ -69,7 +69,7 @@ def bench_metrics(
     if repeats < 1:
         raise SynthcompError(f"A benchmark takes at least 1 run, not {repeats}.")
     for width, height in sizes:
-        check_size(width, height, at_least=MSSSIM_MIN_SIDE, why="MS-SSIM")
+        check_size(width, height, at_least=MSSSIM_MIN_SIDE, needed_by="MS-SSIM")
     missing = [name for name in _PEERS if find_spec(name) is None]
     if missing:
         raise SynthcompError(f"The peers {', '.join(missing)} are not installed; run `pip install -e '.[dev]'` first.")

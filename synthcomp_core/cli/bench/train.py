@@ -14,13 +14,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.progress import OnProgress, silent
 
 Patches = NDArray[np.uint8]  # (batch, patch, patch, 3)
 ROUNDS = 3
 STEPS_A_ROUND = 8
-MAX_BATCH = 65_536  # as in a training plan
 _SIDE = 512  # pixels of the image that the patches are cut from
 _SHIFT = 16  # pixels from one patch to the next
 
@@ -97,10 +97,10 @@ def _check(patch: int, batch: int, threads: int) -> None:
 
     if patch % HYPER_STRIDE or not HYPER_STRIDE <= patch <= _SIDE:
         raise SynthcompError(f"--patch is {patch}; expected a multiple of {HYPER_STRIDE} up to {_SIDE}.")
-    if not 1 <= batch <= MAX_BATCH:
-        raise SynthcompError(f"--batch is {batch}; expected 1 to {MAX_BATCH:,} patches.")
-    if not 0 <= threads <= 4096:
-        raise SynthcompError(f"--threads is {threads}; expected 1 to 4,096, or 0 for torch's choice.")
+    if not 1 <= batch <= limits.TRAINING_BATCH:
+        raise SynthcompError(f"--batch is {batch}; expected 1 to {limits.TRAINING_BATCH:,} patches.")
+    if not 0 <= threads <= limits.THREADS:
+        raise SynthcompError(f"--threads is {threads}; expected 1 to {limits.THREADS:,}, or 0 for torch's choice.")
 
 
 def generated_patches(patch: int, batch: int) -> Patches:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthcomp_core import limits
 from synthcomp_core.cli.bench.machine import check_size, peak_memory_bytes, reset_peak_memory
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import DEFAULT_MAX_PIXELS, Image, resize
+from synthcomp_core.images import Image, resize
 from synthcomp_core.metrics.psnr import decibels
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.upscalers import Upscaler, parse_upscaler
@@ -25,7 +26,6 @@ PEERS = ("pillow", "float32-contiguous")
 RANDOM_RCANS = {"rcan-full": (10, 20, 64), "rcan-compact": (3, 5, 32)}
 PILLOW = "Pillow bicubic"  # which runs on the processor, whatever its rival runs on
 SCALES, RANDOM_SCALES = tuple(range(1, 9)), (2, 3, 4)
-MAX_PIXELS = 8 * DEFAULT_MAX_PIXELS  # as the verb upscale may write
 DEFAULT_SIZES = {"pillow": (960, 540), "float32-contiguous": (480, 270)}
 
 
@@ -138,10 +138,10 @@ def _check(method: str, width: int, height: int, scale: int, repeats: int) -> No
     scales = RANDOM_SCALES if method in RANDOM_RCANS else SCALES
     if scale not in scales:
         raise SynthcompError(f"--scale is {scale}; expected one of {', '.join(map(str, scales))} for {method}.")
-    if width * scale * height * scale > MAX_PIXELS:
+    if width * scale * height * scale > limits.UPSCALED_PIXELS:
         raise SynthcompError(
             f"{width}x{height} enlarged {scale} times is more than a benchmark may make, "
-            f"{MAX_PIXELS / 1e6:g} megapixels; lower --size or --scale."
+            f"{limits.UPSCALED_PIXELS / 1e6:g} megapixels; lower --size or --scale."
         )
 
 

@@ -81,14 +81,15 @@ def test_what_a_plan_may_not_ask_for_is_left_out(tmp_path: Path, artifacts: Path
 
 
 def test_the_points_so_far_are_written_when_a_recipe_is_stopped(
-    tmp_path: Path, artifacts: Path, measured: list[ModelPlan]
+    tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(points: Any) -> None:
-        seen.append(len(points))
-        if len(points) == 2:
+    def stopped(plan: TrainingPlan, model: ModelPlan, name: str, *rest: Any) -> Iterator[RecipePoint]:
+        yield RecipePoint(name, 0.0, 0, 2.0, 1.0, 30.0)
+        if name == CANDIDATES[1].name:
             raise KeyboardInterrupt
 
-    seen: list[int] = []
-    with pytest.raises(KeyboardInterrupt):
-        compare(read_training_plan(write_plan(tmp_path)), "tiny-codec", on_points=stop)
-    assert seen == [1, 2]
+    monkeypatch.setattr(recipe, "_measure", stopped)
+    out = tmp_path / "points.csv"
+    assert main(["bench", "recipe", str(write_plan(tmp_path)), "tiny-codec", "--csv", str(out)]) == 130
+    with out.open(newline="") as file:
+        assert [row["recipe"] for row in csv.DictReader(file)] == [one.name for one in CANDIDATES[:2]]
