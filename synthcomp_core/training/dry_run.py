@@ -78,14 +78,16 @@ def _timed(plan: TrainingPlan, model: ModelPlan, fabric: Any) -> tuple[float, in
     with tempfile.TemporaryDirectory() as scratch:
         training = _small_training(plan, one, Path(scratch))
         trainer = Trainer(training, Path(scratch), fabric)
-        saved = _SavedBytes()
+        saved = SavedBytes()
         with torch.autograd.graph.saved_tensors_hooks(saved.pack, lambda tensor: tensor):
             trainer.advance(1)
+        activations = saved.num_bytes
+        del saved  # With the storages that it holds, before steps are timed.
         _synchronise(fabric)
         started = time.perf_counter()
         trainer.advance(_STEPS)
         _synchronise(fabric)
-        return (time.perf_counter() - started) / _STEPS, saved.num_bytes
+        return (time.perf_counter() - started) / _STEPS, activations
 
 
 def _small_training(plan: TrainingPlan, model: ModelPlan, cache: Path) -> Training:
@@ -95,19 +97,24 @@ def _small_training(plan: TrainingPlan, model: ModelPlan, cache: Path) -> Traini
     return training_of(model, images.train[:_FEW], images.valid[:1], cache)
 
 
-class _SavedBytes:
-    """Counts what a forward pass keeps for the backward pass, each storage once."""
+class SavedBytes:
+    """Counts what a forward pass keeps for the backward pass, each storage once.
+
+    The storages are held while they are counted: the address of one that was freed can be another's next.
+    """
 
     def __init__(self) -> None:
-        self.num_bytes = 0
-        self._seen: set[int] = set()
+        self._held: dict[int, torch.UntypedStorage] = {}
 
     def pack(self, tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        if not isinstance(tensor, torch.nn.Parameter) and storage.data_ptr() not in self._seen:
-            self._seen.add(storage.data_ptr())
-            self.num_bytes += storage.nbytes()
+        if not isinstance(tensor, torch.nn.Parameter):
+            self._held.setdefault(storage.data_ptr(), storage)
         return tensor
+
+    @property
+    def num_bytes(self) -> int:
+        return sum(storage.nbytes() for storage in self._held.values())
 
 
 def _weights_bytes(model: ModelPlan) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from synthcomp_core.cli import app
@@ -17,7 +18,7 @@ from synthcomp_core.images import resize, write_png
 from synthcomp_core.library.snapshots import find_snapshot
 from synthcomp_core.training.augment import Draw, apply, draw
 from synthcomp_core.training.compression import new_model
-from synthcomp_core.training.dry_run import estimate_training
+from synthcomp_core.training.dry_run import SavedBytes, estimate_training
 from synthcomp_core.training.generated_images import generated_image
 from synthcomp_core.training.loader import PatchSampler, open_cache
 from synthcomp_core.training.plan import read_training_plan
@@ -131,6 +132,17 @@ def test_a_dry_run_counts_times_a_step_and_leaves_nothing(tmp_path: Path, artifa
     finished = CliRunner().invoke(app, ["train", str(path), "--dry-run"])
     assert finished.exit_code == 0 and "hours in all" in finished.output
     assert not (artifacts / "runs").exists() and not (artifacts / "snapshots").exists()
+
+
+def test_activations_that_follow_a_freed_one_at_its_address_are_counted_too() -> None:
+    saved = SavedBytes()
+    for _ in range(20):
+        saved.pack(torch.zeros(1000))  # Freed at once: the next may lie where it lay.
+    whole = torch.zeros(1000)
+    saved.pack(whole[:500])
+    saved.pack(whole[500:])
+    saved.pack(torch.nn.Parameter(torch.zeros(1000)))
+    assert saved.num_bytes == 21 * 4000, "each storage once, in whole, and no parameters"
 
 
 def test_each_model_has_a_run_of_its_own_at_weights_and_biases(
