@@ -6,7 +6,6 @@ Each is the verb ``run`` in a process with a session of its own; what it says go
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import socket
 import subprocess
@@ -17,14 +16,12 @@ from pathlib import Path
 from synthcomp_core import limits
 from synthcomp_core.batch.plan import Plan, read_run_plan
 from synthcomp_core.batch.runner import run_folder
-from synthcomp_core.batch.status import RunSummary, run_command
+from synthcomp_core.batch.status import PACKAGE, RunSummary, run_words
 from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.library.run_record import RunKind, Stage, read_state
 from synthcomp_core.storage import artifacts_dir, read_file
 
 OUTPUT = "output.txt"
-_PACKAGE = "synthcomp_core"
-_RUN = ["python", "-m", _PACKAGE, "run"]
 
 
 def bundled_plans() -> dict[str, Path]:
@@ -66,17 +63,17 @@ def last_output(folder: Path) -> str:
 
 def resume_run(run: RunSummary) -> subprocess.Popen[bytes]:
     """Carry out the command that a batch run recorded; PlanError unless that is the verb `run`."""
-    words = shlex.split(run_command(run.folder) or "")
-    if run.kind != RunKind.BATCH or words[: len(_RUN)] != _RUN:
+    words = run_words(run.folder)
+    if run.kind != RunKind.BATCH or words[:1] != ("run",):
         raise PlanError(f"The run {run.name} was not started from a plan file; repeat its command on the command line.")
-    return _begin(words[len(_RUN) - 1 :], run.folder)
+    return _begin(list(words), run.folder)
 
 
 def _begin(arguments: list[str], folder: Path) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / OUTPUT).open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", _PACKAGE, *arguments],
+            [sys.executable, "-m", PACKAGE, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -108,4 +105,4 @@ def _is_ours(pid: int) -> bool:
     except FileNotFoundError:
         # Without /proc there is nothing to tell by; a process that is gone is none of ours.
         return not Path("/proc/self").exists()
-    return any(_PACKAGE.encode() in word for word in words)
+    return any(PACKAGE.encode() in word for word in words)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import os
+import shlex
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,9 @@ from synthcomp_core.library.run_record import (
 )
 from synthcomp_core.storage import read_file, runs_dir
 from synthcomp_core.training.folder import DONE, LOG
+
+PACKAGE = "synthcomp_core"
+_PROGRAM = ["python", "-m", PACKAGE]  # How a recorded command begins.
 
 # Seconds without a new state after which a run counts as dead where its process cannot be asked. A batch run writes one
 # every second; a training may validate for minutes in between.
@@ -107,6 +112,15 @@ def run_command(folder: Path) -> str | None:
     """The command that carries out the run again, or resumes it."""
     recorded = read_facts(folder / RUN_JSON).get("command")
     return str(recorded) if recorded else None
+
+
+def run_words(folder: Path) -> tuple[str, ...]:
+    """The verb and arguments of a run's command; none where it is missing, malformed or another program's."""
+    with suppress(ValueError):  # It may have been written by anything.
+        words = shlex.split(run_command(folder) or "")
+        if words[: len(_PROGRAM)] == _PROGRAM:
+            return tuple(words[len(_PROGRAM) :])
+    return ()
 
 
 def run_environment(folder: Path) -> Environment:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from synthcomp_core.batch.folder_plan import folder_plan
 from synthcomp_core.batch.journal import JOURNAL, Entry, read_journal
 from synthcomp_core.batch.launch import last_output, start_verb, stop_run
 from synthcomp_core.batch.runner import PreparedRun, prepare
-from synthcomp_core.batch.status import RunSummary, read_run, run_command
+from synthcomp_core.batch.status import RunSummary, read_run, run_words
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.run_record import Stage
 from synthcomp_core.library.sources import source_path
@@ -29,7 +28,6 @@ from synthcomp_core.variants.advice import ladder
 from synthcomp_core.variants.candidates import ADVICE_METRICS
 
 _POLL_S = 2.0
-_PACKAGE = "synthcomp_core"  # After which a run's record has the words of its command.
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,8 @@ def show_folder_answer(picked: PickedImage, question: Question) -> None:
     show_dry_run(prepared)
     under_way = _under_way(prepared.folder)
     if under_way is not None and under_way.words != words:
-        other = shlex.join(["synthcomp", *under_way.words])
-        st.info(plain(f"Another question is being answered, {other}; ask this one when that is done, or stop it."))
+        other = f", {shlex.join(['synthcomp', *under_way.words])}" if under_way.words else ""
+        st.info(plain(f"Another question is being answered{other}; ask this one when that is done, or stop it."))
     if not may_run():
         st.caption("Runs can be started from this page only on the machine itself; the command below does the same.")
     elif under_way is None and st.button("Advise", type="primary", icon=":material/lightbulb:", key="advise_all"):
@@ -101,10 +99,7 @@ def _under_way(folder: Path) -> UnderWay | None:
     run = read_run(folder)
     if run is None or run.stage != Stage.RUNNING:
         return None
-    recorded = (run_command(folder) or "").partition(_PACKAGE)[2]
-    with suppress(ValueError):  # It may have been written by anything.
-        return UnderWay(tuple(shlex.split(recorded)), folder)
-    return UnderWay((recorded,), folder)
+    return UnderWay(run_words(folder), folder)
 
 
 def _draw_until_done(picked: PickedImage, question: Question, prepared: PreparedRun, words: tuple[str, ...]) -> None:

@@ -86,7 +86,8 @@ def test_only_the_verb_run_is_resumed(artifacts: Path, monkeypatch: pytest.Monke
     assert run is not None
     launch.resume_run(run)
     assert begun == [["run", "p.toml"]]
-    (run.folder / "run.json").write_text(json.dumps({"kind": "batch run", "command": "rm -rf everything"}))
-    with pytest.raises(PlanError, match="command line"):
-        launch.resume_run(run)
+    for command in ("rm -rf everything", "python -m synthcomp_core run 'p.toml", "python -m synthcomp_core"):
+        (run.folder / "run.json").write_text(json.dumps({"kind": "batch run", "command": command}))
+        with pytest.raises(PlanError, match="command line"):
+            launch.resume_run(run)
     assert len(begun) == 1

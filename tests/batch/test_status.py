@@ -19,6 +19,7 @@ from synthcomp_core.batch.status import (
     run_environment,
     run_failures,
     run_plan,
+    run_words,
     unrecorded_trainings,
 )
 from synthcomp_core.library.run_record import RunKind, RunRecord, RunState, Stage, write_record, write_state
@@ -119,6 +120,7 @@ def test_plan_command_and_environment_are_those_recorded(artifacts: Path, kind: 
     folder = folder_of(artifacts, state(kind), kind)
     assert run_plan(folder) == PLAN
     assert run_command(folder) == f"python -m synthcomp_core ... {folder.name}"
+    assert run_words(folder) == ("...", folder.name)
     assert run_environment(folder).pairs == (("cores", "2"), ("torch", "2.13.0"), ("s", "00"))
     (folder / "done.json").write_text('{"id": "a", "steps": 100, "notes": "38 images", "trained_on": "games"}')
     assert run_environment(folder).pairs[:3] == (("trained_on", "games"), ("steps", "100"), ("notes", "38 images"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from synthcomp_core.batch.journal import JOURNAL, read_journal
 from synthcomp_core.batch.plan import expand_braces, parse_run_plan
-from synthcomp_core.batch.status import list_runs, run_command, run_environment, run_failures, run_plan
+from synthcomp_core.batch.status import list_runs, run_command, run_environment, run_failures, run_plan, run_words
 from synthcomp_core.codecs import CodecId
 from synthcomp_core.library.datasets import survey_datasets
 from synthcomp_core.library.run_record import RUN_JSON, STATE
@@ -259,7 +259,7 @@ def try_state(folder: Path, content: bytes) -> None:
         (run / name).write_bytes(line)
     with guarded("states", content):
         list_runs()
-        run_command(run), run_environment(run), run_plan(run), run_failures(run)
+        run_command(run), run_words(run), run_environment(run), run_plan(run), run_failures(run)
 
 
 LOG_TEXT = b"step,phase,name,value,lr\n50,train,loss,1.5,0.1\n50,validation,psnr,30,0.1\n"

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.batch import launch
+from synthcomp_core.batch import launch, status
 from synthcomp_core.batch.status import RunSummary
 from synthcomp_core.cli import main
 from synthcomp_core.codecs.targets import Target
@@ -179,7 +179,7 @@ def test_a_run_that_was_begun_elsewhere_is_told_by_its_command(
     monkeypatch.setattr(advise_folder, "read_run", lambda folder: RunSummary(*running))
     for words, is_other in ((own, False), ("advise 'some folder' --target-bpp 1", True), ("'", True)):
         command = f"python -m synthcomp_core {words}"
-        monkeypatch.setattr(advise_folder, "run_command", lambda folder, command=command: command)
+        monkeypatch.setattr(status, "run_command", lambda folder, command=command: command)
         app.run()
         assert not app.exception
         assert not offers_to_begin(app)
