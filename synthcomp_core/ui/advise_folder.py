@@ -39,16 +39,20 @@ class UnderWay:
 
 
 @dataclass(frozen=True)
-class FolderAdviceState:
-    """What the page remembers: the question asked last, by its words, and what it takes; the program begun last.
+class Begun:
+    """A program that was begun on this page, and the question that it answers."""
 
-    begun: the question that the program answers.
-    """
+    process: subprocess.Popen[bytes]
+    question: UnderWay
+
+
+@dataclass(frozen=True)
+class FolderAdviceState:
+    """What the page remembers: the question asked last, by its words, and what it takes; the program begun last."""
 
     words: tuple[str, ...] = ()
     prepared: PreparedRun | None = None
-    process: subprocess.Popen[bytes] | None = None
-    begun: UnderWay | None = None
+    begun: Begun | None = None
 
 
 def show_folder_answer(picked: PickedImage, question: Question) -> None:
@@ -75,7 +79,7 @@ def show_folder_answer(picked: PickedImage, question: Question) -> None:
     elif under_way is None and st.button("Advise", type="primary", icon=":material/lightbulb:", key="advise_all"):
         process = start_verb(words, prepared.plan)
         remember(process)
-        store_state(FolderAdviceState(words, prepared, process, UnderWay(words, prepared.folder)))
+        store_state(FolderAdviceState(words, prepared, Begun(process, UnderWay(words, prepared.folder))))
         st.rerun()
     _draw_until_done(picked, question, prepared, words)
 
@@ -93,9 +97,9 @@ def _prepared(picked: PickedImage, question: Question, words: tuple[str, ...]) -
 
 def _under_way(folder: Path) -> UnderWay | None:
     """The question that is being answered: by the program begun on this page, or by the run of this folder."""
-    state = load_state(FolderAdviceState)
-    if state.begun is not None and state.process is not None and state.process.poll() is None:
-        return state.begun
+    begun = load_state(FolderAdviceState).begun
+    if begun is not None and begun.process.poll() is None:
+        return begun.question
     run = read_run(folder)
     if run is None or run.stage != Stage.RUNNING:
         return None
@@ -119,9 +123,9 @@ def _draw_until_done(picked: PickedImage, question: Question, prepared: Prepared
         except SynthcompError as error:
             st.error(plain(str(error)))
             return
-        state = load_state(FolderAdviceState)
-        is_own = state.begun is not None and state.begun.words == words
-        if not working and is_own and state.process is not None and state.process.poll() not in (None, 0) and not rows:
+        begun = load_state(FolderAdviceState).begun
+        has_failed = begun is not None and begun.question.words == words and begun.process.poll() not in (None, 0)
+        if has_failed and not working and not rows:
             st.error(plain(last_output(prepared.folder)))
         command = shlex.join(["synthcomp", *words])
         if rows:
