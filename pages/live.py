@@ -8,7 +8,7 @@ from synthcomp_core.ui.live.side import show_side
 from synthcomp_core.ui.live.sides import Side, match_failure, update_sides
 from synthcomp_core.ui.live.time_this import show_time_this
 from synthcomp_core.ui.live.trail import show_trail
-from synthcomp_core.ui.live.view import show_match_button, show_share, show_sides
+from synthcomp_core.ui.live.view import FIGURE_KEY, show_match_button, show_share, show_sides
 from synthcomp_core.ui.widgets.adopt_panel import show_adopt_panel
 from synthcomp_core.ui.widgets.entry import enter_through_app
 from synthcomp_core.ui.widgets.figure_panel import show_figure_panel
@@ -28,7 +28,7 @@ def show_exports(picked: PickedImage, sides: Mapping[str, Side]) -> None:
         with column:
             show_side(name, rendered, picked)
     if finished:
-        show_figure_panel(picked, [rendered.rendering.variant for rendered in finished.values()], key="live")
+        show_figure_panel(picked, [rendered.rendering.variant for rendered in finished.values()], key=FIGURE_KEY)
 
 
 enter_through_app()

@@ -26,8 +26,7 @@ class CompareState:
     opened: whether what a link promised has been computed. locks_asked: whether matched codecs were asked for and wait
     for their anchor. jobs: under way, by what they are about; matches, failures: likewise. held: the renderings on
     screen, which stay when the cache drops them for those of another session. view: where the page last moved the
-    viewer, and jumps how often it did. rested: the view in which the viewer came to rest last. has_crops: whether crops
-    picked on an image are on their way to the figure panel.
+    viewer, and jumps how often it did. rested: the view in which the viewer came to rest last.
     """
 
     opened: bool = False
@@ -39,4 +38,3 @@ class CompareState:
     view: ViewState | None = None
     jumps: int = 0
     rested: ViewState = field(default_factory=ViewState)
-    has_crops: bool = False

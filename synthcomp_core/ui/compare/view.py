@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from synthcomp_core.figures.paper.drawing import Crop
 from synthcomp_core.figures.ranking_chart import ranking_chart
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.metrics import METRICS
@@ -32,7 +32,7 @@ from synthcomp_core.ui.viewer import (
     row_detail,
     show_viewer,
 )
-from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, take_crops
+from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, crops_taken, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.metric_strip import show_metric_strip
 from synthcomp_core.ui.widgets.share import show_share_button
@@ -84,9 +84,7 @@ def show_comparison(picked: PickedImage, choice: ComparisonChoice, comparison: C
     shown_before = _signature(comparison)
 
     def draw() -> None:
-        state = load_state(CompareState)
-        if state.has_crops:
-            store_state(replace(state, has_crops=False))
+        if crops_taken(FIGURE_KEY):
             st.rerun(scope="app")  # The figure panel, which takes the crops, lies outside of the fragment.
         now = comparison_so_far(picked, choice) if comparison.is_working else comparison
         if _signature(now) != shown_before:
@@ -146,7 +144,7 @@ def _show_pictures(picked: PickedImage, comparison: Comparison) -> None:
         jump=state.jumps,
         on_state_change=_nothing_more,
         crops=crops_on_picture(picked, FIGURE_KEY),
-        on_crops=_take_crops,
+        on_crops=partial(take_crops, key=FIGURE_KEY),
         footer=_footer(comparison, shown),
         on_stop=stop_everything,
     )
@@ -212,11 +210,6 @@ def _num_finished(comparison: Comparison) -> int:
 
 def _nothing_more() -> None:
     """Nothing to do when the view changes: the fragment's rerun stores it."""
-
-
-def _take_crops(crops: Sequence[Crop]) -> None:
-    take_crops(crops, FIGURE_KEY)
-    store_state(replace(load_state(CompareState), has_crops=True))
 
 
 def known_view() -> ViewState:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from synthcomp_core.figures.paper.drawing import Crop
 from synthcomp_core.ui.live.side import side_pictures
 from synthcomp_core.ui.live.sides import (
     Side,
@@ -23,7 +23,7 @@ from synthcomp_core.ui.live.sides import (
     try_again,
 )
 from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, main_metric, show_viewer
-from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, take_crops
+from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, crops_taken, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.metric_strip import show_metric_strip
 from synthcomp_core.ui.widgets.share import show_share_button
@@ -33,7 +33,7 @@ from synthcomp_core.variants import Variant
 from synthcomp_core.variants.names import variant_name
 
 _POLL_S = 0.25
-VIEWER_KEY = "live_viewer"
+FIGURE_KEY, VIEWER_KEY = "live", "live_viewer"
 MATCH_HELP = "Find the highest quality that does not exceed the other side's size."
 
 
@@ -56,18 +56,13 @@ def show_match_button(picked: PickedImage, name: str, variant: Variant) -> None:
 def show_sides(picked: PickedImage, sides: Mapping[str, Side]) -> None:
     """Draw the viewer and the numbers; while work is under way they alone are drawn again and again."""
     working = is_working(sides)
-    taken: list[Sequence[Crop]] = []
-
-    def take(crops: Sequence[Crop]) -> None:
-        take_crops(crops, "live")
-        taken.append(crops)
 
     def draw() -> None:
         now = look_at_sides()
         # The rest of the page shows what has been finished or picked, and starts what a button in here has asked for.
-        if taken or take_match() or is_asked_for(now) or (working and not is_working(now)):
+        if crops_taken(FIGURE_KEY) or take_match() or is_asked_for(now) or (working and not is_working(now)):
             st.rerun(scope="app")
-        _draw(picked, now, take)
+        _draw(picked, now)
 
     st.fragment(draw, run_every=_POLL_S if working else None)()
 
@@ -92,14 +87,14 @@ def show_share(picked: PickedImage, sides: Mapping[str, Side]) -> None:
         show_share_button(*live_pictures(picked, sides), rows, name=picked.name, key="live", viewer=VIEWER_KEY)
 
 
-def _draw(picked: PickedImage, sides: Mapping[str, Side], on_crops: Callable[[Sequence[Crop]], None]) -> None:
+def _draw(picked: PickedImage, sides: Mapping[str, Side]) -> None:
     pictures, overlays = live_pictures(picked, sides)
     show_viewer(
         pictures,
         overlays=overlays,
         key=VIEWER_KEY,
-        crops=crops_on_picture(picked, "live"),
-        on_crops=on_crops,
+        crops=crops_on_picture(picked, FIGURE_KEY),
+        on_crops=partial(take_crops, key=FIGURE_KEY),
         on_state_change=lambda: None,  # That the viewer reports it is enough: a page that is shared opens in this view.
         footer=_footer(sides),
         on_stop=stop_everything,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import streamlit as st
 
@@ -22,7 +23,7 @@ from synthcomp_core.ui.viewer import (
     ViewState,
     show_viewer,
 )
-from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, show_figure_panel, take_crops
+from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, crops_taken, show_figure_panel, take_crops
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.share import show_share_button
 from synthcomp_core.ui.widgets.state import load_state, store_state
@@ -146,14 +147,9 @@ def show_against_native(
         ),
     ]
     done = sum(entry.picture is not None for entry in entries) / len(entries) if stage else None
-    taken: list[Sequence[Crop]] = []
-
-    def take(picked: Sequence[Crop]) -> None:
-        take_crops(picked, key)
-        taken.append(picked)
 
     def draw() -> None:
-        if taken:
+        if crops_taken(key):
             st.rerun(scope="app")  # The figure panel lies outside of the fragment.
         show_viewer(
             pictures,
@@ -162,7 +158,7 @@ def show_against_native(
             state=ViewState(left="native"),
             on_state_change=lambda: None,  # That the viewer reports it is enough: a page shared opens in this view.
             crops=crops or (),
-            on_crops=None if crops is None else take,
+            on_crops=None if crops is None else partial(take_crops, key=key),
             footer=ViewerFooter(sides, stage, done),
         )
 

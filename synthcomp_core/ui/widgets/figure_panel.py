@@ -65,11 +65,13 @@ class FigurePanelState:
     """What a page's panel remembers.
 
     crops: as text, None until the panel was drawn or crops were picked on an image. just_picked: whether they were
-    picked since the panel was last drawn, which opens it. drawn: the figure drawn last.
+    picked since the panel was last drawn, which opens it; on_their_way: whether the page has yet to run again for them.
+    drawn: the figure drawn last.
     """
 
     crops: str | None = None
     just_picked: bool = False
+    on_their_way: bool = False
     drawn: DrawnFigure | None = None
 
 
@@ -127,7 +129,15 @@ def crops_on_picture(picked: PickedImage, key: str) -> tuple[Crop, ...]:
 def take_crops(crops: Sequence[Crop], key: str) -> None:
     """Hand the crops picked on an image to the panel, which shows them when it is next drawn."""
     text = " ".join(map(str, crops))
-    store_state(replace(load_state(FigurePanelState, key), crops=text, just_picked=True), key)
+    state = load_state(FigurePanelState, key)
+    store_state(replace(state, crops=text, just_picked=True, on_their_way=True), key)
+
+
+def crops_taken(key: str) -> bool:
+    """Whether crops were picked since this was last asked: the page has to run again, for a viewer in a fragment."""
+    state = load_state(FigurePanelState, key)
+    store_state(replace(state, on_their_way=False), key)
+    return state.on_their_way
 
 
 def _field(key: str) -> str:
