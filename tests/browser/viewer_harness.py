@@ -150,7 +150,7 @@ def main() -> None:
         overlays=overlays,
         state=ViewState("single", "original", "", 16, 0.0, 0.0) if corner else None,
         jump=st.session_state.get("jump", 0),
-        on_state_change=(lambda: None) if report else None,
+        reports=report,
         crops=st.session_state.get("crops", ()),
         on_crops=_keep if picks else None,
         footer=footer,

@@ -11,7 +11,7 @@ import streamlit as st
 from synthcomp_core.ui.compare.choice import ComparisonChoice
 from synthcomp_core.ui.compare.run import Compared, Comparison, start_one
 from synthcomp_core.ui.compare.state import CompareState
-from synthcomp_core.ui.compare.view import slot
+from synthcomp_core.ui.compare.view import known_view, slot
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
@@ -85,5 +85,5 @@ def _click(variant: Variant, state: CellState, picked: PickedImage, shown: Seque
         st.session_state["shown"] = [*chosen[:-1], str(variant)]
         return
     held = load_state(CompareState)
-    view = replace(held.rested, right=slot(shown.index(variant) + 1))
+    view = replace(known_view(), right=slot(shown.index(variant) + 1))
     store_state(replace(held, view=view, jumps=held.jumps + 1))

@@ -26,7 +26,7 @@ class CompareState:
     opened: whether what a link promised has been computed. locks_asked: whether matched codecs were asked for and wait
     for their anchor. jobs: under way, by what they are about; matches, failures: likewise. held: the renderings on
     screen, which stay when the cache drops them for those of another session. view: where the page last moved the
-    viewer, and jumps how often it did. rested: the view in which the viewer came to rest last.
+    viewer, and jumps how often it did.
     """
 
     opened: bool = False
@@ -37,4 +37,3 @@ class CompareState:
     held: Mapping[RenderedKey, Rendered] = field(default_factory=dict)
     view: ViewState | None = None
     jumps: int = 0
-    rested: ViewState = field(default_factory=ViewState)

@@ -30,6 +30,7 @@ from synthcomp_core.ui.viewer import (
     error_map_of,
     main_metric,
     row_detail,
+    seen_view,
     show_viewer,
 )
 from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, crops_taken, take_crops
@@ -136,21 +137,20 @@ def _show_pictures(picked: PickedImage, comparison: Comparison) -> None:
     state = load_state(CompareState)
     shown = shown_results(comparison)
     pictures, overlays = _pictures(picked, shown)
-    rested = show_viewer(
+    view = show_viewer(
         pictures,
         overlays=overlays,
         key=VIEWER_KEY,
         state=state.view,
         jump=state.jumps,
-        on_state_change=_nothing_more,
+        reports=True,
         crops=crops_on_picture(picked, FIGURE_KEY),
         on_crops=partial(take_crops, key=FIGURE_KEY),
         footer=_footer(comparison, shown),
         on_stop=stop_everything,
     )
-    store_state(replace(load_state(CompareState), rested=rested))
     with st.popover("Link to this view", icon=":material/link:"):
-        st.code(query.address(**{DEFAULT_URL_PARAM: str(rested)}), language=None, wrap_lines=True)
+        st.code(query.address(**{DEFAULT_URL_PARAM: str(view)}), language=None, wrap_lines=True)
         st.caption(
             "Opens this page with these picks and this view." if picked.path else "Links cannot include an upload."
         )
@@ -208,13 +208,9 @@ def _num_finished(comparison: Comparison) -> int:
     return sum(compared.rendered.is_complete for compared in comparison.results)
 
 
-def _nothing_more() -> None:
-    """Nothing to do when the view changes: the fragment's rerun stores it."""
-
-
 def known_view() -> ViewState:
     """The view in which the viewer last came to rest."""
-    return load_state(CompareState).rested
+    return seen_view(VIEWER_KEY).view or ViewState()
 
 
 def slot(number: int) -> str:
@@ -288,13 +284,14 @@ def show_worst_tiles(picked: PickedImage, shown: Sequence[Compared]) -> None:
 
 def _jump(tile: WorstTile, width: int, height: int) -> None:
     state = load_state(CompareState)
+    before = known_view()
     x, y = tile.centre
     view = replace(
-        state.rested,
-        mode="swipe" if state.rested.mode == "single" else state.rested.mode,
+        before,
+        mode="swipe" if before.mode == "single" else before.mode,
         left=ORIGINAL,
         right=slot(tile.picture + 1),
-        zoom=max(state.rested.zoom, _TILE_ZOOM),
+        zoom=max(before.zoom, _TILE_ZOOM),
         x=x / width,
         y=y / height,
     )

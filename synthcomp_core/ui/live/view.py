@@ -95,7 +95,7 @@ def _draw(picked: PickedImage, sides: Mapping[str, Side]) -> None:
         key=VIEWER_KEY,
         crops=crops_on_picture(picked, FIGURE_KEY),
         on_crops=partial(take_crops, key=FIGURE_KEY),
-        on_state_change=lambda: None,  # That the viewer reports it is enough: a page that is shared opens in this view.
+        reports=True,  # A page that is shared opens in this view.
         footer=_footer(sides),
         on_stop=stop_everything,
     )

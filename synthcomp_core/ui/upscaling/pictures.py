@@ -156,7 +156,7 @@ def show_against_native(
             key=f"{key}_viewer",
             # The other side is the viewer's to choose: the first one that is there.
             state=ViewState(left="native"),
-            on_state_change=lambda: None,  # That the viewer reports it is enough: a page shared opens in this view.
+            reports=True,  # A page that is shared opens in this view.
             crops=crops or (),
             on_crops=None if crops is None else partial(take_crops, key=key),
             footer=ViewerFooter(sides, stage, done),

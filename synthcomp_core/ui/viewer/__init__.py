@@ -8,6 +8,7 @@ page's URL (`?view=`), so that a link opens it in another browser. Crops for a f
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 
 import streamlit as st
@@ -32,6 +33,7 @@ from synthcomp_core.figures.viewer.pictures import (
 from synthcomp_core.figures.viewer.scripts import BROWSER_FOLDER, VIEWER_STYLE, joined_modules
 from synthcomp_core.figures.viewer.state import DEFAULT_URL_PARAM, ViewState
 from synthcomp_core.ui import query
+from synthcomp_core.ui.widgets.state import load_state, store_state
 
 __all__ = [
     "DEFAULT_URL_PARAM",
@@ -54,19 +56,20 @@ __all__ = [
 _PLACE_KEPT = "<style>.st-key-{key} {{ min-height: max(320px, calc(100dvh - 25dvh - 12px)) }}</style>"
 
 
+@dataclass
 class SeenView:
-    """Where a viewer stands as far as the server knows, for files made on a click, in a thread without a session."""
+    """Where a viewer stands as far as the server knows.
 
-    def __init__(self) -> None:
-        self.view: ViewState | None = None
+    Not frozen: files are made on a click, in a thread without a session, and open in the view at that time.
+    """
+
+    view: ViewState | None = None
 
 
 def seen_view(key: str) -> SeenView:
     """That of the viewer with this key in this session; :func:`show_viewer` keeps it up to date."""
-    held = st.session_state.get(f"seen_view:{key}")
-    if isinstance(held, SeenView):
-        return held
-    seen = st.session_state[f"seen_view:{key}"] = SeenView()
+    seen = load_state(SeenView, key)
+    store_state(seen, key)
     return seen
 
 
@@ -78,7 +81,7 @@ def show_viewer(
     height: int | None = None,
     state: ViewState | None = None,
     jump: int = 0,
-    on_state_change: Callable[[], None] | None = None,
+    reports: bool = False,
     url_param: str | None = DEFAULT_URL_PARAM,
     crops: Sequence[Crop] = (),
     on_crops: Callable[[tuple[Crop, ...]], None] | None = None,
@@ -101,8 +104,8 @@ def show_viewer(
     `footer` is shown below the images, and keeps its height however much or little it says; None leaves it out. With
     `on_stop` it has a Stop button for as long as it names a stage, which calls that before the rerun that it causes.
 
-    Returns the view as far as the server knows it. Without `on_state_change` the viewer never calls back, and that is
-    the view in the URL of the last rerun; with it, the view is reported once it has rested for a second.
+    Returns the view as far as the server knows it, which :func:`seen_view` holds from then on: that in the URL of the
+    last rerun, or if the viewer `reports`, the one in which it last rested for a second; each report causes a rerun.
 
     Raises ValueError if there are no or too many images, or two with the same key.
     """
@@ -117,7 +120,7 @@ def show_viewer(
         "state": str(state) if state else None,
         "jump": jump,
         "url_param": url_param,
-        "report": on_state_change is not None,
+        "report": reports,
         "crops": [str(crop) for crop in crops],
         "crop_colours": CROP_COLOURS,
         "pick_crops": on_crops is not None,
@@ -125,8 +128,8 @@ def show_viewer(
         "stoppable": on_stop is not None,
     }
 
-    result = _mounted(key, data, on_state_change, on_crops, on_stop)
-    reported = result.get("view") if on_state_change else None
+    result = _mounted(key, data, reports, on_crops, on_stop)
+    reported = result.get("view") if reports else None
     known = ViewState.parse(reported) if isinstance(reported, str) else None
     seen_view(key).view = view = known or linked_view(url_param) or state or ViewState()
     return view
@@ -135,7 +138,7 @@ def show_viewer(
 def _mounted(
     key: str,
     data: dict[str, object],
-    on_state_change: Callable[[], None] | None,
+    reports: bool,
     on_crops: Callable[[tuple[Crop, ...]], None] | None,
     on_stop: Callable[[], None] | None,
 ) -> ComponentResult:
@@ -149,7 +152,7 @@ def _mounted(
     return _component()(
         key=key,
         data=data,
-        on_view_change=on_state_change,
+        on_view_change=(lambda: None) if reports else None,  # Streamlit drops what has no callback.
         on_crops_change=on_crops_change if on_crops else None,
         on_stop_change=on_stop,
     )
