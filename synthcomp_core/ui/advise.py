@@ -199,11 +199,8 @@ def _draw_until_done(picked: PickedImage, question: Question, job: Job[tuple[Res
             st.rerun(scope="app")
         rows = status.latest or ()
         if not status.is_over:
-            place = (
-                f"waiting, number {status.position} in the queue" if status.state == JobState.WAITING else status.stage
-            )
             tried = min(len(rows), len(question.variants))
-            st.progress(status.fraction, text=plain(f"{tried} of {len(question.variants)} tried; {place}"))
+            st.progress(status.fraction, text=plain(f"{tried} of {len(question.variants)} tried; {status.text}"))
             st.button("Stop", key="advise_stop", icon=":material/stop:", on_click=job.stop)
         if status.error is not None:
             st.error(plain(status.error))

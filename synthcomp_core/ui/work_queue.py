@@ -22,6 +22,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from synthcomp_core.errors import Cancelled, SynthcompError
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.runtime import load_numba, usable_cores
+from synthcomp_core.ui.widgets.state import load_state, store_state
 
 _ALIVE_CHECK_S = 1.0  # Between two looks at whether a session's browser is still there.
 _FORGIVEN_S = 8.0  # A browser on a busy line comes back within this time.
@@ -62,6 +63,13 @@ class JobStatus(Generic[T]):
     def is_over(self) -> bool:
         """Whether nothing more will come."""
         return self.state not in (JobState.WAITING, JobState.RUNNING)
+
+    @property
+    def text(self) -> str:
+        """Where a job that is not over is, for people: its place in the queue, or the stage of its work."""
+        if self.state == JobState.WAITING:
+            return f"waiting, number {self.position} in the queue"
+        return self.stage or "starting"
 
 
 class Job(Generic[T]):
@@ -258,6 +266,20 @@ def session_id() -> str:
     """The id of the session that is being drawn; "" outside of a running app."""
     context = get_script_run_ctx(suppress_warning=True)
     return "" if context is None else context.session_id
+
+
+@dataclass(frozen=True)
+class ToldJob:
+    """The job of a place on a session's pages whose end the page around it knows."""
+
+    job: Job[Any] | None = None
+
+
+def tell_page_once(job: Job[Any]) -> None:
+    """Run the whole page again once the job is over, for what it shows outside of the fragment that follows the job."""
+    if job.status().is_over and load_state(ToldJob, job.place).job is not job:
+        store_state(ToldJob(job), job.place)
+        st.rerun(scope="app")
 
 
 def _is_ending() -> bool:

@@ -14,7 +14,7 @@ from synthcomp_core.metrics import psnr
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.ui.widgets.adopt_panel import AdoptedLines, AdoptState
 from synthcomp_core.ui.widgets.state import state_key
-from synthcomp_core.ui.work_queue import WorkQueue
+from synthcomp_core.ui.work_queue import ToldJob, WorkQueue
 from synthcomp_core.variants.adoption import adopt_project
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import DEFAULT_TIMEOUT_S, settled
@@ -109,7 +109,7 @@ def test_a_folder_is_added_on_live_after_saying_what_it_holds(small_artifacts: P
     assert job.name == str(project)  # Another folder of the same name is other work.
     assert job.wait(lambda status: status.is_over, 60).error is None
     app.run()
-    assert app.session_state[state_key(AdoptState)].is_told  # The page has run again with what is new.
+    assert app.session_state[state_key(ToldJob, job.place)].job is job  # The page has run again with what is new.
     assert "gta-plus/test" in app.selectbox(key="source_choice").options
     assert any("snapshot mbt2018" in message.value.replace("\\", "") for message in app.success)
     left_out = [warning.value.replace("\\", "") for warning in app.warning if "left out" in warning.value]

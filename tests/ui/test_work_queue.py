@@ -57,6 +57,7 @@ def test_only_so_many_run_at_once_and_positions_count_down() -> None:
     started(jobs[0])
     started(jobs[1])
     assert [job.status().position for job in jobs] == [0, 0, 1, 2]
+    assert [job.status().text for job in jobs[1:3]] == ["waiting at the gate", "waiting, number 1 in the queue"]
     assert sorted(names) == ["a", "b"]
     gates[0].may_go.set()
     assert ended(jobs[0]) == JobState.DONE

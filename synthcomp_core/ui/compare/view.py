@@ -186,7 +186,7 @@ def _footer(comparison: Comparison, shown: Sequence[Compared]) -> ViewerFooter:
         return ViewerFooter(sides)
     running = _running(comparison)
     waiting = len(comparison.under_way) - len(running)
-    stage = ", ".join(f"{name}: {status.stage or 'starting'}" for name, status in running[:2])
+    stage = ", ".join(f"{name}: {status.text}" for name, status in running[:2])
     if waiting:
         stage = f"{stage}; {waiting} more in the queue" if stage else f"{waiting} in the queue"
     return ViewerFooter(sides, stage=stage, fraction=_fraction(comparison))

@@ -15,7 +15,7 @@ from synthcomp_core.ui.live.sides import Side
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
-from synthcomp_core.ui.work_queue import Job, JobState, server_queue, session_id
+from synthcomp_core.ui.work_queue import Job, server_queue, session_id
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.names import variant_name
 from synthcomp_core.variants.timing import Timing, time_variant
@@ -72,10 +72,7 @@ def _draw_until_done(job: Job[Timed], variants: Mapping[str, Variant]) -> None:
         if working and status.is_over:
             st.rerun(scope="app")
         if not status.is_over:
-            place = (
-                f"waiting, number {status.position} in the queue" if status.state == JobState.WAITING else status.stage
-            )
-            st.progress(status.fraction, text=plain(f"timing {REPEATS + 1} runs per side; {place}"))
+            st.progress(status.fraction, text=plain(f"timing {REPEATS + 1} runs per side; {status.text}"))
             st.button("Stop", key="time_this_stop", icon=":material/stop:", on_click=job.stop)
         if status.error is not None:
             st.error(plain(status.error))

@@ -28,7 +28,7 @@ from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.metric_strip import show_metric_strip
 from synthcomp_core.ui.widgets.share import show_share_button
 from synthcomp_core.ui.widgets.text import plain
-from synthcomp_core.ui.work_queue import JobState, JobStatus
+from synthcomp_core.ui.work_queue import JobStatus
 from synthcomp_core.variants import Variant
 from synthcomp_core.variants.names import variant_name
 
@@ -129,14 +129,8 @@ def _footer(sides: Mapping[str, Side]) -> ViewerFooter:
     if not under_way:
         return ViewerFooter(shown, stale=stale)
     fraction = sum(status.fraction for _, status in under_way) / len(under_way)
-    stage = ", ".join(prefix + _stage_text(status) for prefix, status in under_way)
+    stage = ", ".join(prefix + status.text for prefix, status in under_way)
     return ViewerFooter(shown, stage=stage, fraction=fraction, stale=stale)
-
-
-def _stage_text(status: JobStatus[Any]) -> str:
-    if status.state == JobState.WAITING:
-        return f"number {status.position} in the queue"
-    return status.stage or "starting"
 
 
 def _show_state(name: str, side: Side) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -16,7 +16,7 @@ from synthcomp_core.progress import OnProgress
 from synthcomp_core.storage import typed_path
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
-from synthcomp_core.ui.work_queue import Job, server_queue, session_id
+from synthcomp_core.ui.work_queue import Job, server_queue, session_id, tell_page_once
 from synthcomp_core.variants.adoption import adopt_project
 
 _POLL_S = 0.5
@@ -33,10 +33,9 @@ class AdoptedLines:
 
 @dataclass(frozen=True)
 class AdoptState:
-    """What the panel remembers. job: the adoption that was asked for last; is_told: whether the page knows its end."""
+    """What the panel remembers. job: the adoption that was asked for last."""
 
     job: Job[AdoptedLines] | None = None
-    is_told: bool = False
 
 
 def show_adopt_panel() -> None:
@@ -89,11 +88,8 @@ def _adopt(folder: Path) -> None:
 
 
 def _show_progress(job: Job[AdoptedLines]) -> None:
+    tell_page_once(job)  # The lists on the page hold what was added; and nothing is to be asked again.
     status = job.status()
-    state = load_state(AdoptState)
-    if status.is_over and not state.is_told:
-        store_state(replace(state, is_told=True))
-        st.rerun(scope="app")  # The lists on the page hold what was added; and nothing is to be asked again.
     if status.error is not None:
         st.error(plain(status.error))
     elif status.latest is not None:
@@ -103,4 +99,4 @@ def _show_progress(job: Job[AdoptedLines]) -> None:
     elif status.is_over:
         st.warning("Adding the folder was interrupted, because this page was closed; click “Add it” again.")
     else:
-        st.progress(status.fraction, plain(status.stage or "waiting"))
+        st.progress(status.fraction, plain(status.text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -11,17 +11,16 @@ from synthcomp_core.codecs.zoo import PublishedModel, fetch_published, published
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
-from synthcomp_core.ui.work_queue import Job, server_queue, session_id
+from synthcomp_core.ui.work_queue import Job, server_queue, session_id, tell_page_once
 
 _POLL_S = 0.5
 
 
 @dataclass(frozen=True)
 class FetchState:
-    """What the panel remembers. job: the download that was asked for last; is_told: whether the page knows its end."""
+    """What the panel remembers. job: the download that was asked for last."""
 
     job: Job[str] | None = None
-    is_told: bool = False
 
 
 def show_published_models() -> None:
@@ -57,11 +56,8 @@ def _fetch(model: PublishedModel) -> None:
 
 
 def _show_progress(job: Job[str]) -> None:
+    tell_page_once(job)  # The lists on the page hold what was installed; and nothing is to be asked again.
     status = job.status()
-    state = load_state(FetchState)
-    if status.is_over and not state.is_told:
-        store_state(replace(state, is_told=True))
-        st.rerun(scope="app")  # The lists on the page hold what was installed; and nothing is to be asked again.
     if status.error is not None:
         st.error(plain(status.error))
     elif status.latest is not None:
@@ -69,5 +65,5 @@ def _show_progress(job: Job[str]) -> None:
     elif status.is_over:
         st.warning("The download was stopped, or this page was closed; nothing was installed.")
     else:
-        st.progress(status.fraction, plain(status.stage or "waiting"))
+        st.progress(status.fraction, plain(status.text))
         st.button("Stop", key="published_stop", on_click=job.stop)
