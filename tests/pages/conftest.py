@@ -47,7 +47,7 @@ def jobs_of(app: AppTest) -> list[Job[Any]]:
     jobs: list[Job[Any] | None] = []
     if state_key(LiveState) in app.session_state:
         live: LiveState = app.session_state[state_key(LiveState)]
-        jobs += [*(side.job for side in live.sides.values()), live.match_job]
+        jobs += [*(side.job for side in live.sides.values()), live.match and live.match.job]
     if state_key(TrailState) in app.session_state:
         jobs.append(app.session_state[state_key(TrailState)].job)
     if state_key(CompareState) in app.session_state:

@@ -70,20 +70,27 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Match:
+    """A search for the quality at which a side has the other's size, with the image and the variant it began with."""
+
+    side: str
+    job: Job[Variant]
+    image: str
+    variant: Variant
+
+
+@dataclass(frozen=True)
 class LiveState:
     """What the page remembers.
 
     image: the digest of the image that the sides belong to. allowed: renderings that take long and were asked for by a
-    click. matching: the side whose size is being matched, its job, and "" with None otherwise; match_of: the image and
-    the variant that the match began with. failure: of a match, said until a control is moved.
+    click. match: under way or over and not yet taken. failure: of a match, said until a control is moved.
     """
 
     image: str = ""
     sides: Mapping[str, Side] = field(default_factory=dict)
     allowed: frozenset[RenderedKey] = frozenset()
-    matching: str = ""
-    match_job: Job[Variant] | None = None
-    match_of: tuple[str, Variant] | None = None
+    match: Match | None = None
     failure: str | None = None
 
 
@@ -98,9 +105,9 @@ def update_sides(picked: PickedImage, variants: Mapping[str, Variant]) -> Mappin
     is_as_before = is_same and all(side.key == state.sides[name].key for name, side in sides.items())
     failure = state.failure if is_as_before else None
     state = replace(state, image=picked.sha256, sides=sides, failure=failure)
-    if state.match_job is not None and not _is_match_wanted(state):
-        state.match_job.stop()
-        state = replace(state, matching="", match_job=None, match_of=None)
+    if state.match is not None and not _is_wanted(state.match, state):
+        state.match.job.stop()
+        state = replace(state, match=None)
     store_state(state)
     _wait_for_an_image(list(sides.values()))
     return look_at_sides()
@@ -125,8 +132,8 @@ def is_asked_for(sides: Mapping[str, Side]) -> bool:
 
 def is_working(sides: Mapping[str, Side]) -> bool:
     """Whether a side or a match is under way."""
-    match = load_state(LiveState).match_job
-    return any(not side.is_settled for side in sides.values()) or (match is not None and not match.status().is_over)
+    match = load_state(LiveState).match
+    return any(not side.is_settled for side in sides.values()) or (match is not None and not match.job.status().is_over)
 
 
 def allow(key: RenderedKey | None) -> None:
@@ -147,7 +154,7 @@ def try_again(name: str) -> None:
 def stop_everything() -> None:
     """End the work of this page; what is finished stays."""
     state = load_state(LiveState)
-    for job in (*(side.job for side in state.sides.values()), state.match_job):
+    for job in (*(side.job for side in state.sides.values()), state.match and state.match.job):
         if job is not None:
             job.stop()
 
@@ -170,30 +177,31 @@ def start_match(picked: PickedImage, name: str, other: str) -> None:
         publish(match_bytes(picked.image, variant, num_bytes, on_progress=on_progress).variant)
 
     job = server_queue().submit(session_id(), "live-match", (picked.sha256, str(variant), num_bytes), search)
-    store_state(replace(state, matching=name, match_job=job, match_of=(picked.sha256, variant), failure=None))
+    store_state(replace(state, match=Match(name, job, picked.sha256, variant), failure=None))
 
 
-def _is_match_wanted(state: LiveState) -> bool:
+def _is_wanted(match: Match, state: LiveState) -> bool:
     """Whether the side that is being matched still has the image and the variant that the match began with."""
-    side = state.sides.get(state.matching)
-    return side is not None and state.match_of == (state.image, side.variant)
+    side = state.sides.get(match.side)
+    return side is not None and (match.image, match.variant) == (state.image, side.variant)
 
 
 def take_match() -> bool:
     """Move the controls of a side whose match is over to what was found; whether the page has to be drawn anew."""
     state = load_state(LiveState)
-    if state.match_job is None or not (status := state.match_job.status()).is_over:
+    match = state.match
+    if match is None or not (status := match.job.status()).is_over:
         return False
-    if status.latest is not None and _is_match_wanted(state):
-        want_variant(state.matching.lower(), status.latest)
-    store_state(replace(state, matching="", match_job=None, match_of=None, failure=status.error))
+    if status.latest is not None and _is_wanted(match, state):
+        want_variant(match.side.lower(), status.latest)
+    store_state(replace(state, match=None, failure=status.error))
     return True
 
 
 def match_status() -> JobStatus[Variant] | None:
     """How far the search for a size is; None without one."""
-    job = load_state(LiveState).match_job
-    return None if job is None else job.status()
+    match = load_state(LiveState).match
+    return None if match is None else match.job.status()
 
 
 def match_failure() -> str | None:
