@@ -1,5 +1,6 @@
 """The viewer in a real browser: exact pixels, zoom and pan without the server, keys, links, accessibility."""
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -245,6 +246,23 @@ def test_a_map_that_failed_to_load_says_so_and_is_loaded_by_the_next_run(open_vi
         "FLIP error map: The image could not be loaded (the server does not answer); run the page again."
     )
     viewer.page.unroute("**/media/*")
+    viewer.page.get_by_role("button", name="Jump again").click()
+    expect(sentence).to_have_text("")
+
+
+def test_a_difference_that_could_not_be_computed_is_computed_by_the_next_run(
+    open_viewer: Callable[..., Viewer],
+) -> None:
+    viewer = open_viewer("what=known&view=single~a~b~8~0.5~0.5")
+    viewer.page.evaluate("""() => {
+        const {transferToImageBitmap} = OffscreenCanvas.prototype;
+        window.mend = () => { OffscreenCanvas.prototype.transferToImageBitmap = transferToImageBitmap; };
+        OffscreenCanvas.prototype.transferToImageBitmap = () => { throw new Error("out of memory"); };
+    }""")
+    viewer.press("d")
+    sentence = viewer.page.locator(".sentence")
+    expect(sentence).to_have_text(re.compile("could not compute it"))
+    viewer.page.evaluate("window.mend()")
     viewer.page.get_by_role("button", name="Jump again").click()
     expect(sentence).to_have_text("")
 

@@ -70,8 +70,14 @@ export class Scene {
     }
   }
 
-  /** Tries once more to load what could not be loaded; until then, what was said of it stays. */
+  /**
+   * Tries once more to load what could not be loaded; until then, what was said of it stays. What could not be computed
+   * is forgotten, and computed anew where it is looked at.
+   */
   async retry() {
+    for (const name of this.failures.keys()) {
+      if (name.includes(" ")) this.failures.delete(name);
+    }
     const failed = [...this.pictures, ...this.overlays].filter(({ url }) => this.failures.has(url));
     await Promise.all(failed.map((picture) => this.fetch(picture)));
   }
