@@ -20,7 +20,7 @@ from synthcomp_core.progress import OnProgress, span
 from synthcomp_core.results.rows import ResultRow, rows_to_csv
 from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.image_picker import PickedImage
-from synthcomp_core.ui.widgets.named_choice import pick_many, upscaler_label
+from synthcomp_core.ui.widgets.named_choice import pick_many, upscaler_title
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.ui.work_queue import Job, JobState, server_queue, session_id
@@ -107,7 +107,7 @@ def pick_question() -> Question | str:
         upscalers,
         key="upscalers",
         default=["lanczos"],
-        name_of=upscaler_label,
+        name_of=upscaler_title,
         widget=st.multiselect,
         what="the upscaler",
     )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.ui import query
-from synthcomp_core.ui.widgets.named_choice import pick_many, pick_one, upscaler_label
+from synthcomp_core.ui.widgets.named_choice import pick_many, pick_one, upscaler_title
 from synthcomp_core.upscalers import FSR_MODES, list_upscalers
 from synthcomp_core.upscalers.fsr_benchmark import benchmark_upscalers, method_label
 
@@ -69,7 +69,7 @@ def pick_choice() -> UpscalingChoice:
         available,
         key="fsr_against",
         default=defaults,
-        name_of=upscaler_label,
+        name_of=upscaler_title,
         widget=st.multiselect,
         what="the upscaler",
     )

@@ -15,10 +15,10 @@ from synthcomp_core.ui import query
 from synthcomp_core.upscalers import list_upscalers
 
 
-def upscaler_label(upscaler_id: str) -> str:
+def upscaler_title(upscaler_id: str) -> str:
     """What the lists call an upscaler.
 
-    >>> upscaler_label("lanczos"), upscaler_label("gsr1_edge")
+    >>> upscaler_title("lanczos"), upscaler_title("gsr1_edge")
     ('Lanczos', 'Snapdragon GSR 1, following edges')
     """
     names = {info.id: info.name for info in list_upscalers()}
