@@ -39,7 +39,7 @@ def write_rd_chart(
         figure = rd_chart(curves, references=references, log_rate=log_rate, bands=bands)
         write_text(path, figure.to_html(include_plotlyjs=True, config=mode_bar(path.stem)))
     elif suffix in IMAGE_FORMATS and bands:
-        raise SynthcompError(f"{path.name}: bands are drawn in .html alone; write that, or leave them out.")
+        raise SynthcompError(f"{path.name}: bands can only be drawn in .html; write that, or leave them out.")
     elif suffix in IMAGE_FORMATS:
         _write_image(path, suffix.removeprefix("."), curves, references, log_rate)
     else:

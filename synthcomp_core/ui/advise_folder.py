@@ -73,9 +73,13 @@ def show_folder_answer(picked: PickedImage, question: Question) -> None:
     under_way = _under_way(prepared.folder)
     if under_way is not None and under_way.words != words:
         other = f", {shlex.join(['synthcomp', *under_way.words])}" if under_way.words else ""
-        st.info(plain(f"Another question is being answered{other}; ask this one when that is done, or stop it."))
+        st.info(
+            plain(f"Another question is being answered{other}. Wait until it is done or stop it, then ask this one.")
+        )
     if not may_run():
-        st.caption("Runs can be started from this page only on the machine itself; the command below does the same.")
+        st.caption(
+            "Runs can only be started from a browser on the machine that runs the app; the command below does the same."
+        )
     elif under_way is None and st.button("Advise", type="primary", icon=":material/lightbulb:", key="advise_all"):
         process = start_verb(words, prepared.plan)
         remember(process)

@@ -21,7 +21,7 @@ from synthcomp_core.batch.runner import PreparedRun, prepare
 from synthcomp_core.batch.status import RunSummary, list_runs
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.run_record import RunKind, Stage
-from synthcomp_core.progress import duration
+from synthcomp_core.progress import counted, duration
 from synthcomp_core.storage import typed_path
 from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.state import load_state, store_state
@@ -71,8 +71,8 @@ def show_start() -> None:
     with st.expander("Start a run", icon=":material/play_arrow:"):
         if not may_run():
             st.caption(
-                f"Runs can be started from this page only on the machine itself, or if the server is started with "
-                f"{ALLOW_VARIABLE}=1."
+                f"Runs can only be started from a browser on the machine that runs the app, unless the app is started "
+                f"with {ALLOW_VARIABLE}=1."
             )
             return
         plans = bundled_plans()
@@ -112,12 +112,13 @@ def show_dry_run(prepared: PreparedRun) -> None:
     expected = estimate(prepared.todo, read_journal(prepared.folder / JOURNAL).values())
     processes = local_share(Workers()).processes
     done = len(prepared.tasks) - len(prepared.todo)
-    images = len({(task.dataset, task.image) for task in prepared.tasks})
+    images = counted(len({(task.dataset, task.image) for task in prepared.tasks}), "image")
+    variants = counted(len({task.variant for task in prepared.tasks}), "variant")
     st.markdown(
         plain(
-            f"{prepared.plan.name}: {images} images, {len({task.variant for task in prepared.tasks})} variants, "
-            f"{len(prepared.tasks)} tasks, of which {done} are done; about {duration(expected.seconds / processes)} on "
-            f"{processes} workers and {expected.num_bytes / 1e6:,.1f} MB."
+            f"{prepared.plan.name}: {images}, {variants}, {counted(len(prepared.tasks), 'task')}, {done} done; "
+            f"about {duration(expected.seconds / processes)} on {counted(processes, 'worker')} "
+            f"and {expected.num_bytes / 1e6:,.1f} MB."
         )
     )
 

@@ -263,7 +263,9 @@ def test_a_blind_vote_is_counted_and_exported(browser_page: Page, served: Served
     for name in ("jpeg", "webp"):
         expect(page.get_by_test_id("stMain")).not_to_contain_text(re.compile(name, re.IGNORECASE))
     votes = page.get_by_text("Votes so far: 1")
-    while not votes.is_visible():  # A pair that has only just been shown takes no vote.
+    for _ in range(100):  # A pair that has only just been shown takes no vote.
+        if votes.is_visible():
+            break
         vote.click()
         rest(page)
     votes.click()

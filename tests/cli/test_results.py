@@ -149,7 +149,7 @@ def test_plot_writes_a_chart(own_file: Path, tmp_path: Path) -> None:
     run("plot", KODAK / "vtm.json", KODAK / "jpeg.json", "-o", tmp_path / "chart.svg")
     assert (tmp_path / "chart.svg").read_text().startswith("<?xml")
     refused = CliRunner().invoke(results_app, ["plot", str(own_file), "--bands", "-o", str(tmp_path / "bands.svg")])
-    assert "bands.svg: bands are drawn in .html alone" in str(refused.exception)
+    assert "bands.svg: bands can only be drawn in .html" in str(refused.exception)
     assert not (tmp_path / "bands.svg").exists()
 
 

@@ -121,7 +121,7 @@ def test_all_images_go_through_the_verb_and_are_answered_with_an_interval(
     page: AppTest, begun: list[list[str]], on_the_spot: OnTheSpot, small_artifacts: Path
 ) -> None:
     app = ask_of_all(page)
-    assert "2 images, 2 variants, 4 tasks, of which 0 are done" in texts(app)
+    assert "2 images, 2 variants, 4 tasks, 0 done" in texts(app)
     samples = str(small_artifacts / "samples")
     words = ["advise", samples, "--target-bytes", "4000", "--family", "webp", "--scale", "1", "--scale", "2"]
     assert app.code[0].value == " ".join(["synthcomp", *words, "--upscaler", "lanczos"])
@@ -192,7 +192,7 @@ def test_a_search_of_all_images_cannot_be_started_from_elsewhere(
     monkeypatch.setattr(run_control, "is_local", lambda headers, address: False)
     app = ask_of_all(page)
     assert not [button for button in app.button if button.key == "advise_all"]
-    assert any("only on the machine itself" in caption.value for caption in app.caption)
+    assert any("on the machine that runs the app" in caption.value for caption in app.caption)
     assert begun == []
 
 

@@ -226,7 +226,7 @@ def test_a_plan_is_started_after_its_dry_run_was_shown(artifacts: Path, begun: l
     plan = write_plan(artifacts)
     app = open_page()
     shown = " ".join(markdown.value for markdown in app.markdown).replace("\\", "")
-    assert "small: 1 images, 2 variants, 2 tasks, of which 0 are done" in shown
+    assert "small: 1 image, 2 variants, 2 tasks, 0 done" in shown
     assert begun == []
     button(app, "Start").click().run()
     assert not app.exception
@@ -269,7 +269,7 @@ def test_nothing_can_be_started_from_elsewhere(
     monkeypatch.setattr(run_control, "is_local", lambda headers, address: False)
     app = open_page()
     assert not any(one.label in ("Start", "Stop", "Resume") for one in app.button)
-    assert any("only on the machine itself" in caption.value for caption in app.caption)
+    assert any("on the machine that runs the app" in caption.value for caption in app.caption)
     monkeypatch.setenv(run_control.ALLOW_VARIABLE, "1")
     assert any(one.label == "Start" for one in open_page().button)
 

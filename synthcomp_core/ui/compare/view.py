@@ -104,7 +104,7 @@ def show_progress(picked: PickedImage, choice: ComparisonChoice) -> None:
             st.rerun(scope="app")
         done = _num_finished(now)
         total = done + len(now.under_way)
-        st.progress(_fraction(now), text=f"Computing: {done} of {total} done. The blind test goes on after the last.")
+        st.progress(_fraction(now), text=f"Computing: {done} of {total} done. The blind test continues when all are.")
         st.button("Stop", key="blind_stop", on_click=stop_everything, icon=":material/stop:")
 
     st.fragment(draw, run_every=_POLL_S)()

@@ -154,9 +154,11 @@ def try_again(name: str) -> None:
 def stop_everything() -> None:
     """End the work of this page; what is finished stays."""
     state = load_state(LiveState)
-    for job in (*(side.job for side in state.sides.values()), state.match and state.match.job):
-        if job is not None:
-            job.stop()
+    for side in state.sides.values():
+        if side.job is not None:
+            side.job.stop()
+    if state.match is not None:
+        state.match.job.stop()
 
 
 def has_size(picked: PickedImage, name: str) -> bool:

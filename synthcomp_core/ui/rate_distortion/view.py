@@ -99,7 +99,7 @@ def show_clicked(curves: Sequence[RDCurve], variant: str, image: str, dataset: s
     if dataset in image_sources():
         asked |= {"source": dataset, **({"image": image} if image else {})}
     else:
-        st.caption(plain(f"The images of {dataset} are not available here, so Compare shows another one."))
+        st.caption(plain(f"The images of {dataset} are not available here, so Compare will show another image."))
     st.page_link("pages/compare.py", label="Open in Compare", icon=":material/grid_view:", query_params=asked)
 
 
