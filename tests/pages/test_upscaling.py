@@ -16,7 +16,9 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes, read_image, resize, write_png
 from synthcomp_core.images.zipped import ZippedImages
 from synthcomp_core.metrics import METRICS, measure
+from synthcomp_core.ui.bytes_cache import BytesCache
 from synthcomp_core.ui.upscaling import pictures
+from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.upscalers.fsr_benchmark import upscaled
 from tests.pages.conftest import frame
 from tests.upscalers.random_rcan import save_random_rcan
@@ -123,6 +125,23 @@ def test_methods_that_the_viewer_has_no_place_for_are_named(page: AppTest, made:
     assert "The viewer holds 9 images with the native one; pick fewer to see RCAN." in said(page.caption)
 
 
+def test_what_is_shown_stays_though_the_cache_has_no_room_for_it(
+    page: AppTest, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each image is made once, although all of them together, or one by itself, are more than the server keeps."""
+    for max_bytes in (1, len(png_bytes(frame(1), fast=True)) * 2):
+        small: BytesCache[pictures.UpscaledPicture] = BytesCache(max_bytes, lambda picture: len(picture.png) + 1)
+        monkeypatch.setattr(pictures, "picture_cache", lambda small=small: small)
+        made.clear()
+        page.session_state[state_key(pictures.OwnPictures)] = pictures.OwnPictures()
+        page.run()
+        assert not page.exception
+        assert made == ["fsr1_off", "fsr1_s0.2", "nis", "gsr1", "bicubic", "lanczos"]
+    page.segmented_control(key="fsr_view_scale").set_value("1.5").run()
+    kept = page.session_state[state_key(pictures.OwnPictures)].pictures
+    assert len(kept) == 6, "what is shown no longer is the cache's to keep"
+
+
 def test_a_picture_is_made_again_when_the_network_is_replaced(page: AppTest, made: list[str]) -> None:
     page.query_params["fsr_against"] = ["rcan"]
     page.run()
@@ -227,8 +246,6 @@ class Shown:
     """What the viewer was given, run by run: the images by their keys, and the numbers in its footer."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from synthcomp_core.ui.upscaling import pictures
-
         self.runs: list[dict[str, Any]] = []
         self.metrics: dict[str, str] = {}
         monkeypatch.setattr(pictures, "show_viewer", self.take)

@@ -65,15 +65,14 @@ def note_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
 
 
 def show_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
-    """Draw the chart, its controls and its export; nothing before the first rendering is measured."""
+    """Draw the controls of the chart, and the chart with its export once a rendering is measured.
+
+    The controls are always there: what they are bound to would leave the address and come back, each time as a step of
+    the browser's history.
+    """
     note_trail(picked, sides)
     state = load_state(TrailState)
     store_state(replace(state, was_open=True))
-    if not state.rows.get(picked.sha256):
-        return
-    if not state.was_open:
-        _draw_later()
-        return
     at_metric, at_click, at_curves = st.columns([3, 3, 4], gap="medium", vertical_alignment="bottom")
     with at_metric:
         metric = pick_one(
@@ -94,6 +93,12 @@ def show_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
         bind="query-params",
         help="JPEG, WebP and AVIF at five qualities each, computed while the server has nothing else to do.",
     )
+    if not state.rows.get(picked.sha256):
+        st.caption("The chart begins when a rendering of this image has been measured.")
+        return
+    if not state.was_open:
+        _draw_later()
+        return
     filling = _fill_curves(picked) if with_curves and all(side.is_settled for side in sides.values()) else False
     st.fragment(_draw, run_every=_POLL_S if filling else None)(picked, sides, metric, target, with_curves, filling)
 

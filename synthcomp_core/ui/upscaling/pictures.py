@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -62,10 +62,12 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class FailedPictures:
-    """What could not be made in this session, by key, until somebody asks for it again."""
+class OwnPictures:
+    """What this session shows, by key, also where the server's cache has let it go; and what could not be made, until
+    somebody asks for it again.
+    """
 
-    errors: Mapping[Hashable, str] = field(default_factory=dict)
+    pictures: Mapping[Hashable, UpscaledPicture] = field(default_factory=dict)
 
 
 @st.cache_resource
@@ -76,17 +78,24 @@ def picture_cache() -> BytesCache[UpscaledPicture]:
 
 def kept_picture(key: Hashable) -> UpscaledPicture | None:
     """What was made under this key, or why it could not be made in this session; None for neither."""
-    found = picture_cache().get(key)
-    error = load_state(FailedPictures).errors.get(key)
-    return UpscaledPicture(b"", error=error) if found is None and error is not None else found
+    own = load_state(OwnPictures).pictures
+    found = picture_cache().get(key) or own.get(key)
+    if found is not None and key not in own:
+        store_state(OwnPictures({**own, key: found}))
+    return found
 
 
 def keep_picture(key: Hashable, picture: UpscaledPicture) -> None:
     """Keep what was made for everybody, and a failure, whose cause may pass, only for this session."""
     if picture.error is None:
         picture_cache().put(key, picture)
-    else:
-        store_state(FailedPictures({**load_state(FailedPictures).errors, key: picture.error}))
+    store_state(OwnPictures({**load_state(OwnPictures).pictures, key: picture}))
+
+
+def drop_others(keys: Collection[Hashable]) -> None:
+    """Leave it to the server's cache to keep what this session shows no longer."""
+    own = load_state(OwnPictures).pictures
+    store_state(OwnPictures({key: picture for key, picture in own.items() if key in keys or picture.error is not None}))
 
 
 def show_failures(errors: Sequence[str], *, key: str) -> None:
@@ -94,14 +103,19 @@ def show_failures(errors: Sequence[str], *, key: str) -> None:
     for error in errors:
         st.error(plain(error))
     if errors:
-        st.button(
-            "Try again", key=f"{key}_again", icon=":material/refresh:", on_click=store_state, args=(FailedPictures(),)
-        )
+        st.button("Try again", key=f"{key}_again", icon=":material/refresh:", on_click=_forget_failures)
+
+
+def _forget_failures() -> None:
+    own = load_state(OwnPictures).pictures
+    store_state(OwnPictures({key: picture for key, picture in own.items() if picture.error is None}))
 
 
 def show_pictures(picked: PickedImage, choice: UpscalingChoice) -> tuple[str, float] | None:
     """Draw the viewer with the images that are there; (upscaler id, scale) of the first one still to be computed."""
-    found = {pair: kept_picture(_key(picked, *pair)) for pair in choice.pictures[:_MOST]}
+    keys = {pair: _key(picked, *pair) for pair in choice.pictures[:_MOST]}
+    drop_others(keys.values())
+    found = {pair: kept_picture(key) for pair, key in keys.items()}
     labels = {pair: f"{method_label(*pair)}, x{pair[1]:g}" for pair in found}
     missing = next((pair for pair, picture in found.items() if picture is None), None)
     height, width = picked.image.shape[:2]

@@ -9,6 +9,7 @@ from synthcomp_core.images import Image
 from synthcomp_core.ui.upscaling.pictures import (
     Entry,
     UpscaledPicture,
+    drop_others,
     keep_picture,
     kept_picture,
     show_against_native,
@@ -22,11 +23,13 @@ from synthcomp_core.upscalers.fsr_samples import SampleFile, SampleSet
 
 def show_sample(samples: SampleSet, choice: SampleChoice) -> SampleFile | None:
     """Draw the viewer with the images of a sample that have been read; the first one still to be read."""
+    keys = {file: _key(samples, file) for file in choice.files}
+    drop_others([samples.version(samples.native_name(choice.image)), *keys.values()])
     native = _native(samples, choice.image)
     if native.error is not None:
         show_failures([native.error], key="fsr_samples")
         return None
-    found = {file: kept_picture(_key(samples, file)) for file in choice.files}
+    found = {file: kept_picture(key) for file, key in keys.items()}
     missing = next((file for file, picture in found.items() if picture is None), None)
     name = samples.native_name(choice.image)
     show_against_native(

@@ -27,7 +27,7 @@ HUGE = "99999x99999"
         ("upscale --repeats 0", "A benchmark takes at least 1 run, not 0."),
         ("upscale --scale 0", "--scale is 0; expected one of 1, 2, 3, 4, 5, 6, 7, 8 for fsr1."),
         ("upscale --method rcan-compact --scale 5", "--scale is 5; expected one of 2, 3, 4 for rcan-compact."),
-        (f"upscale --size {HUGE}", f"--size is {HUGE}; expected at most 50 megapixels, as of a file."),
+        (f"upscale --size {HUGE}", f"--size is {HUGE}; expected at most 50 megapixels, the limit for image files."),
         ("upscale --size 4000x4000 --scale 6", "more than a benchmark may make, 400 megapixels; lower --size or"),
         ("metrics --size 200x160", "The image is 200x160; MS-SSIM needs at least 161 pixels per side: choose a larger"),
         (f"metrics --size {HUGE}", f"--size is {HUGE}; expected at most 50 megapixels"),
