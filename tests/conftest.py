@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.clock import LIMIT_S
+
 # Before torch is imported, and for every process that a test starts. Two workers of pytest share two cores: with a
 # thread each, neither waits at every step for a thread that has no core. Tests about threads set their number.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -38,6 +40,15 @@ def main_module() -> Iterator[None]:
     kept = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = kept
+
+
+@pytest.fixture(autouse=True)
+def no_work_left() -> Iterator[None]:
+    """End what a page has under way when its test ends: the next test would count it, time it or share its output."""
+    yield
+    work_queue = sys.modules.get("synthcomp_core.ui.work_queue")
+    if work_queue is not None:
+        assert work_queue.server_queue().end_all(LIMIT_S), "work of a page did not end when it was stopped"
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_first_paint_of_the_app_does_not_import_torch() -> None:
     program = f"""
 import sys
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("app.py", default_timeout=60)
+app = AppTest.from_file("app.py", default_timeout=180)
 app.query_params["a"] = "jpeg-q75"  # The default is a learned codec, which is rendered after the first paint.
 app.run()
 assert not app.exception, app.exception

@@ -25,6 +25,7 @@ from synthcomp_core.ui import gate
 from synthcomp_core.ui.layout import FOLDING, STYLE
 from synthcomp_core.ui.served_page import StyledPage
 from tests.browser.running import running_app
+from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow
@@ -48,7 +49,7 @@ def handshake(address: str, host: str, origin: str | None) -> int:
         "Sec-WebSocket-Version: 13",
         *([f"Origin: {origin}"] if origin else []),
     ]
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as connection:
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         return int(connection.recv(4096).split(b" ")[1])
 
@@ -79,7 +80,7 @@ def test_only_names_of_this_machine_may_connect(address: str) -> None:
 
 def asked(address: str, path: str, method: str = "GET", host: str = "", origin: str = "") -> tuple[int, bytes]:
     """Status and body of the answer to an HTTP request under any Host (default: its own) and Origin."""
-    connection = http.client.HTTPConnection("127.0.0.1", int(address.rpartition(":")[2]), timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", int(address.rpartition(":")[2]), timeout=LIMIT_S)
     headers = {"Host": host or address.removeprefix("http://"), **({"Origin": origin} if origin else {})}
     try:
         connection.request(method, path, headers=headers)
@@ -129,7 +130,7 @@ def test_without_a_setting_the_names_of_this_machine_are_the_allowed_ones(
 def test_the_server_offers_no_files(address: str) -> None:
     for path in ("/app/static/../app.py", "/../../etc/passwd", "/media/../../app.py"):
         try:
-            with urllib.request.urlopen(address + path, timeout=20) as answer:
+            with urllib.request.urlopen(address + path, timeout=LIMIT_S) as answer:
                 content = answer.read()
         except urllib.error.HTTPError as error:
             assert error.code in (400, 403, 404)
@@ -154,7 +155,7 @@ def test_no_upload_names_a_path(text: str, expected: str) -> None:
 def fetched(address: str, path: str = "/", method: str = "GET", **headers: str) -> tuple[bytes, Headers]:
     """Body and headers of an answer."""
     request = urllib.request.Request(f"{address}{path}", headers=headers, method=method)
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
         return answer.read(), answer.headers
 
 

@@ -38,7 +38,7 @@ class KeptImages:
 def journal_paths() -> list[Path]:
     """The journals of all runs, most recently written first."""
     found = [path for path in runs_dir().glob(f"*/{JOURNAL}") if path.is_file()]
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    return sorted(found, key=lambda path: (-path.stat().st_mtime, path))
 
 
 def read_entries(journal: Path) -> list[Entry]:

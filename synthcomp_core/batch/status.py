@@ -80,7 +80,7 @@ def list_runs() -> list[RunSummary]:
     root = runs_dir()
     records = [*root.glob(f"*/{RUN_JSON}"), *root.glob(f"*/*/{RUN_JSON}")] if root.is_dir() else []
     runs = [run for record in records if (run := read_run(record.parent)) is not None]
-    return sorted(runs, key=lambda run: run.updated, reverse=True)
+    return sorted(runs, key=lambda run: (-run.updated, run.name))
 
 
 def unrecorded_trainings() -> list[str]:

@@ -201,6 +201,13 @@ class WorkQueue:
         """A new job for the work of one that was dropped."""
         return self.submit(job.session, job.place, job.name, job.work, is_idle=job.is_idle)
 
+    def end_all(self, timeout_s: float) -> bool:
+        """Stop every job and wait until none is under way; whether that took no longer than ``timeout_s`` seconds."""
+        with self.changed:
+            for job in (*self._waiting, *self._running):
+                job.stop()
+            return self.changed.wait_for(lambda: not self._waiting and not self._running, timeout_s)
+
     def has_waiting(self) -> bool:
         """Whether work that is not idle waits for a place."""
         with self.changed:
@@ -254,6 +261,7 @@ class WorkQueue:
                 self._start_next()
                 here = {other.session for other in (*self._waiting, *self._running)}
                 self._served = {session: start for session, start in self._served.items() if session in here}
+                self.changed.notify_all()
 
 
 @st.cache_resource

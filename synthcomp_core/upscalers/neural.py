@@ -6,9 +6,9 @@ other network through spandrel's own call. What does not fit the memory budget g
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -340,7 +340,9 @@ def _stored(tensor: torch.Tensor, half: bool) -> torch.Tensor:
 
 
 def _free_bytes() -> int:
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not every system tells
-        return 4 * DEFAULT_MEMORY_BYTES
+    """Bytes that can be had, what the system keeps of files only while nobody needs it included."""
+    with suppress(OSError):  # Only Linux has this file.
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return 4 * DEFAULT_MEMORY_BYTES

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from synthcomp_core import limits
@@ -17,6 +17,7 @@ from synthcomp_core.batch.journal_lines import Line, is_as_written, parse_line
 from synthcomp_core.errors import ResultsError
 from synthcomp_core.library.json_records import JsonError, parse_json
 from tests.batch.test_journal import LINE, entry
+from tests.clock import at_most
 
 FULL = {
     **LINE,
@@ -64,6 +65,7 @@ def members(values: dict[str, object], odd: dict[str, str], doubled: str | None)
     return "{" + ",".join(f'"{key}":{text}' for key, text in texts) + "}"
 
 
+@settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES), max_size=3),
     st.none() | st.sampled_from(KEYS),
@@ -99,10 +101,10 @@ def test_what_a_run_writes_is_read_the_fast_way() -> None:
 
 def test_damage_at_the_end_of_a_long_journal_is_found_soon(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).write_bytes(10_000 * (json.dumps(FULL).encode() + b"\n") + b"{}\n")
-    start = time.process_time()
+    start = time.thread_time()
     with pytest.raises(ResultsError, match=r"line 10001, is damaged \(Object missing required field image_sha256\)"):
         read_journal(tmp_path / JOURNAL)
-    assert time.process_time() - start < 2 * 10_000 / limits.JOURNAL_LINES * 4  # 0.05 s, and a margin
+    assert time.thread_time() - start < at_most(0.5)  # It takes 0.05 s; a collection of garbage may come in between.
 
 
 def test_a_journal_of_too_many_lines_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail("SYNTHCOMP_REQUIRE_BROWSER is set, but no Chromium is on the PATH")
         pytest.skip(f"no browser: none of {', '.join(CHROMIUM_NAMES)} is on the PATH")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        launched = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS, timeout=LIMIT_MS)
         yield launched
         launched.close()
 

@@ -22,7 +22,8 @@ from synthcomp_core.images import read_image, write_png
 from tests.browser.conftest import StartApp
 from tests.browser.running import server_process, used_cpu_s
 from tests.browser.viewing import Viewer
-from tests.browser.waiting import rest
+from tests.browser.waiting import click, rest
+from tests.clock import at_most
 from tests.pages.conftest import frame
 
 pytestmark = pytest.mark.browser
@@ -96,7 +97,7 @@ def test_modes_pairs_and_zoom_cost_no_rendering_and_survive(browser_page: Page, 
         assert viewer.fact("zoom") != before
     viewer.rest()
     # The server knows the view by now, and has run the page again.
-    page.get_by_role("button", name="Link to this view").click()
+    click(page, page.get_by_role("button", name="Link to this view"))
     expect(page.get_by_test_id("stPopoverBody").locator("code")).to_contain_text("view=swipe~~~4~")
     page.keyboard.press("Escape")
     assert not [url for url in fetched if "/media/" in url and url.endswith(".png")]
@@ -104,7 +105,7 @@ def test_modes_pairs_and_zoom_cost_no_rendering_and_survive(browser_page: Page, 
 
     # Another variant is computed alone; the zoom stays.
     add_variant(page, "webp-q41")
-    page.get_by_role("button", name="Compute 1 missing").click()
+    click(page, page.get_by_role("button", name="Compute 1 missing"))
     expect(page.get_by_role("rowheader", name="5: WebP, quality 41")).to_be_visible()
     assert served.rendered()[count:] == ["webp-q41"]
     assert viewer.fact("zoom") == "4"
@@ -113,7 +114,7 @@ def test_modes_pairs_and_zoom_cost_no_rendering_and_survive(browser_page: Page, 
 def test_a_link_opens_the_same_picks_and_view_elsewhere(new_page: Callable[..., Page], served: Served) -> None:
     page = new_page()
     open_computed(page, served, "&view=swipe~original~p2~8~0.3~0.6~split-0.3~overlay-FLIP+error+map")
-    page.get_by_role("button", name="Link to this view").click()
+    click(page, page.get_by_role("button", name="Link to this view"))
     code = page.get_by_test_id("stPopoverBody").locator("code")
     expect(code).to_contain_text("view=swipe~original~p2~8~0.3~0.6~split-0.3~overlay-FLIP")
     link = code.inner_text().strip()
@@ -128,19 +129,19 @@ def test_a_link_opens_the_same_picks_and_view_elsewhere(new_page: Callable[..., 
 
 def test_one_click_jumps_to_the_worst_tile_and_keeps_the_mode(browser_page: Page, served: Served) -> None:
     open_computed(browser_page, served, "&view=swipe~p1~p2~1~0.5~0.5")
-    browser_page.get_by_role("button", name="1: FLIP").click()
+    click(browser_page, browser_page.get_by_role("button", name="1: FLIP"))
     viewer = Viewer(browser_page)
     viewer.wait_for(zoom="4", left="original", mode="swipe")
     x, y = viewer.fact("x"), viewer.fact("y")
-    browser_page.get_by_role("button", name="2: FLIP").click()
+    click(browser_page, browser_page.get_by_role("button", name="2: FLIP"))
     expect(browser_page.locator(".viewer")).not_to_have_attribute("data-x", x)
     # The same tile again, after looking elsewhere.
-    browser_page.get_by_role("button", name="1: FLIP").click()
+    click(browser_page, browser_page.get_by_role("button", name="1: FLIP"))
     viewer.wait_for(x=x, y=y)
     viewer.press("ArrowRight", "ArrowDown")
     viewer.rest()
     assert (viewer.fact("x"), viewer.fact("y")) != (x, y)
-    browser_page.get_by_role("button", name="1: FLIP").click()
+    click(browser_page, browser_page.get_by_role("button", name="1: FLIP"))
     viewer.wait_for(x=x, y=y)
 
 
@@ -165,7 +166,7 @@ def test_a_cached_variant_comes_back_at_a_click(browser_page: Page, served: Serv
     took_s = used_cpu_s(server) - before_cpu_s
     sys.stdout.write(f"\na cached variant took {took_s:.2f} s of the server's processor\n")
     assert len(served.rendered()) == count
-    assert took_s < CACHED_WITHIN_CPU_S
+    assert took_s < at_most(CACHED_WITHIN_CPU_S)
 
 
 def test_without_the_internet_no_request_fails_or_leaves_the_machine(browser_page: Page, served: Served) -> None:
@@ -178,12 +179,11 @@ def test_without_the_internet_no_request_fails_or_leaves_the_machine(browser_pag
         lambda route: route.continue_() if "127.0.0.1" in route.request.url else route.abort("internetdisconnected"),
     )
     open_computed(page, served)
-    page.get_by_text("Juxtapose preview").click()
+    click(page, page.get_by_text("Juxtapose preview"))
     expect(page.get_by_text("A lossy preview")).to_be_visible()
     expect(page.locator("iframe")).to_have_count(0)
-    page.get_by_text("Figure for a paper").click()
-    rest(page)  # A rerun under way would swallow the click.
-    page.get_by_role("button", name="Draw the figure").click()
+    click(page, page.get_by_text("Figure for a paper"))
+    click(page, page.get_by_role("button", name="Draw the figure"))
     expect(page.get_by_role("button", name="Figure .pdf")).to_be_visible()
     rest(page)
     assert {host for host in hosts if host} == {"127.0.0.1"}
@@ -194,18 +194,17 @@ def test_the_zip_and_the_figure_s_pdf_come_down(browser_page: Page, served: Serv
     page = browser_page
     open_computed(page, served)
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Images and table as a zip").click()
+        click(page, page.get_by_role("button", name="Images and table as a zip"))
     with zipfile.ZipFile(io.BytesIO(waiting.value.path().read_bytes())) as archive:
         manifest = json.loads(archive.read("manifest.json"))
         assert [image["variant"] for image in manifest["images"]] == [None, "jpeg-q10", "webp-q40", "webp-q80"]
         original = read_image(archive.read(manifest["images"][0]["file"]), name="original.png").image
         np.testing.assert_array_equal(original, frame(1, 640, 384))
-    page.get_by_text("Figure for a paper").click()
-    rest(page)  # A rerun under way would swallow the click.
-    page.get_by_role("button", name="Draw the figure").click()
+    click(page, page.get_by_text("Figure for a paper"))
+    click(page, page.get_by_role("button", name="Draw the figure"))
     expect(page.get_by_role("button", name="Figure .pdf")).to_be_visible()
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Figure .pdf").click()
+        click(page, page.get_by_role("button", name="Figure .pdf"))
     assert waiting.value.suggested_filename == "castle-figure.pdf"
     assert waiting.value.path().read_bytes().startswith(b"%PDF-")
 
@@ -233,15 +232,14 @@ def test_a_crop_picked_on_the_picture_stands_in_the_figure_panel_and_costs_no_re
     expect(field).to_have_value("200,150,128,96")
     expect(page.locator(".viewer")).to_have_attribute("data-crops", "200,150,128,96")
     # It survives a rerun, the closing of the panel, and stands in the figure's command.
-    page.get_by_text("Figure for a paper").click()
+    click(page, page.get_by_text("Figure for a paper"))
     expect(field).to_have_count(0)
-    page.get_by_role("button", name="1: FLIP").click()
-    page.get_by_text("Figure for a paper").click()
+    click(page, page.get_by_role("button", name="1: FLIP"))
+    click(page, page.get_by_text("Figure for a paper"))
     expect(field).to_have_value("200,150,128,96")
     Viewer(page).rest()
     assert not [url for url in fetched if "/media/" in url and url.endswith(".png")]
-    rest(page)  # A rerun under way would swallow the click.
-    page.get_by_role("button", name="Draw the figure").click()
+    click(page, page.get_by_role("button", name="Draw the figure"))
     expect(page.get_by_test_id("stCode").filter(has_text="synthcomp_core figure").first).to_contain_text(
         "--crop 200,150,128,96"
     )
@@ -255,7 +253,7 @@ def test_a_crop_picked_on_the_picture_stands_in_the_figure_panel_and_costs_no_re
 def test_a_blind_vote_is_counted_and_exported(browser_page: Page, served: Served) -> None:
     page = browser_page
     open_computed(page, served)
-    page.get_by_text("Blind test").click()
+    click(page, page.get_by_text("Blind test"))
     vote = page.get_by_role("button", name="X is better")
     expect(vote).to_be_visible()
     expect(page.locator(".viewer")).to_have_attribute("data-ready", re.compile(r"^(\S+ ){2}\S+$"))
@@ -271,7 +269,7 @@ def test_a_blind_vote_is_counted_and_exported(browser_page: Page, served: Served
     votes.click()
     rest(page)  # The address of the file is another one with every vote.
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Votes as CSV").click()
+        click(page, page.get_by_role("button", name="Votes as CSV"))
     (cast,) = csv.DictReader(waiting.value.path().read_text(encoding="utf-8").splitlines())
     assert cast["image"] == "castle.png"
     assert cast["preferred"] == cast["left"] != cast["right"]

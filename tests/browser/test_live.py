@@ -18,7 +18,7 @@ from synthcomp_core.codecs import parse_codec
 from synthcomp_core.images import png_bytes, read_image, write_png
 from tests.browser.conftest import StartApp
 from tests.browser.viewing import Viewer
-from tests.browser.waiting import rest
+from tests.browser.waiting import click, rest
 from tests.codecs.models import SAMPLES, SNAPSHOT
 from tests.conftest import PROJECT_ROOT
 
@@ -79,10 +79,10 @@ def test_a_frame_through_mbt2018_and_webp(browser_page: Page, pieces: str, tmp_p
     # The divider follows the mouse without a word to the server.
     divider = page.get_by_role("slider", name=re.compile("Divider between .* and .*"))
     before = float(divider.get_attribute("aria-valuenow") or "nan")
-    box = divider.bounding_box()
-    assert box is not None
     expect(page.locator(".viewer")).to_have_attribute("data-ready", re.compile(r"\S+ \S+ \S+"))
     Viewer(page).rest()
+    box = divider.bounding_box()
+    assert box is not None
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -177,6 +177,7 @@ def test_the_viewer_fills_the_window_at_three_sizes(browser_page: Page, pieces: 
         page.set_viewport_size({"width": width, "height": height})
         page.goto(f"{pieces}/?image=redeclipse_castle_0007.png&a=png&b=webp-q40&trail_curves=false")
         expect(footer(page)).to_contain_text(re.compile("SSIMULACRA2"))
+        rest(page)
         stage = page.locator(".viewer .stage").bounding_box()
         numbers = footer(page).bounding_box()
         assert stage is not None and numbers is not None
@@ -220,7 +221,7 @@ def test_stop_ends_a_rendering_and_a_click_takes_it_up_again(browser_page: Page,
     expect(again).to_be_visible()
     expect(footer(page)).to_contain_text("waiting for B")
     expect(footer(page)).not_to_contain_text("B · mbt2018")
-    again.click()
+    click(page, again)
     expect(footer(page)).to_contain_text("B · mbt2018, quality 8, MSE, games")
 
 

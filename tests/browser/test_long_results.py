@@ -17,6 +17,7 @@ from synthcomp_core.cli.bench.machine import process_peak_bytes
 from tests.browser.conftest import StartApp
 from tests.browser.running import server_process, used_cpu_s
 from tests.browser.waiting import rest
+from tests.clock import at_most
 from tests.conftest import PROJECT_ROOT
 
 pytestmark = pytest.mark.browser
@@ -50,7 +51,7 @@ def test_a_million_rows_are_drawn_and_stay_usable(browser_page: Page, start_app:
     page.goto(f"{address}/rate_distortion?results=runs%2Fmillion")
     page.wait_for_function(
         "() => document.querySelector('.js-plotly-plot')?.layout?.title?.text"
-        ".replaceAll('<br>', ' ').includes('500 images')",
+        "?.replaceAll('<br>', ' ').includes('500 images')",
     )
     wall_s, used_s = time.perf_counter() - started, used_cpu_s(server) - before_cpu_s
     peak = process_peak_bytes(server.pid)
@@ -58,7 +59,7 @@ def test_a_million_rows_are_drawn_and_stay_usable(browser_page: Page, start_app:
     sys.stdout.write(f"\nfirst chart of {ROWS:,} rows: {wall_s:.1f} s, {used_s:.1f} s of the processor{memory}\n")
     drawn = page.locator(".js-plotly-plot").first.evaluate("plot => plot.data.length")
     assert drawn == SELECTED  # The page opens on a selection that can be read.
-    assert used_s < MOST_CPU_S
+    assert used_s < at_most(MOST_CPU_S)
 
     # While BD-rates are still computed, the other charts can be asked for; they show an even choice and say so.
     for button, note in (("scatter", "20,000 of 200,000 shown"), ("per image", "100 of 500 shown")):
@@ -66,7 +67,7 @@ def test_a_million_rows_are_drawn_and_stay_usable(browser_page: Page, start_app:
         page.get_by_test_id("stButtonGroup").get_by_text(button, exact=True).click()
         page.wait_for_function(
             "note => document.querySelector('.js-plotly-plot')?.layout?.title?.subtitle?.text"
-            ".replaceAll('<br>', ' ').includes(note)",
+            "?.replaceAll('<br>', ' ').includes(note)",
             arg=note,
         )
         sys.stdout.write(f"{button}: {time.perf_counter() - started:.1f} s\n")

@@ -24,7 +24,7 @@ APP = PROJECT_ROOT / "app.py"
 def write_progress(folder: Path, done: int, state: Stage = Stage.RUNNING) -> None:
     write_state(
         folder,
-        RunState(RunKind.BATCH, state, 48, done, time.time() - 60, failed=1, in_flight=2, workers=2, eta_s=1800.0),
+        RunState(RunKind.BATCH, state, 48, done, time.time() - 60, failed=1, in_flight=2, workers=2, eta_s=18_150.0),
     )
 
 
@@ -70,7 +70,7 @@ def test_progress_failures_and_curves_follow_the_files_by_themselves(
     expect(page.get_by_text("12 of 48 tasks")).to_be_visible()
     expect(page.get_by_text("1 task has failed:")).to_be_visible()
     expect(page.get_by_text("python -m synthcomp_core run small.toml")).to_be_visible()
-    expect(page.get_by_test_id("stMetricValue").nth(1)).to_have_text("30 min")
+    expect(page.get_by_test_id("stMetricValue").nth(1)).to_have_text("5.0 h")  # It still says so minutes later.
 
     # Nobody touches the page: it reads on.
     write_progress(batch, 13)

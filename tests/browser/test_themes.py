@@ -43,7 +43,7 @@ def test_axe_finds_no_serious_fault(shared_page: Callable[..., Page], address: s
     page = shared_page(color_scheme=scheme, viewport={"width": 1440, "height": 900})
     page.goto(f"{address}/{path}")
     expect(page.get_by_test_id("stMainBlockContainer")).to_be_visible()
-    for _ in range(3):  # What a late rerun has just faded is no lack of contrast: a fault is one that stays.
+    for _ in range(10):  # What a late rerun has just faded is no lack of contrast: a fault is one that stays.
         rest(page)
         results = Axe().run(page).response
         assert results["passes"], "axe looked at nothing"

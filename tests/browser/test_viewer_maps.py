@@ -56,6 +56,8 @@ def test_status_line_names_error_and_bits_under_the_pointer(open_viewer: Callabl
     for column, row, seed, largest in ((20, 20, 1, 8.0), (40, 21, 2, 32.0)):
         viewer.page.mouse.move(box["x"] + left + 16 * column + 3, box["y"] + top + 16 * row + 3)
         told = viewer.page.locator(".maps")
+        # What is said of the place before stays until the next frame is drawn.
+        expect(viewer.page.locator(".where")).to_contain_text(f"x {column} y {row}")
         expect(told).to_have_text(re.compile("FLIP error .* · Bits"))
         error, bits = told.inner_text().split(" · ")
         name, number = error.rsplit(" ", 1)

@@ -1,9 +1,9 @@
 """How long a browser test waits at most, and what it waits for where no single element tells that a page is done."""
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
-# Far more than any wait takes on an idle machine: a test fails on a wrong fact, not on a slow one.
-LIMIT_S = 180
+from tests.clock import LIMIT_S
+
 LIMIT_MS = LIMIT_S * 1000
 
 # So many frames in a row, drawn with nothing going on: half a second, and more where drawing is slow.
@@ -26,3 +26,9 @@ def rest(page: Page) -> None:
     """Wait until Streamlit runs no script, every element is fresh, and nothing moves or scrolls any more."""
     page.evaluate("window.calmFrames = 0")
     page.wait_for_function(_AT_REST, timeout=LIMIT_MS)
+
+
+def click(page: Page, locator: Locator) -> None:
+    """Click once the page is at rest: a rerun under way replaces what is clicked, and swallows the click."""
+    rest(page)
+    locator.click()

@@ -56,9 +56,8 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        ignored = shutil.ignore_patterns(
-            "*.pyc"
-        )  # What stays is machine code of the kernels, which holds here as well.
+        # What stays is machine code of the kernels, which holds here as well. Others may be writing files just now.
+        ignored = shutil.ignore_patterns("*.pyc*", "*tmp*")
         for name in ("synthcomp_core", "pages"):
             shutil.copytree(PROJECT_ROOT / name, folder / name, ignore=ignored)
         for name in ("app.py", "pyproject.toml"):
@@ -193,7 +192,7 @@ def test_a_page_opens_and_shows_the_snapshots(with_recipe: Callable[..., Copy]) 
     write_png(copy.frame, artifacts / "samples" / "frame.png")
     program = """
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("app.py", default_timeout=120).run()
+app = AppTest.from_file("app.py", default_timeout=180).run()
 assert not app.exception, app.exception
 app.switch_page("pages/snapshots.py").run()
 assert not app.exception, app.exception

@@ -31,8 +31,12 @@ _kept: dict[str, Path] = {}
 
 
 def fuzzed(examples: int) -> settings:
-    """Hypothesis's settings for a door: so many examples in the tests, SYNTHCOMP_FUZZ times as many in `make fuzz`."""
+    """Hypothesis's settings for a door: so many examples in the tests, SYNTHCOMP_FUZZ times as many in `make fuzz`.
+
+    The tests try the same ones each time; to find new ones is left to `make fuzz`.
+    """
     return settings(
+        derandomize=FACTOR == 1,
         max_examples=max(1, round(examples * FACTOR)),
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -15,7 +15,7 @@ from tests.conftest import PROJECT_ROOT
 from tests.fuzz.doors import MAX_REFUSAL_BYTES, MAX_REFUSAL_S
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc are Linux's")]
-DEADLINE_S = 480
+DEADLINE_S = 3600  # for all files: 70 or so, of up to two seconds each on an idle machine, and their making
 
 
 def test_the_worst_files_are_refused_within_300_mib_and_two_seconds(tmp_path: Path) -> None:

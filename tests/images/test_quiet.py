@@ -16,6 +16,7 @@ from PIL import Image as PillowImage
 from synthcomp_core.errors import ImageError
 from synthcomp_core.images import read_image
 from synthcomp_core.images.quiet import quiet_openexr
+from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
 
 GREY = (np.arange(64 * 80) % 251).reshape(64, 80)
@@ -71,7 +72,7 @@ def test_on_the_command_line_a_damaged_exr_costs_one_line(tmp_path: Path) -> Non
     )
     ended = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "a.exr")],
-        cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=60,
+        cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert ended.stdout == "" and ended.stderr.count("\n") == 1
     assert ended.stderr.startswith("a.exr cannot be read: the OpenEXR data is damaged")

@@ -196,9 +196,11 @@ def test_bits_per_pixel_counts_eight_bits_a_byte() -> None:
 
 
 def test_ssim_of_a_large_image_needs_little_memory() -> None:
+    names = ["psnr_rgb", "psnr_y", "ssim_rgb", "msssim_rgb"]
+    metrics.measure(*pair(176, 176), metrics=names)  # What is imported first is not the image's.
     reference, image = pair(1200, 1600)
     tracemalloc.start()
-    metrics.measure(reference, image, metrics=["psnr_rgb", "psnr_y", "ssim_rgb", "msssim_rgb"])
+    metrics.measure(reference, image, metrics=names)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 6 * reference.nbytes

@@ -17,9 +17,8 @@ from synthcomp_core.ui.live.time_this import TimeThisState
 from synthcomp_core.ui.live.trail import TrailState
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.ui.work_queue import Job
+from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
-
-DEFAULT_TIMEOUT_S = 120
 
 
 def frame(seed: int, width: int = 200, height: int = 176) -> np.ndarray:
@@ -38,7 +37,7 @@ def settled(app: AppTest) -> AppTest:
         under_way = [job for job in jobs_of(app) if not job.status().is_over]
         calm_runs = 0 if under_way else calm_runs + 1
         for job in under_way:
-            assert job.wait(lambda status: status.is_over, DEFAULT_TIMEOUT_S).is_over
+            assert job.wait(lambda status: status.is_over, LIMIT_S).is_over
     return app
 
 
@@ -74,4 +73,4 @@ def small_artifacts(artifacts: Path) -> Path:
 @pytest.fixture
 def app(small_artifacts: Path) -> AppTest:
     """The whole app, not yet run, on the small artifacts."""
-    return AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    return AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)

@@ -16,8 +16,9 @@ from synthcomp_core.ui.widgets.adopt_panel import AdoptedLines, AdoptState
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.ui.work_queue import ToldJob, WorkQueue
 from synthcomp_core.variants.adoption import adopt_project
+from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
-from tests.pages.conftest import DEFAULT_TIMEOUT_S, settled
+from tests.pages.conftest import settled
 from tests.thesis_project import FOLDERS, reference, write_project
 
 WIDTH, HEIGHT = 200, 176
@@ -29,7 +30,7 @@ def app(small_artifacts: Path, tmp_path: Path) -> AppTest:
     for path in (project / "models").iterdir():
         path.unlink()  # Renderings alone, without weights.
     adopt_project(project)
-    return AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    return AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
 
 
 def opened(app: AppTest, page: str, **query: str | list[str]) -> AppTest:
@@ -93,7 +94,7 @@ def test_upscaling_offers_the_project_s_samples(app: AppTest) -> None:
 
 def test_a_folder_is_added_on_live_after_saying_what_it_holds(small_artifacts: Path, tmp_path: Path) -> None:
     project = write_project(tmp_path / "ba-thesis-scripts", width=WIDTH, height=HEIGHT)
-    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
     app.session_state["adopt"] = True
     opened(app, "live", a="jpeg-q40", b="png")
     app.text_input(key="adopt_folder").set_value(str(tmp_path / "absent")).run()
@@ -107,7 +108,8 @@ def test_a_folder_is_added_on_live_after_saying_what_it_holds(small_artifacts: P
     app.button(key="adopt_it").click().run()
     job = app.session_state[state_key(AdoptState)].job
     assert job.name == str(project)  # Another folder of the same name is other work.
-    assert job.wait(lambda status: status.is_over, 60).error is None
+    status = job.wait(lambda status: status.is_over, LIMIT_S)
+    assert status.is_over and status.error is None
     app.run()
     assert app.session_state[state_key(ToldJob, job.place)].job is job  # The page has run again with what is new.
     assert "gta-plus/test" in app.selectbox(key="source_choice").options
@@ -121,8 +123,8 @@ def test_an_adoption_that_was_interrupted_says_so(small_artifacts: Path) -> None
         raise Cancelled
 
     job = WorkQueue(1).submit("", "adopt", "/frames", work)
-    job.wait(lambda status: status.is_over, 60)
-    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    assert job.wait(lambda status: status.is_over, LIMIT_S).is_over
+    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
     app.session_state["adopt"] = True
     app.session_state[state_key(AdoptState)] = AdoptState(job)
     opened(app, "live", a="jpeg-q40", b="png")

@@ -33,8 +33,9 @@ from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.variants import Variant, evaluate, render, result_row
 from synthcomp_core.variants.evaluation import Evaluation
 from synthcomp_core.variants.names import variant_name
+from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
-from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame, jobs_of, settled
+from tests.pages.conftest import frame, jobs_of, settled
 from tests.tiny_codecs import make_codecs
 
 CASTLE = "castle.png"
@@ -57,7 +58,7 @@ def renders(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def page(small_artifacts: Path, renders: list[str]) -> AppTest:
     """The Compare page on the small artifacts, not yet run."""
-    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
     return app.switch_page("pages/compare.py")
 
 
@@ -218,7 +219,7 @@ def test_choices_have_names_and_the_link_their_ids(page: AppTest) -> None:
     assert page.query_params["scaling"] == "x2-bicubic"
     scaling.set_value([]).run()
     assert page.query_params["scaling"] == ""  # Opened elsewhere, it is as empty there.
-    elsewhere = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    elsewhere = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
     elsewhere.switch_page("pages/compare.py")
     elsewhere.query_params["scaling"] = ""
     elsewhere.run()
@@ -328,7 +329,7 @@ def test_what_was_stopped_half_way_is_computed_again_and_matched_then(
         page.query_params.update({"variant": ["webp-q60"], "classical": ["jpeg"], "hold": "bytes"})
         page.run()
         page.button(key="compute").click().run()
-        assert has_image.wait(DEFAULT_TIMEOUT_S)
+        assert has_image.wait(LIMIT_S)
         page.run()
         assert list(strip(page)) == names("webp-q60")
         for job in jobs_of(page):
@@ -441,7 +442,7 @@ def test_a_blind_test_shows_no_name_or_number_while_something_is_computed(
     go_on = threading.Event()
 
     def waiting(image: Image, variant: Variant, **options: Any) -> Evaluation:
-        assert go_on.wait(DEFAULT_TIMEOUT_S)
+        assert go_on.wait(LIMIT_S)
         return evaluate(image, variant, **options)
 
     compare(page, "jpeg-q30", "webp-q60")
@@ -479,7 +480,7 @@ def test_a_comparison_is_saved_under_a_name_and_its_link_opens_it(page: AppTest)
     (saved,) = list_comparisons()
     assert ("variant", "jpeg-q30") in saved.pairs and ("image", "forest.png") in saved.pairs
     assert ("computed", "1") in saved.pairs
-    opened = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    opened = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
     opened.switch_page("pages/compare.py")
     for key, _ in saved.pairs:
         opened.query_params[key] = [other for name, other in saved.pairs if name == key]
@@ -503,7 +504,7 @@ def test_a_cell_of_the_matrix_is_computed_by_a_click_and_says_so(
     go_on = threading.Event()
 
     def waiting(image: Image, variant: Variant, **options: Any) -> Evaluation:
-        assert go_on.wait(DEFAULT_TIMEOUT_S)
+        assert go_on.wait(LIMIT_S)
         return evaluate(image, variant, **options)
 
     monkeypatch.setattr(render_cache, "evaluate", waiting)

@@ -9,8 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.images import png_bytes
+from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
-from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame
+from tests.pages.conftest import frame
 
 GOOD = "castle.png"
 
@@ -30,7 +31,7 @@ def samples(small_artifacts: Path) -> Path:
 
 @pytest.mark.parametrize("page", ["pages/live.py", "pages/compare.py"])
 def test_a_damaged_image_costs_a_sentence_and_leaves_the_others(samples: Path, page: str) -> None:
-    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
     app.query_params["a"], app.query_params["b"], app.query_params["image"] = "jpeg-q75", "png", GOOD
     app.switch_page(page)
     app.run()

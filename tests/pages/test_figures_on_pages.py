@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.ui.widgets.figure_panel import FigurePanelState
 from synthcomp_core.ui.widgets.state import state_key
-from tests.pages.conftest import DEFAULT_TIMEOUT_S, settled
+from tests.clock import LIMIT_S
+from tests.pages.conftest import settled
 from tests.upscalers.random_rcan import save_random_rcan
 
 
@@ -63,7 +64,7 @@ def one_figure() -> None:
 
 
 def test_a_figure_is_shown_under_its_own_image_alone() -> None:
-    app = AppTest.from_function(one_figure, default_timeout=DEFAULT_TIMEOUT_S)
+    app = AppTest.from_function(one_figure, default_timeout=LIMIT_S)
     app.session_state["here_figure"] = True
     app.run()
     press(app, "Draw the figure")
@@ -87,7 +88,7 @@ def crops_kept() -> None:
 
 
 def test_crops_survive_the_closing_of_the_panel_and_only_those_in_the_image_are_outlined() -> None:
-    app = AppTest.from_function(crops_kept, default_timeout=DEFAULT_TIMEOUT_S)
+    app = AppTest.from_function(crops_kept, default_timeout=LIMIT_S)
     app.session_state[state_key(FigurePanelState, "here")] = FigurePanelState("1,2,30,40", just_picked=True)
     app.run()
     assert not app.exception
@@ -107,7 +108,7 @@ def test_crops_survive_the_closing_of_the_panel_and_only_those_in_the_image_are_
 
 
 def test_a_link_s_crops_are_outlined_before_the_panel_is_opened() -> None:
-    app = AppTest.from_function(crops_kept, default_timeout=DEFAULT_TIMEOUT_S)
+    app = AppTest.from_function(crops_kept, default_timeout=LIMIT_S)
     app.query_params["here_crops"] = "5,6,20,20"
     app.run()
     assert app.text[0].value == "5,6,20,20"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.images import png_bytes
-from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame
+from tests.clock import LIMIT_S
+from tests.pages.conftest import frame
 from tests.pages.test_links import follow
 
 
@@ -33,7 +34,7 @@ def upload(app: AppTest, name: str, seed: int) -> AppTest:
 
 
 def test_the_newest_of_what_was_uploaded_and_dropped_is_shown(small_artifacts: object) -> None:
-    app = AppTest.from_function(picker, default_timeout=DEFAULT_TIMEOUT_S)
+    app = AppTest.from_function(picker, default_timeout=LIMIT_S)
     app.query_params["source"] = "upload"
     app.run()
     assert app.text[0].value == "nothing"

@@ -11,6 +11,7 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunCon
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.images import write_png
+from tests.clock import LIMIT_S
 from tests.pages.conftest import frame
 from tests.pages.test_advise import ask
 
@@ -122,7 +123,7 @@ def test_a_point_of_a_chart_opens_in_compare_on_its_own_data_set(
 ) -> None:
     asked: list[dict[str, str]] = []
     monkeypatch.setattr(st, "page_link", lambda page, *, query_params, **rest: asked.append(query_params))
-    app = AppTest.from_function(clicked_page, args=(dataset, image), default_timeout=60).run()
+    app = AppTest.from_function(clicked_page, args=(dataset, image), default_timeout=LIMIT_S).run()
     assert not app.exception
     assert asked == [{"variant": "webp-q60", "computed": "1", **says}]
     assert any("kodak" in caption.value for caption in app.caption) == (not says)

@@ -29,8 +29,9 @@ from synthcomp_core.variants import Variant, evaluate
 from synthcomp_core.variants.evaluation import Evaluation
 from synthcomp_core.variants.names import variant_name
 from synthcomp_core.variants.timing import Timing
+from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
-from tests.pages.conftest import DEFAULT_TIMEOUT_S, frame, jobs_of, settled
+from tests.pages.conftest import frame, jobs_of, settled
 from tests.upscalers.random_rcan import save_random_rcan
 
 
@@ -347,7 +348,7 @@ def test_a_side_stopped_before_its_metrics_can_be_measured(app: AppTest, monkeyp
         patch.setattr(render_cache, "evaluate", stuck)
         app.query_params["b"] = "webp-q57"
         app.run()
-        assert has_image.wait(DEFAULT_TIMEOUT_S)
+        assert has_image.wait(LIMIT_S)
         for job in jobs_of(app):
             job.stop()
         settled(app)
@@ -461,7 +462,7 @@ def test_a_page_opened_on_finished_renderings_sends_the_images_before_the_chart(
     app: AppTest, small_artifacts: Path
 ) -> None:
     def open_page() -> AppTest:
-        later = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=DEFAULT_TIMEOUT_S)
+        later = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
         later.query_params.update({"image": "castle.png", "a": "jpeg-q40", "b": "webp-q60", "trail_curves": "false"})
         return later
 

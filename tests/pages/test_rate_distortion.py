@@ -13,6 +13,7 @@ from synthcomp_core.results.bd import BDResult, bd_rate
 from synthcomp_core.results.curves import RDCurve, curves_of, find_curve
 from synthcomp_core.results.formats import load_results
 from synthcomp_core.results.rows import COLUMNS, ResultRow, rows_to_csv
+from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
 
 THESIS = "thesis_compression_sr_results.csv"
@@ -21,7 +22,7 @@ RESULTS = PROJECT_ROOT / "artifacts" / "results"
 
 @pytest.fixture
 def page() -> AppTest:
-    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=120)
+    app = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
     return app.switch_page("pages/rate_distortion.py")
 
 
@@ -280,7 +281,7 @@ def test_the_page_does_not_need_torch() -> None:
     program = """
 import sys
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("app.py", default_timeout=120)
+app = AppTest.from_file("app.py", default_timeout=180)
 app.switch_page("pages/rate_distortion.py").run()
 assert not app.exception, app.exception
 print("torch" in sys.modules)

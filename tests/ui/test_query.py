@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.clock import LIMIT_S
+
 DIGITS = "9" * 400
 HOSTILE = [
     DIGITS,
@@ -44,7 +46,7 @@ def page() -> None:
 
 
 def run(**values: str | list[str]) -> AppTest:
-    app = AppTest.from_function(page, default_timeout=60)
+    app = AppTest.from_function(page, default_timeout=LIMIT_S)
     for key, value in values.items():
         app.query_params[key] = value
     app.run()
@@ -134,7 +136,7 @@ def address_page() -> None:
 
 
 def test_the_address_keeps_every_value_and_replaces_the_one_named() -> None:
-    app = AppTest.from_function(address_page, default_timeout=60)
+    app = AppTest.from_function(address_page, default_timeout=LIMIT_S)
     app.query_params["variant"] = ["jpeg-q50", "none@x2-bicubic"]
     app.query_params["view"] = "swipe"
     app.query_params["gone"] = "1"

@@ -12,6 +12,7 @@ from synthcomp_core.figures.viewer.maps import ColourScale, bits_scale, error_sc
 from synthcomp_core.metrics import flip_colours
 from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, ViewState, picture_numbers, show_viewer
 from synthcomp_core.variants.bit_map import bit_map_image
+from tests.clock import LIMIT_S
 
 LARGE = 1_500_000  # bytes; beyond 1 MiB Streamlit's media store names files by samples of their content only
 
@@ -33,7 +34,7 @@ def shown_pictures(large: bytes, changed: bytes) -> None:
 
 
 def run(app: AppTest) -> dict[str, Any]:
-    app.run(timeout=60)
+    app.run(timeout=LIMIT_S)
     assert not app.exception
     (element,) = app.get("bidi_component")
     data = json.loads(element.proto.json)
@@ -45,7 +46,7 @@ def run(app: AppTest) -> dict[str, Any]:
 def app() -> AppTest:
     large = bytes(LARGE)
     changed = large[:300_000] + b"\x01" + large[300_001:]
-    return AppTest.from_function(shown_pictures, args=(large, changed))
+    return AppTest.from_function(shown_pictures, args=(large, changed), default_timeout=LIMIT_S)
 
 
 def test_browser_gets_urls_instead_of_bytes_and_names_as_they_are(app: AppTest) -> None:
@@ -181,6 +182,6 @@ def sharing() -> None:
 
 
 def test_a_shared_page_opens_in_the_view_at_the_time_of_the_click() -> None:
-    app = AppTest.from_function(sharing, default_timeout=60).run()
+    app = AppTest.from_function(sharing, default_timeout=LIMIT_S).run()
     assert not app.exception
     assert [text.value for text in app.text] == ["grid~~~fit~0.5~0.5", "loupe~~~fit~0.5~0.5"]

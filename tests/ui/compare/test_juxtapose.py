@@ -10,6 +10,7 @@ from PIL import Image as PillowImage
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.ui.compare import juxtapose
+from tests.clock import LIMIT_S
 from tests.pages.conftest import frame
 
 
@@ -59,7 +60,7 @@ def page() -> None:
 
 
 def test_nothing_is_loaded_before_it_is_asked_for(drawn: list[str]) -> None:
-    app = AppTest.from_function(page).run()
+    app = AppTest.from_function(page, default_timeout=LIMIT_S).run()
     assert "lossy preview" in app.caption[0].value
     assert "needs the internet" in app.caption[0].value
     assert drawn == []

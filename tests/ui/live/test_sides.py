@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
+from tests.clock import LIMIT_S
+
 
 def page() -> None:
     """A side whose rendering has failed, a click on "Try again", and a fragment's next look at the side."""
@@ -29,6 +31,6 @@ def page() -> None:
 
 
 def test_what_has_failed_is_asked_for_again_by_a_click() -> None:
-    app = AppTest.from_function(page, default_timeout=60).run()
+    app = AppTest.from_function(page, default_timeout=LIMIT_S).run()
     assert not app.exception
     assert [text.value for text in app.text] == ["It failed.", "None", "True"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
+from tests.clock import LIMIT_S
+
 
 def page() -> None:
     """A click on a point while A is the target, then the same selection with B as the target."""
@@ -22,7 +24,7 @@ def page() -> None:
 
 
 def test_another_target_does_not_apply_the_last_click_again() -> None:
-    app = AppTest.from_function(page, default_timeout=60).run()
+    app = AppTest.from_function(page, default_timeout=LIMIT_S).run()
     assert not app.exception
     assert app.session_state["targets"] == []
     assert app.text[0].value == "['a webp-q40']"

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.figures.paper.drawing import Crop, crop_around
+from tests.clock import LIMIT_S
 
 
 @pytest.mark.parametrize(
@@ -39,5 +40,5 @@ def picking() -> None:
 
 
 def test_a_page_runs_again_once_for_crops_that_were_picked() -> None:
-    app = AppTest.from_function(picking, default_timeout=60)
+    app = AppTest.from_function(picking, default_timeout=LIMIT_S)
     assert [[text.value for text in app.run().text] for _ in range(2)] == [["False", "True"], ["False"]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.ui.widgets.state import state_key
+from tests.clock import LIMIT_S
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ def page() -> None:
 
 
 def test_each_panel_has_a_record_of_its_own_that_outlives_the_run() -> None:
-    app = AppTest.from_function(page, default_timeout=60).run().run()
+    app = AppTest.from_function(page, default_timeout=LIMIT_S).run().run()
     assert not app.exception
     assert [text.value for text in app.text] == ["2", "4"]
 
 
 def test_a_record_of_another_type_under_the_key_is_replaced_by_defaults() -> None:
-    app = AppTest.from_function(page, default_timeout=60)
+    app = AppTest.from_function(page, default_timeout=LIMIT_S)
     app.session_state[state_key(Counted)] = "of a class that was reloaded"
     app.run()
     assert not app.exception
