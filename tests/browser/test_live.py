@@ -25,6 +25,7 @@ from tests.conftest import PROJECT_ROOT
 pytestmark = pytest.mark.browser
 
 APP = PROJECT_ROOT / "app.py"
+LIVE_HARNESS = Path(__file__).parent / "live_harness.py"
 
 
 def view(page: Page) -> list[str]:
@@ -57,15 +58,21 @@ def pick_frame(page: Page, label: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def pieces(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The app with one snapshot and pieces of two bundled frames: whole ones take long to code."""
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An artifacts folder with one snapshot and pieces of two bundled frames: whole ones take long to code."""
     folder = tmp_path_factory.mktemp("artifacts")
     for name in ("redeclipse_castle_0007", "redeclipse_erosion_0003"):
         whole = read_image(SAMPLES / f"{name}.webp").image
         write_png(np.ascontiguousarray(whole[300:684, 600:1240]), folder / "samples" / f"{name}.png")
     (folder / "snapshots").mkdir()
     shutil.copy(SAMPLES.parent / "snapshots" / f"{SNAPSHOT}.safetensors", folder / "snapshots")
-    return start_app(APP, {"SYNTHCOMP_ARTIFACTS": str(folder)})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pieces(start_app: StartApp, small: Path) -> str:
+    """The app on the small artifacts."""
+    return start_app(APP, {"SYNTHCOMP_ARTIFACTS": str(small)})
 
 
 def test_a_frame_through_mbt2018_and_webp(browser_page: Page, pieces: str, tmp_path: Path) -> None:
@@ -212,17 +219,22 @@ def test_a_file_dropped_anywhere_or_pasted_becomes_the_image(browser_page: Page,
     assert in_address(page, "source") == "upload"
 
 
-def test_stop_ends_a_rendering_and_a_click_takes_it_up_again(browser_page: Page, start_app: StartApp) -> None:
-    page = browser_page
-    page.goto(f"{start_app(APP)}/?a=png&b=mbt2018-q8-mse-games&trail_curves=false")
+def test_stop_ends_a_rendering_and_a_click_takes_it_up_again(
+    browser_page: Page, start_app: StartApp, small: Path, tmp_path: Path
+) -> None:
+    page, hold = browser_page, tmp_path / "hold"
+    hold.touch()
+    address = start_app(LIVE_HARNESS, {"SYNTHCOMP_ARTIFACTS": str(small), "SYNTHCOMP_TEST_HOLD": str(hold)})
+    page.goto(f"{address}/?a=png&b={SNAPSHOT}&trail_curves=false")
     expect(footer(page)).to_contain_text("A · PNG")  # A is shown before B.
     footer(page).get_by_role("button", name="Stop").click()
     again = page.get_by_role("button", name="Render B")
     expect(again).to_be_visible()
     expect(footer(page)).to_contain_text("waiting for B")
     expect(footer(page)).not_to_contain_text("B · mbt2018")
+    hold.unlink()
     click(page, again)
-    expect(footer(page)).to_contain_text("B · mbt2018, quality 8, MSE, games")
+    expect(footer(page)).to_contain_text("B · mbt2018, quality 4, MSE, games")
 
 
 def test_a_point_of_the_trail_brings_its_variant_back(browser_page: Page, pieces: str) -> None:
