@@ -4,7 +4,7 @@ import streamlit as st
 
 from synthcomp_core.ui.rate_distortion.bd_panel import show_bd_table
 from synthcomp_core.ui.rate_distortion.choice import all_curves, pick_curves, pick_dataset, pick_view
-from synthcomp_core.ui.rate_distortion.sources import add_results, default_dataset, pick_results
+from synthcomp_core.ui.rate_distortion.sources import add_results, pick_results
 from synthcomp_core.ui.rate_distortion.view import (
     show_answer,
     show_chart,
@@ -22,7 +22,7 @@ with st.sidebar:
     loaded = pick_results(notices)
     choice = pick_view()
     at_curves = st.container()
-    added = add_results(choice.metric, default_dataset(loaded), notices)
+    added = add_results(choice.metric, loaded, notices)
 with at_dataset:
     dataset = pick_dataset(loaded, added)
 if not loaded and not added:

@@ -223,10 +223,14 @@ def plot(
     Example: python -m synthcomp_core results plot results.csv --metric msssim_rgb --db --out chart.html
     """
     from synthcomp_core.figures.rd_chart_file import write_rd_chart
+    from synthcomp_core.results.curves import with_distinct_names
 
-    loaded = _load(files)
+    every = _load([*files, *(reference or [])])
+    loaded = every[: len(files)]
     curves = _curves(loaded, metric, decibels, dataset)
-    references = _curves(_load(reference), metric, decibels, None) if reference else []
+    references = _curves(every[len(files) :], metric, decibels, None) if reference else []
+    drawn = with_distinct_names([*curves, *references])
+    curves, references = drawn[: len(curves)], drawn[len(curves) :]
     write_rd_chart(out, curves, references=references, log_rate=log_rate, bands=bands)
     _say_notes(loaded)
     say(f"{out}: {len(curves) + len(references)} curves")

@@ -1,6 +1,7 @@
 """The verbs on results files, run as a user runs them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from typer.testing import CliRunner
 from synthcomp_core.cli import main
 from synthcomp_core.cli.results import results_app
 from synthcomp_core.errors import ResultsError, SynthcompError
+from synthcomp_core.figures import rd_chart_file
+from synthcomp_core.results.curves import RDCurve
 from synthcomp_core.results.rows import ResultRow, write_rows
 from synthcomp_core.results.table import read_results
 from tests.conftest import PROJECT_ROOT
@@ -139,6 +142,23 @@ def test_validate_says_what_is_right_and_what_is_wrong(own_file: Path, tmp_path:
     assert result.exit_code == 1
     assert "broken.csv, row 2, column psnr_rgb: 'thirty' is not a number" in result.stderr
     assert "results.csv: ok" in result.stdout
+
+
+def test_a_reference_with_the_codecs_of_the_file_is_a_curve_of_its_own(
+    own_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[list[str], list[str]]] = []
+
+    def write(out: Path, curves: Sequence[RDCurve], *, references: Sequence[RDCurve], **options: object) -> None:
+        drawn.append(([curve.name for curve in curves], [curve.name for curve in references]))
+
+    monkeypatch.setattr(rd_chart_file, "write_rd_chart", write)
+    other = tmp_path / "earlier" / "results.csv"
+    other.parent.mkdir()
+    other.write_bytes(own_file.read_bytes())
+    run("plot", own_file, "--reference", other, "--out", tmp_path / "chart.html")
+    own = own_file.parent.name
+    assert drawn == [([f"jpeg [{own}]", f"webp [{own}]"], ["jpeg [earlier]", "webp [earlier]"])]
 
 
 def test_plot_writes_a_chart(own_file: Path, tmp_path: Path) -> None:

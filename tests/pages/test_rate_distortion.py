@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from synthcomp_core.results.curves import RDCurve, curves_of, find_curve
 from synthcomp_core.results.formats import load_results
 from synthcomp_core.results.rows import COLUMNS, ResultRow, rows_to_csv
 from tests.clock import LIMIT_S
+from synthcomp_core.results.rows import COLUMNS, ResultRow, rows_to_csv, write_rows
 from tests.conftest import PROJECT_ROOT
 
 THESIS = "thesis_compression_sr_results.csv"
@@ -253,6 +256,46 @@ def test_an_uploaded_table_of_ours_is_drawn_and_garbage_gives_one_sentence(page:
     (trace,) = [trace for trace in figure(app)["data"] if trace.get("mode", "").startswith("lines+markers")]
     assert [float(value) for value in decoded(trace["y"])] == [28.0, 30.0, 32.0, 34.0]
     assert set(COLUMNS) >= {"bpp", "psnr_rgb"}
+
+
+def write_run(artifacts: Path, name: str, factor: float) -> None:
+    rows = [replace(row, bpp=(row.bpp or 0) * factor) for row in own_rows() if row.codec == "jpeg"]
+    rows.append(ResultRow("d", "i0.png", variant="webp-q50", codec="webp", quality=50, psnr_rgb=30.0))  # Of no rate.
+    write_rows(artifacts / "runs" / name / "results.csv", rows)
+
+
+def test_two_runs_of_one_codec_are_two_curves_named_by_their_runs(artifacts: Path, page: AppTest) -> None:
+    for name, factor in (("a", 1.0), ("b", 0.5)):
+        write_run(artifacts, name, factor)
+    app = pick(page, "runs/a", "runs/b")
+    drawn = {trace["name"]: trace for trace in figure(app)["data"] if trace.get("mode", "").startswith("lines+markers")}
+    assert set(drawn) == {"JPEG [runs/a]", "JPEG [runs/b]"}
+    looks = [(trace["line"]["dash"], trace["marker"]["symbol"]) for trace in drawn.values()]
+    assert looks[0] != looks[1]
+    assert app.multiselect(key="curves").value == ["jpeg [runs/a]", "jpeg [runs/b]"]
+    assert list(app.dataframe[0].value["BD-rate [%]"].round(6)) == [-50.0]
+    notes = [caption.value.replace("\\", "") for caption in app.caption]
+    assert any(note.startswith("runs/a, runs/b: No rate is known for") for note in notes)
+
+
+def test_a_run_whose_table_cannot_be_read_is_named(artifacts: Path, page: AppTest) -> None:
+    write_run(artifacts, "a", 1.0)
+    write_run(artifacts, "b", 1.0)
+    (artifacts / "runs" / "b" / "results.csv").write_bytes(b"\xff\xfe")
+    app = pick(page, "runs/a", "runs/b")
+    (sentence,) = [error.value.replace("\\", "") for error in app.error]
+    assert sentence.startswith("runs/b/results.csv")
+
+
+def test_two_uploads_of_one_name_are_two_curves(page: AppTest) -> None:
+    app = pick(page, "compact.csv")
+    rows = [row for row in own_rows() if row.codec == "jpeg"]
+    half = [replace(row, bpp=(row.bpp or 0) / 2) for row in rows]
+    app.file_uploader[0].set_value(
+        [("compact.csv", rows_to_csv(part).encode(), "text/csv") for part in (rows, half)]
+    ).run()
+    assert not app.exception
+    assert app.multiselect(key="curves").value == ["jpeg [compact.csv (2)]", "jpeg [compact.csv (3)]"]
 
 
 def test_unknown_url_values_give_a_sentence_each(page: AppTest) -> None:

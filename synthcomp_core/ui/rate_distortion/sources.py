@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -10,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from synthcomp_core import limits
+from synthcomp_core.batch.journal import RESULTS
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.formats import LoadedResults, load_results, reference_files
@@ -36,7 +39,7 @@ def result_files() -> dict[str, Path]:
         path.relative_to(results).as_posix() if path.is_relative_to(results) else f"adopted/{path.name}": path
         for path in reference_files()
     }
-    for path in sorted(runs_dir().rglob("results.csv")):
+    for path in sorted(runs_dir().rglob(RESULTS)):
         files[f"runs/{path.parent.relative_to(runs_dir()).as_posix()}"] = path
     return files
 
@@ -50,7 +53,7 @@ def pick_results(notices: DeltaGenerator) -> list[LoadedResults]:
     chosen = st.multiselect(
         "Results", list(files), default=default, key="results", bind="query-params", help="Bundled tables and runs."
     )
-    loaded = [results for name in chosen if (results := _read(files[name], notices)) is not None]
+    loaded = [results for name in chosen if (results := _read(name, files[name], notices)) is not None]
     loaded += _pick_anchors(files, chosen, loaded, notices)
     _show_notes(loaded)
     return loaded
@@ -63,12 +66,13 @@ def default_dataset(loaded: Sequence[LoadedResults]) -> str:
     return str(held) if held in names else next(iter(names), "pasted")
 
 
-def add_results(metric: str, dataset: str, notices: DeltaGenerator) -> list[LoadedResults]:
+def add_results(metric: str, picked: Sequence[LoadedResults], notices: DeltaGenerator) -> list[LoadedResults]:
     """Draw the means to add results of one's own, a file or a pasted curve, and read what was added.
 
-    metric: of the values pasted. dataset: proposed as the data set that they are a mean over. notices: where a file or
-    a text that cannot be read gets a sentence.
+    metric: of the values pasted. picked: the other results, whose names files must not share and whose data set is
+    proposed for pasted values. notices: where a file or a text that cannot be read gets a sentence.
     """
+    dataset = default_dataset(picked)
     with st.expander("Add results", icon=":material/add:"):
         uploads = st.file_uploader(
             "Files", type=["csv", "json", "txt"], accept_multiple_files=True, key="rd_uploads",
@@ -87,9 +91,11 @@ def add_results(metric: str, dataset: str, notices: DeltaGenerator) -> list[Load
         name = at_name.text_input("Name of the curve", "pasted", key="rd_pasted_name", max_chars=_NAME_CHARACTERS)
         of = at_dataset.text_input("Its data set", dataset, key="rd_pasted_dataset", max_chars=_NAME_CHARACTERS)
     loaded = []
+    names = [results.name for results in picked]
     for upload in uploads or []:
+        names.append(_distinct(upload.name, names))
         try:
-            loaded.append(_load_upload(upload.name, upload.file_id, upload))
+            loaded.append(_load_upload(names[-1], upload.file_id, upload))
         except SynthcompError as error:
             notices.error(plain(str(error)))
     if text.strip():
@@ -114,15 +120,21 @@ def _pick_anchors(
         f"Published anchors ({ANCHOR_DATASET})", available, selection_mode="multi", default=available, key="anchors",
         bind="query-params", help="From CompressAI's published results, means over the 24 Kodak images.",
     )  # fmt: skip
-    return [results for label in on if (results := _read(files[ANCHORS[label]], notices)) is not None]
+    return [results for label in on if (results := _read(ANCHORS[label], files[ANCHORS[label]], notices)) is not None]
 
 
-def _read(path: Path, notices: DeltaGenerator) -> LoadedResults | None:
+def _read(name: str, path: Path, notices: DeltaGenerator) -> LoadedResults | None:
     try:
-        return _load_file(str(path), path.stat().st_mtime_ns, path.stat().st_size)
+        return _load_file(name, str(path), path.stat().st_mtime_ns, path.stat().st_size)
     except (SynthcompError, OSError) as error:
         notices.error(plain(str(error)))
         return None
+
+
+def _distinct(name: str, taken: Collection[str]) -> str:
+    """The name, numbered where another file has it: only by their names are the curves of two files told apart."""
+    numbered = (f"{name} ({number})" for number in itertools.count(2))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
 
 
 def _show_notes(loaded: Sequence[LoadedResults]) -> None:
@@ -142,8 +154,11 @@ def _show_notes(loaded: Sequence[LoadedResults]) -> None:
 
 # A table of a million rows is shared, not copied on every rerun: the page only reads it.
 @st.cache_resource(show_spinner="Reading results", max_entries=_MAX_KEPT)
-def _load_file(path: str, modified_ns: int, size: int) -> LoadedResults:
-    return load_results(Path(path))
+def _load_file(name: str, path: str, modified_ns: int, size: int) -> LoadedResults:
+    file = Path(path)
+    # Every run's table is called results.csv, so that a message must name the run.
+    loaded = load_results(file, name=f"{name}/{RESULTS}" if file.name == RESULTS else file.name)
+    return replace(loaded, name=name)
 
 
 @st.cache_resource(show_spinner="Reading results", max_entries=_MAX_KEPT)
