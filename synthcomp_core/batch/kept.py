@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,14 +54,17 @@ def read_entries(journal: Path) -> list[Entry]:
     return [entry for entry in kept if entry.row.num_bytes is not None]
 
 
-def kept_images(journal: Path) -> KeptImages | None:
-    """The image of a run of which most variants were kept, the first of several; None where none was."""
+def kept_images(journal: Path, *, preferred: Collection[str] = ()) -> KeptImages | None:
+    """The image of a run of which most variants were kept, the first of several; None where none was.
+
+    preferred: data sets of which an image is taken if there is one.
+    """
     variants: dict[tuple[str, str], list[str]] = {}
     for entry in read_entries(journal):
         variants.setdefault((entry.row.dataset, entry.row.image), []).append(entry.row.variant)
     if not variants:
         return None
-    dataset, image = max(variants, key=lambda place: len(variants[place]))
+    dataset, image = max(variants, key=lambda place: (place[0] in preferred, len(variants[place])))
     return KeptImages(dataset, image, tuple(variants[dataset, image]))
 
 

@@ -26,6 +26,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.figures.training_chart import training_chart
 from synthcomp_core.library.run_record import RunKind, Stage
+from synthcomp_core.library.sources import image_sources
 from synthcomp_core.progress import duration
 from synthcomp_core.training.folder import read_log
 from synthcomp_core.ui import query
@@ -222,8 +223,18 @@ def _show_compare_link(run: RunSummary) -> None:
     journal = run.folder / JOURNAL
     if not journal.is_file():
         return
-    pictures = _pictures(str(journal), journal.stat().st_mtime_ns)
+    sources = image_sources()
+    pictures = _pictures(str(journal), journal.stat().st_mtime_ns, tuple(sources))
     if pictures is None:
+        return
+    if pictures.dataset not in sources:
+        name = pictures.dataset
+        st.caption(
+            plain(
+                f"The images of {name} are not available here, so Compare cannot show what this run kept of them; "
+                f"bring them in with synthcomp data fetch FOLDER --name {name}."
+            )
+        )
         return
     link = [("source", pictures.dataset), ("image", pictures.image), ("computed", "1")]
     link += [("variant", variant) for variant in pictures.variants[:_COMPARED]]
@@ -233,8 +244,8 @@ def _show_compare_link(run: RunSummary) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _pictures(journal: str, modified_ns: int) -> KeptImages | None:
-    return kept_images(Path(journal))
+def _pictures(journal: str, modified_ns: int, sources: tuple[str, ...]) -> KeptImages | None:
+    return kept_images(Path(journal), preferred=sources)
 
 
 def _time_left(run: RunSummary) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -295,22 +296,42 @@ def test_who_is_local(headers: dict[str, str], address: str | None, local: bool)
 
 
 def test_the_images_that_a_run_kept_are_a_click_away_in_compare(app: AppTest, artifacts: Path) -> None:
-    folder = write_batch(artifacts, state="finished", done=48)
-    reference = artifacts / "samples" / "castle.png"
-    writer = Writer(folder, [])
-    for variant in (Variant("jpeg-q30"), Variant("webp-q33")):
-        kept = folder / "renderings" / str(variant) / "castle.png"
-        write_png(frame(1), kept)
-        task = Task(RENDER, "samples", reference, file_sha256(reference), variant, (), (), Precision.AUTO, 10**7, kept)
-        row = ResultRow("samples", "castle.png", variant=str(variant), num_bytes=1000)
-        writer.add(finished_entry(task, row, 1.0))
-    writer.close()
+    # Of an image that cannot be picked more was kept.
+    write_kept(artifacts, elsewhere=("jpeg-q30", "webp-q33", "jpeg-q60"), samples=("jpeg-q30", "webp-q33"))
     page = app.switch_page("pages/runs.py").run()
     assert not page.exception
     (link,) = [one.proto for one in page.get("page_link") if "Compare" in one.proto.label]
     asked = parse_qs(link.query_string)
     assert asked["variant"] == ["jpeg-q30", "webp-q33"]
     assert (asked["source"], asked["image"], asked["computed"]) == (["samples"], ["castle.png"], ["1"])
+
+
+def write_kept(artifacts: Path, **variants: Sequence[str]) -> None:
+    """A run that kept these variants of castle.png, by data set."""
+    folder = write_batch(artifacts, state="finished", done=48)
+    reference = artifacts / "samples" / "castle.png"
+    writer = Writer(folder, [])
+    for dataset, names in variants.items():
+        for name in names:
+            kept = folder / "renderings" / dataset / name / "castle.png"
+            write_png(frame(1), kept)
+            variant = Variant.parse(name)
+            place = (dataset, reference, file_sha256(reference))
+            task = Task(RENDER, *place, variant, (), (), Precision.AUTO, 10**7, kept)
+            row = ResultRow(dataset, "castle.png", variant=name, num_bytes=1000)
+            writer.add(finished_entry(task, row, 1.0))
+    writer.close()
+
+
+def test_where_the_images_of_a_run_cannot_be_picked_no_link_leads_to_another_image(
+    app: AppTest, artifacts: Path
+) -> None:
+    write_kept(artifacts, elsewhere=("jpeg-q30",))
+    page = app.switch_page("pages/runs.py").run()
+    assert not page.exception
+    assert not [one for one in page.get("page_link") if "Compare" in one.proto.label]
+    (sentence,) = [one.value for one in page.caption if "data fetch FOLDER" in one.value.replace("\\", "")]
+    assert sentence.startswith("The images of elsewhere are not available here")
 
 
 def test_a_run_that_kept_no_images_has_no_link_to_compare(app: AppTest, artifacts: Path) -> None:
