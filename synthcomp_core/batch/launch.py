@@ -43,7 +43,7 @@ def start_run(plan: Plan, *, workers: int | None = None) -> subprocess.Popen[byt
     """
     if not plan.path.is_file():
         raise PlanError(f"There is no plan {plan.path}; save it as a file first.")
-    arguments = ["run", str(plan.path.resolve()), *(["--workers", str(workers)] if workers else [])]
+    arguments = ["run", str(plan.path.absolute()), *(["--workers", str(workers)] if workers else [])]
     return _begin(arguments, run_folder(plan))
 
 

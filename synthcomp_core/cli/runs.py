@@ -177,12 +177,13 @@ def _note(eta_s: float | None, failed: int, workers: int) -> str:
 
 
 def _command(plan: Plan, place: Workers, folder: Path | None) -> str:
-    parts = ["python", "-m", "synthcomp_core", "run", str(plan.path)]
+    """The command that repeats the run in any folder. A plan that is a link keeps its name: it is the run's, too."""
+    parts = ["python", "-m", "synthcomp_core", "run", str(plan.path.absolute())]
     parts += ["--workers", str(place.count)] if place.count else []
     parts += ["--threads", str(place.threads)] if place.threads else []
     parts += ["--scheduler", place.address] if place.address else []
     parts += ["--slurm"] if place.slurm else []
-    parts += ["--folder", str(folder)] if folder else []
+    parts += ["--folder", str(folder.resolve())] if folder else []
     return shlex.join(parts)
 
 

@@ -8,21 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import streamlit as st
 
 from synthcomp_core.batch.cluster import Workers, local_share
 from synthcomp_core.batch.estimate import estimate
 from synthcomp_core.batch.journal import JOURNAL, read_journal
-from synthcomp_core.batch.launch import bundled_plans, resume_run, start_run, stop_run
+from synthcomp_core.batch.launch import OUTPUT, bundled_plans, last_output, resume_run, start_run, stop_run
 from synthcomp_core.batch.plan import read_run_plan
-from synthcomp_core.batch.runner import PreparedRun, prepare
-from synthcomp_core.batch.status import RunSummary, list_runs
+from synthcomp_core.batch.runner import PreparedRun, prepare, run_folder
+from synthcomp_core.batch.status import RunSummary, list_runs, read_run
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.run_record import RunKind, Stage
 from synthcomp_core.progress import counted, duration
-from synthcomp_core.storage import typed_path
+from synthcomp_core.storage import is_same, typed_path
 from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
@@ -31,22 +32,38 @@ ALLOW_VARIABLE, ALLOW_OPTION = "SYNTHCOMP_ALLOW_RUNS", "--allow-runs"
 _OWN_PLAN = "a plan of your own"
 _STARTING_S = 30.0  # Then the list, which is read again and again, shows the run as soon as it is there.
 _LOOK_AGAIN_S = 0.2
+_INTERRUPTED = 130  # The status with which a program ends that was asked to stop.
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(frozen=True)
+class BegunRun:
+    """A program that was begun on this page, the run that it carries out, and when, in seconds since 1970."""
+
+    name: str
+    folder: Path
+    process: subprocess.Popen[bytes]
+    since: float
+
+
+@dataclass(frozen=True)
 class RunControlState:
-    """What the page remembers. wanted: the run that was started last and is to be shown once it is there."""
+    """What the page remembers. wanted: the run that was started last and is to be shown once it is there.
+
+    begun: the program that was begun last on this page.
+    """
 
     wanted: str = ""
+    begun: BegunRun | None = None
 
 
 def take_wanted(names: Sequence[str]) -> str | None:
     """The run to show because it was started here, once it is among ``names``."""
-    wanted = load_state(RunControlState).wanted
+    state = load_state(RunControlState)
+    wanted = state.wanted
     if wanted not in names:
         return None
-    store_state(RunControlState())
+    store_state(replace(state, wanted=""))
     return wanted
 
 
@@ -68,6 +85,9 @@ def is_local(headers: Mapping[str, str], address: str | None) -> bool:
 
 def show_start() -> None:
     """Draw the choice of a plan, what it would take, and the button that starts it."""
+    begun = load_state(RunControlState).begun
+    if begun is not None and read_run(begun.folder) is None:  # Else it is said with the run.
+        _show_ending(begun)
     with st.expander("Start a run", icon=":material/play_arrow:"):
         if not may_run():
             st.caption(
@@ -90,9 +110,10 @@ def show_start() -> None:
             st.error(plain(str(error)))
             return
         if st.button("Start", type="primary", key="start_run", icon=":material/play_arrow:"):
+            since = time.time()
             process = start_run(plan)
             remember(process)
-            store_state(RunControlState(plan.name))
+            store_state(RunControlState(plan.name, BegunRun(plan.name, run_folder(plan), process, since)))
             with st.spinner(plain(f"{plan.name} is starting.")):
                 _wait_until_listed(plan.name, process)
             st.rerun()
@@ -128,6 +149,9 @@ def show_control(run: RunSummary) -> None:
     remember(None)
     if run.kind != RunKind.BATCH or not may_run():
         return
+    state = load_state(RunControlState)
+    if state.begun is not None and is_same(state.begun.folder, run.folder):
+        _show_ending(state.begun)
     try:
         if run.stage == Stage.RUNNING:
             if st.button("Stop", key="stop_run", icon=":material/stop:", help="Finishes the tasks in flight."):
@@ -136,10 +160,28 @@ def show_control(run: RunSummary) -> None:
         elif run.stage in (Stage.INTERRUPTED, Stage.FAILED) and st.button(
             "Resume", key="resume_run", icon=":material/resume:", type="primary"
         ):
-            remember(resume_run(run))
+            since = time.time()
+            process = resume_run(run)
+            remember(process)
+            store_state(replace(state, begun=BegunRun(run.name, run.folder, process, since)))
             st.toast(plain(f"{run.name} is starting."))
     except SynthcompError as error:
         st.error(plain(str(error)))
+
+
+def _show_ending(begun: BegunRun) -> None:
+    """Say why a program ended, if that was by an error which the state of its run does not tell."""
+    status = begun.process.poll()
+    if status in (None, 0, _INTERRUPTED):
+        return
+    run = read_run(begun.folder)
+    if run is not None and run.stage != Stage.INTERRUPTED and run.updated >= begun.since:
+        return  # It has failed tasks, which are listed, or was begun again elsewhere.
+    if status < 0:
+        why = f"The program of {begun.name} was ended by signal {-status}; begin it again, to do what is missing."
+    else:
+        why = last_output(begun.folder).removeprefix("Error: ")
+    st.error(plain(why or f"The program of {begun.name} ended with an error; see {begun.folder / OUTPUT}."))
 
 
 @st.cache_resource

@@ -38,6 +38,17 @@ def test_a_started_run_carries_out_its_plan_and_says_so_in_its_folder(plan_file:
     assert "1 of 1 tasks carried out" in (run.folder / launch.OUTPUT).read_text().replace("\n", " ")
 
 
+def test_a_plan_that_is_a_link_is_started_by_its_own_name(
+    plan_file: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[list[str], Path]] = []
+    monkeypatch.setattr(launch, "_begin", lambda arguments, folder: begun.append((arguments, folder)))
+    link = plan_file.with_name("link.toml")
+    link.symlink_to(plan_file.name)
+    launch.start_run(read_run_plan(link))
+    assert begun == [(["run", str(link)], artifacts / "runs" / "link")]
+
+
 def write_running(folder: Path, pid: int, **changes: object) -> None:
     folder.mkdir(parents=True)
     values = {"state": Stage.RUNNING, "total": 5, "done": 1, "started": 1.0, "pid": pid, **changes}

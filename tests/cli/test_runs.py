@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,20 @@ def test_the_command_is_recorded_for_copying(plan: Path, artifacts: Path, on_the
     assert main(["run", str(plan), "--workers", "2", "--threads", "1"]) == 0
     recorded = json.loads((artifacts / "runs" / "small" / "run.json").read_text())
     assert recorded["command"] == f"python -m synthcomp_core run {plan} --workers 2 --threads 1"
+
+
+def test_the_recorded_command_works_in_any_folder(
+    plan: Path, artifacts: Path, on_the_spot: OnTheSpot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(plan.parent)
+    link = plan.with_name("link.toml")
+    link.symlink_to(plan.name)
+    for name, folder, options in (("small", "runs/small", []), ("link", "mine", ["--folder", "mine"])):
+        assert main(["run", f"{name}.toml", "--workers", "1", *options]) == 0
+        record = plan.parent / ("artifacts" if not options else "") / folder / "run.json"
+        full = ["--folder", str(plan.parent / "mine")] if options else []
+        expected = ["python", "-m", "synthcomp_core", "run", str(plan.with_name(f"{name}.toml")), "--workers", "1"]
+        assert json.loads(record.read_text())["command"] == shlex.join([*expected, *full])
 
 
 @pytest.mark.parametrize(

@@ -267,6 +267,58 @@ def test_a_run_is_stopped_and_resumed(artifacts: Path, begun: list[list[str]], m
     assert not app.exception
 
 
+def end_with(monkeypatch: pytest.MonkeyPatch, status: int, output: str) -> None:
+    """Let every program that the page begins end at once with this status and output."""
+
+    class Ended:
+        def poll(self) -> int:
+            return status
+
+    def begin(given: list[str], folder: Path) -> Ended:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / launch.OUTPUT).write_text(output)
+        return Ended()
+
+    monkeypatch.setattr(launch, "_begin", begin)
+
+
+def shown_errors(app: AppTest) -> list[str]:
+    assert not app.exception
+    return [error.value.replace("\\", "") for error in app.error]
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (1, "small.toml cannot be read as a plan: No such file or directory."),
+        (-9, "The program of small was ended by signal 9; begin it again, to do what is missing."),
+        (130, None),
+    ],
+)
+def test_a_resumed_run_that_ends_with_an_error_says_why(
+    artifacts: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch, status: int, sentence: str | None
+) -> None:
+    end_with(monkeypatch, status, "Error: small.toml cannot be read as a plan: No such file or directory.\n")
+    write_batch(artifacts, state="interrupted")
+    app = open_page()
+    button(app, "Resume").click().run()
+    app.run()
+    assert shown_errors(app) == ([] if sentence is None else [sentence])
+    write_batch(artifacts)  # Somebody resumed it on the command line.
+    app.run()
+    assert shown_errors(app) == []
+
+
+def test_a_started_run_that_ends_before_it_is_listed_says_why(
+    artifacts: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_with(monkeypatch, 1, "Error: The disk is full.\n")
+    write_plan(artifacts)
+    app = open_page()
+    button(app, "Start").click().run()
+    assert shown_errors(app) == ["The disk is full."]
+
+
 def test_nothing_can_be_started_from_elsewhere(
     artifacts: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
