@@ -1,4 +1,4 @@
-"""The process that everything runs in: compiled kernels, the allocator, the torchvision import, cores and processor."""
+"""The process that everything runs in: kernels, the allocator, the torchvision import, cores, processor, switches."""
 
 from __future__ import annotations
 
@@ -115,6 +115,17 @@ def usable_threads() -> int:
     """The number of threads that a computation should take: OMP_NUM_THREADS if it is set, else the usable cores."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdecimal() and int(asked) else usable_cores()
+
+
+def is_switched_on(variable: str) -> bool:
+    """Whether an environment variable says yes: 1, true, yes or on. Anything else, such as 0, is no.
+
+    >>> os.environ["SYNTHCOMP_EXAMPLE"] = "0"
+    >>> is_switched_on("SYNTHCOMP_EXAMPLE"), is_switched_on("SYNTHCOMP_NEVER_SET")
+    (False, False)
+    >>> del os.environ["SYNTHCOMP_EXAMPLE"]
+    """
+    return os.environ.get(variable, "").strip().lower() in ("1", "true", "yes", "on")
 
 
 def load_numba() -> None:

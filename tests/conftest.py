@@ -23,7 +23,9 @@ def reference_data(folder: Path) -> Path:
     if folder.is_dir():
         return folder
     absent = f"needs the reference data in ../{folder.name}, which is absent"
-    if os.environ.get("SYNTHCOMP_REQUIRE_SHARED"):
+    from synthcomp_core.runtime import is_switched_on
+
+    if is_switched_on("SYNTHCOMP_REQUIRE_SHARED"):
         pytest.fail(f"SYNTHCOMP_REQUIRE_SHARED is set, but this test {absent}", pytrace=False)
     pytest.skip(absent)
 

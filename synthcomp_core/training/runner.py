@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, snapshot_path
 from synthcomp_core.progress import OnProgress, counted, silent
-from synthcomp_core.runtime import keep_freed_memory, torch_device
+from synthcomp_core.runtime import is_switched_on, keep_freed_memory, torch_device
 from synthcomp_core.storage import atomic_path, runs_dir, write_text
 from synthcomp_core.training.folder import DONE, FINAL, LAST, model_folder
 from synthcomp_core.training.identity import changed, identity
@@ -233,7 +232,7 @@ def write_weights(model: ModelPlan, trained: Trained, facts: _Facts, folder: Pat
     state = {name: value.detach().cpu().contiguous() for name, value in trained.state.items()}
     with atomic_path(folder / FINAL) as temporary:
         save_file(state, temporary)
-    if not model.ship or os.environ.get("SYNTHCOMP_NO_SNAPSHOT"):
+    if not model.ship or is_switched_on("SYNTHCOMP_NO_SNAPSHOT"):
         return None
     known = {name: value for name, value in dataclasses.asdict(facts).items() if value is not None}
     if model.task == "compression":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from synthcomp_core.batch.status import RunSummary, list_runs, read_run
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.run_record import RunKind, Stage
 from synthcomp_core.progress import counted, duration
+from synthcomp_core.runtime import is_switched_on
 from synthcomp_core.storage import is_same, typed_path
 from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.state import load_state, store_state
@@ -69,7 +69,7 @@ def take_wanted(names: Sequence[str]) -> str | None:
 
 def may_run() -> bool:
     """Whether this browser may start and stop programs: it is on this machine, or the server was told to allow it."""
-    if os.environ.get(ALLOW_VARIABLE) or ALLOW_OPTION in sys.argv:
+    if is_switched_on(ALLOW_VARIABLE) or ALLOW_OPTION in sys.argv:
         return True
     return is_local(st.context.headers, st.context.ip_address)
 

@@ -1,6 +1,5 @@
 """A real browser and a real Streamlit server for the tests in this folder."""
 
-import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Protocol
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
+from synthcomp_core.runtime import is_switched_on
 from tests.browser.running import CHROMIUM_FLAGS, CHROMIUM_NAMES, chromium_path, running_app, states_of_servers
 from tests.browser.viewing import Viewer
 from tests.browser.waiting import LIMIT_MS
@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
     """One headless Chromium for all tests of a worker."""
     path = chromium_path()
     if path is None:
-        if os.environ.get("SYNTHCOMP_REQUIRE_BROWSER"):
+        if is_switched_on("SYNTHCOMP_REQUIRE_BROWSER"):
             pytest.fail("SYNTHCOMP_REQUIRE_BROWSER is set, but no Chromium is on the PATH")
         pytest.skip(f"no browser: none of {', '.join(CHROMIUM_NAMES)} is on the PATH")
     with sync_playwright() as playwright:

@@ -19,7 +19,7 @@ from synthcomp_core.figures.training_chart import MAX_POINTS, training_chart
 from synthcomp_core.images import write_png
 from synthcomp_core.library.run_record import RunKind, RunState, write_state
 from synthcomp_core.results.rows import ResultRow, write_rows
-from synthcomp_core.runtime import Precision
+from synthcomp_core.runtime import Precision, is_switched_on
 from synthcomp_core.storage import file_sha256
 from synthcomp_core.training.folder import LogPoint, append_log
 from synthcomp_core.ui import run_control
@@ -328,8 +328,22 @@ def test_nothing_can_be_started_from_elsewhere(
     app = open_page()
     assert not any(one.label in ("Start", "Stop", "Resume") for one in app.button)
     assert any("on the machine that runs the app" in caption.value for caption in app.caption)
+    monkeypatch.setenv(run_control.ALLOW_VARIABLE, "0")
+    assert not any(one.label == "Start" for one in open_page().button)
     monkeypatch.setenv(run_control.ALLOW_VARIABLE, "1")
     assert any(one.label == "Start" for one in open_page().button)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_on"),
+    [
+        *((text, True) for text in ("1", "true", "True", "YES", "on", " 1 ")),
+        *((text, False) for text in ("", "0", "false", "No", "off", "2", "perhaps")),
+    ],
+)
+def test_what_switches_a_variable_on(monkeypatch: pytest.MonkeyPatch, value: str, is_on: bool) -> None:
+    monkeypatch.setenv(run_control.ALLOW_VARIABLE, value)
+    assert is_switched_on(run_control.ALLOW_VARIABLE) == is_on
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,15 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from synthcomp_core.batch.status import list_runs, run_command, run_environment, run_plan
+from synthcomp_core.codecs import checkpoints
 from synthcomp_core.errors import Cancelled, PlanError, ResultsError, SynthcompError
 from synthcomp_core.library.run_record import RunKind, RunState, Stage, locked, read_state
-from synthcomp_core.training import loop
+from synthcomp_core.training import loop, runner
 from synthcomp_core.training.folder import append_log, cut_log, model_folder, read_log
+from synthcomp_core.training.kind import Trained, Validation
 from synthcomp_core.training.plan import TrainingPlan, read_training_plan
 from synthcomp_core.training.runner import train_models
 from tests.training.conftest import write_plan
@@ -29,6 +32,19 @@ def state_of(plan: TrainingPlan) -> RunState:
     state = read_state(model_folder(plan, plan.models[0]))
     assert state is not None
     return state
+
+
+@pytest.mark.parametrize(("value", "is_written"), [("0", True), ("false", True), ("1", False)])
+def test_the_switch_against_snapshots_can_be_off(
+    plan: TrainingPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, is_written: bool
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(checkpoints, "import_codec", lambda state, *, id, **facts: written.append(id))
+    monkeypatch.setenv("SYNTHCOMP_NO_SNAPSHOT", value)
+    trained = Trained({"weight": torch.zeros(1)}, Validation(30.0, 1.0), 60, 1.0)
+    facts = runner._Facts("games", 60, 30.0, 1.0, 1.0, "cpu", "")
+    runner.write_weights(plan.models[0], trained, facts, tmp_path)
+    assert written == (["tiny-codec"] if is_written else [])
 
 
 def test_a_finished_training_has_the_files_of_a_run(plan: TrainingPlan) -> None:
