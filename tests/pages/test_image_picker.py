@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.images import png_bytes
+from synthcomp_core.images import EXTENSIONS, png_bytes
 from tests.clock import LIMIT_S
 from tests.pages.conftest import frame
 from tests.pages.test_links import follow
@@ -49,6 +49,14 @@ def test_the_newest_of_what_was_uploaded_and_dropped_is_shown(small_artifacts: o
     app.file_uploader(key="uploaded").set_value(None).run()
     assert app.text[0].value == "nothing"
     assert not app.exception
+
+
+def test_every_image_format_that_is_read_can_be_uploaded(app: AppTest) -> None:
+    follow(app, "live", source="upload")
+    assert set(EXTENSIONS) <= set(app.file_uploader(key="uploaded").proto.type)
+    upload(app, "mine.j2k", 3)
+    assert not app.exception
+    assert {*EXTENSIONS, ".scb"} <= set(app.file_uploader(key="result_A").proto.type)
 
 
 def test_an_upload_is_kept_between_pages(app: AppTest) -> None:

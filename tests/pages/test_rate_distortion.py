@@ -298,6 +298,14 @@ def test_two_uploads_of_one_name_are_two_curves(page: AppTest) -> None:
     assert app.multiselect(key="curves").value == ["jpeg [compact.csv (2)]", "jpeg [compact.csv (3)]"]
 
 
+def test_a_table_copied_with_tabs_can_be_added(page: AppTest) -> None:
+    app = pick(page)
+    app.file_uploader[0].set_value([("copied.tsv", b"bpp\tpsnr\n0.1\t30\n0.2\t33\n", "text/plain")]).run()
+    assert not app.exception and not app.error
+    (trace,) = [trace for trace in figure(app)["data"] if trace.get("mode", "").startswith("lines+markers")]
+    assert decoded(trace["y"]) == [30.0, 33.0]
+
+
 def test_unknown_url_values_give_a_sentence_each(page: AppTest) -> None:
     page.query_params["metric"] = "beauty"
     page.query_params["results"] = "moon.csv"

@@ -75,7 +75,7 @@ def add_results(metric: str, picked: Sequence[LoadedResults], notices: DeltaGene
     dataset = default_dataset(picked)
     with st.expander("Add results", icon=":material/add:"):
         uploads = st.file_uploader(
-            "Files", type=["csv", "json", "txt"], accept_multiple_files=True, key="rd_uploads",
+            "Files", type=["csv", "tsv", "json", "txt"], accept_multiple_files=True, key="rd_uploads",
             max_upload_size=limits.UPLOAD_BYTES // limits.MIB,
             help="A results CSV, the thesis CSV, others' JSON, or a table with a rate (bpp) and a metric (psnr).",
         )  # fmt: skip

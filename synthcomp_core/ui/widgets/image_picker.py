@@ -14,6 +14,7 @@ import streamlit as st
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import (
+    EXTENSIONS,
     Image,
     LoadedImage,
     image_sha256,
@@ -30,7 +31,7 @@ from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 
 UPLOAD = "upload"
-UPLOAD_TYPES = ["png", "jpg", "jpeg", "webp", "avif", "jxl", "jp2", "bmp", "tif", "tiff", "ppm", "pgm", "exr"]
+UPLOAD_TYPES = [extension.removeprefix(".") for extension in EXTENSIONS]
 _THUMBNAIL_SIDE = 192
 _MAX_GALLERY = 24
 
