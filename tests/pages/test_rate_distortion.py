@@ -14,9 +14,8 @@ from streamlit.testing.v1 import AppTest
 from synthcomp_core.results.bd import BDResult, bd_rate
 from synthcomp_core.results.curves import RDCurve, curves_of, find_curve
 from synthcomp_core.results.formats import load_results
-from synthcomp_core.results.rows import COLUMNS, ResultRow, rows_to_csv
-from tests.clock import LIMIT_S
 from synthcomp_core.results.rows import COLUMNS, ResultRow, rows_to_csv, write_rows
+from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
 
 THESIS = "thesis_compression_sr_results.csv"
