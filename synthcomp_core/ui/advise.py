@@ -207,7 +207,7 @@ def _draw_until_done(picked: PickedImage, question: Question, job: Job[tuple[Res
         if status.state == JobState.STOPPED:
             st.warning("Stopped: the answer covers only the variants tried until then. Press Advise to search anew.")
         if rows:
-            show_found(picked, question, rows, shlex.join(["synthcomp", *command_words(question, picked.name)]))
+            show_found(picked, question, rows, shlex.join(["synthcomp", *command_words(question, picked.argument)]))
 
     st.fragment(draw, run_every=_POLL_S if working else None)()
 

@@ -47,7 +47,7 @@ def texts(app: AppTest) -> str:
     return " ".join(markdown.value for markdown in app.markdown).replace("\\", "")
 
 
-def test_the_answer_is_the_core_s_with_its_numbers(page: AppTest) -> None:
+def test_the_answer_is_the_core_s_with_its_numbers(page: AppTest, small_artifacts: Path) -> None:
     app = ask(page, "jpeg", "webp")
     assert not app.exception
     target = Target("bytes", 4000)
@@ -68,7 +68,8 @@ def test_the_answer_is_the_core_s_with_its_numbers(page: AppTest) -> None:
     assert asked["variant"] == [str(option.variant) for option in expected.options]
     assert asked["image"] == ["castle.png"]
     command = app.code[0].value
-    assert command == "synthcomp advise castle.png --target-bytes 4000 --family jpeg --family webp --scale 1"
+    image = small_artifacts / "samples" / "castle.png"
+    assert command == f"synthcomp advise {image} --target-bytes 4000 --family jpeg --family webp --scale 1"
 
 
 def test_with_two_scales_it_says_at_which_sizes_the_lower_one_pays(page: AppTest) -> None:

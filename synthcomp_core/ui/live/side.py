@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from synthcomp_core.library.renderings import is_files
 from synthcomp_core.results.rows import rows_to_csv
-from synthcomp_core.storage import project_relative
 from synthcomp_core.ui.render_cache import Rendered
 from synthcomp_core.ui.viewer import Picture, bit_map_of, error_map_of, row_detail
 from synthcomp_core.ui.widgets.image_picker import PickedImage
@@ -39,19 +39,22 @@ def side_pictures(side: str, rendered: Rendered, *, is_current: bool) -> tuple[P
 
 
 def command_for(rendered: Rendered, picked: PickedImage) -> str:
-    """The command line that writes the same bitstream, image and row."""
+    """The command line that writes the same image and row, and the same bitstream if there is one."""
     stem = Path(picked.name).stem
     variant = str(rendered.rendering.variant)
-    words = ["python", "-m", "synthcomp_core", "render"]
-    words += [picked.name if picked.path is None else project_relative(picked.path), f"{stem}.{variant}.png"]
-    words += ["--variant", variant, "--bitstream", bitstream_name(rendered, picked), "--csv", f"{stem}.{variant}.csv"]
-    return shlex.join(words)
+    words = ["python", "-m", "synthcomp_core", "render", picked.argument, f"{stem}.{variant}.png"]
+    words += ["--variant", variant]
+    # The verb writes none for images made elsewhere, not even where their folder holds one.
+    if rendered.rendering.bitstream and not is_files(rendered.rendering.variant.codec):
+        words += ["--bitstream", bitstream_name(rendered, picked)]
+    return shlex.join([*words, "--csv", f"{stem}.{variant}.csv"])
 
 
 def bitstream_name(rendered: Rendered, picked: PickedImage) -> str:
-    """The file name of a side's bitstream."""
+    """The file name of a side's bitstream, which differs from that of its image."""
     variant = rendered.rendering.variant
-    return f"{Path(picked.name).stem}.{variant}{variant.codec_id.suffix}"
+    suffix = variant.codec_id.suffix
+    return f"{Path(picked.name).stem}.{variant}{'.coded' if suffix == '.png' else ''}{suffix}"
 
 
 def show_side(side: str, rendered: Rendered, picked: PickedImage) -> None:

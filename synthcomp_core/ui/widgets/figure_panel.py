@@ -31,7 +31,7 @@ from synthcomp_core.figures.paper.request import (
 )
 from synthcomp_core.images import read_image
 from synthcomp_core.metrics.tiles import WorstTile
-from synthcomp_core.storage import project_relative, safe_name
+from synthcomp_core.storage import safe_name
 from synthcomp_core.ui import query
 from synthcomp_core.ui.render_cache import Rendered, render_for_page
 from synthcomp_core.ui.viewer import ViewState, linked_view
@@ -104,7 +104,7 @@ def show_figure_panel(
         if st.button("Draw the figure", key=f"{key}_draw", icon=":material/draw:", type="primary"):
             drawn = None
             try:
-                request = FigureRequest(_path_text(picked), axes, tuple(variants), _parsed(crops), style)
+                request = FigureRequest(picked.argument, axes, tuple(variants), _parsed(crops), style)
                 drawn = _draw(picked, request, place)
             except SynthcompError as error:
                 st.error(plain(str(error)))
@@ -281,7 +281,3 @@ def _drawer(picked: PickedImage, drawn: DrawnFigure, file_format: str) -> Callab
 
 def _file_name(picked: PickedImage, suffix: str) -> str:
     return f"{safe_name(Path(picked.name).stem)}-figure.{suffix}"
-
-
-def _path_text(picked: PickedImage) -> str:
-    return picked.name if picked.path is None else project_relative(picked.path)

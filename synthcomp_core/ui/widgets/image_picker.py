@@ -24,7 +24,7 @@ from synthcomp_core.images import (
 )
 from synthcomp_core.library.sources import SAMPLES, image_sources, source_images, subfolders_walked
 from synthcomp_core.runtime import usable_cores
-from synthcomp_core.storage import last_part
+from synthcomp_core.storage import last_part, project_relative
 from synthcomp_core.ui import query
 from synthcomp_core.ui.gallery import GalleryItem, show_drop_target, show_gallery
 from synthcomp_core.ui.widgets.state import load_state, store_state
@@ -51,6 +51,11 @@ class PickedImage:
     path: Path | None
     sha256: str
     choice: str = ""
+
+    @property
+    def argument(self) -> str:
+        """What commands call it: its path, from the project's folder if it lies there; of an upload, its name."""
+        return self.name if self.path is None else project_relative(self.path)
 
 
 @dataclass(frozen=True)
