@@ -144,13 +144,21 @@ def _axes(
         _words(trained_on) if trained_on is not None else found.trained_on[:1],
         _words(scalings),
     )
+    for option, chosen_values in (
+        ("qualities", chosen.qualities),
+        ("distortions", chosen.distortions),
+        ("trained-on", chosen.trained_on),
+        ("scalings", chosen.scalings),
+    ):
+        if not chosen_values:
+            raise SynthcompError(f"--{option} names no value; give one or more with commas between, or leave it out.")
     for name, asked, known in (
         ("distortion", chosen.distortions, found.distortions),
         ("training set", chosen.trained_on, found.trained_on),
         ("quality", chosen.qualities, found.qualities),
     ):
         strays = [str(value) for value in asked if value not in known]
-        if strays or not asked:
+        if strays:
             installed = ", ".join(map(str, known))
             raise SynthcompError(
                 f"No snapshot of {found.model} has the {name} {', '.join(strays)}; installed: {installed}."

@@ -116,6 +116,9 @@ def test_points_that_no_snapshot_has_are_named(image: Path, tmp_path: Path, caps
         assert "installed" in message and value.split(",")[-1] in message
     assert main(["figure", str(image), str(tmp_path / "f.png"), "--qualities", "four"]) == 1
     assert "whole numbers" in capsys.readouterr().err
+    for option in ("--qualities", "--distortions", "--trained-on", "--scalings"):
+        assert main(["figure", str(image), str(tmp_path / "f.png"), option, ",", "--variant", "webp-q10"]) == 1
+        assert f"{option} names no value" in capsys.readouterr().err
 
 
 def test_the_rows_of_an_image_in_the_current_folder_name_it_as_their_data_set(

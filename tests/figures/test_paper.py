@@ -353,6 +353,23 @@ def test_variants_without_a_matrix_stand_in_rows_with_their_ids(artifacts: objec
     assert "whole image" in figure_caption(shown, wanted)
 
 
+@pytest.mark.parametrize("axis", ["qualities", "distortions", "trained_on", "scalings"])
+def test_a_matrix_with_an_empty_axis_is_none(axis: str, artifacts: object) -> None:
+    axes = request().axes
+    assert axes is not None
+    wanted = request(axes=dataclasses.replace(axes, **{axis: ()}), variants=(Variant("webp-q5"),))
+    bare = dataclasses.replace(wanted, axes=None)
+    assert requested_variants(wanted) == [Variant("webp-q5")]
+    shown, alone = (figure_content(frame(1), "a.png", one, [cell(2, "webp-q5")]) for one in (wanted, bare))
+    assert (shown.rows, [block.title for block in shown.blocks]) == (
+        alone.rows,
+        [block.title for block in alone.blocks],
+    )
+    assert figure_command(wanted, ["out.pdf"]) == figure_command(bare, ["out.pdf"])
+    assert figure_caption(shown, wanted) == figure_caption(alone, bare)
+    draw_figure(shown, wanted.style)
+
+
 def test_a_matrix_without_snapshots_is_refused(artifacts: object) -> None:
     with pytest.raises(SynthcompError, match="No installed snapshot"):
         requested_variants(request())

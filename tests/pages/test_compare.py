@@ -36,7 +36,7 @@ from synthcomp_core.variants.names import variant_name
 from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
 from tests.pages.conftest import frame, jobs_of, settled
-from tests.tiny_codecs import make_codecs
+from tests.tiny_codecs import POINTS, make_codecs
 
 CASTLE = "castle.png"
 
@@ -377,6 +377,21 @@ def test_the_figure_is_drawn_from_what_is_computed(page: AppTest, renders: list[
     page.text_input(key="compare_crops").set_value("190,0,99,99")
     page.button(key="compare_draw").click().run()
     assert "does not lie in the image" in page.error[0].value.replace("\\", "")
+
+
+@pytest.mark.parametrize("axis", ["quality", "trained_on", "distortion", "scaling"])
+def test_the_figure_has_no_matrix_if_an_axis_is_cleared(page: AppTest, small_artifacts: Path, axis: str) -> None:
+    make_codecs(POINTS[:1])
+    page.session_state["compare_figure"] = True
+    page.run()
+    next(box for box in (*page.button_group, *page.multiselect) if box.key == axis).set_value([])
+    page.multiselect(key="variant").set_value(["jpeg-q50"]).run()
+    page.button(key="compute").click()
+    settled(page)
+    page.button(key="compare_draw").click().run()
+    assert not page.exception and not page.error
+    command = next(code.value for code in page.code if "synthcomp_core figure" in code.value)
+    assert "--variant jpeg-q50" in command and "--qualities" not in command
 
 
 def test_ranking_puts_the_better_first_and_the_unmeasured_last() -> None:

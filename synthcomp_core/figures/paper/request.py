@@ -37,10 +37,18 @@ class FigureRequest:
     style: FigureStyle
     columns: int = 4
 
+    @property
+    def matrix(self) -> MatrixAxes | None:
+        """The axes of the matrix if it has any cell, which takes a value along each; else None."""
+        axes = self.axes
+        if axes is None or not all((axes.qualities, axes.distortions, axes.trained_on, axes.scalings)):
+            return None
+        return axes
+
 
 def requested_variants(request: FigureRequest) -> list[Variant]:
     """Every available variant that the figure shows, each once; SynthcompError if there is none."""
-    cells = matrix_cells(request.axes) if request.axes is not None else []
+    cells = matrix_cells(request.matrix) if request.matrix is not None else []
     variants = [cell.variant for cell in cells if cell.variant is not None] + list(request.variants)
     if not variants:
         raise SynthcompError("No installed snapshot is at any of the points chosen; `list` shows the snapshots.")
@@ -56,7 +64,7 @@ def figure_content(reference: Image, name: str, request: FigureRequest, cells: S
     by_variant = {cell.row.variant: cell for cell in cells}
     rows: tuple[str, ...] = ()
     blocks: list[FigureBlock] = []
-    axes = request.axes
+    axes = request.matrix
     if axes is not None:
         points = [point for point in matrix_points() if point.model == axes.model]
         points = [point for point in points if point.distortion in axes.distortions]
@@ -98,8 +106,8 @@ def _plain_block(cells: Sequence[FigureCell], rows: int, title: str) -> FigureBl
 def figure_command(request: FigureRequest, outputs: Sequence[str]) -> str:
     """The command that makes the figure again."""
     words = ["python", "-m", "synthcomp_core", "figure", request.image, *outputs]
-    if request.axes is not None:
-        axes = request.axes
+    axes = request.matrix
+    if axes is not None:
         words += ["--model", axes.model, "--qualities", ",".join(map(str, axes.qualities))]
         words += ["--distortions", ",".join(axes.distortions), "--trained-on", ",".join(axes.trained_on)]
         words += ["--scalings", ",".join(axes.scalings)]
@@ -121,7 +129,7 @@ def figure_command(request: FigureRequest, outputs: Sequence[str]) -> str:
 def figure_caption(content: FigureContent, request: FigureRequest) -> str:
     """The figure's caption, in plain text."""
     parts = [f"{content.name} and its marked crop{'s' if len(content.crops) > 1 else ''}, original and coded."]
-    axes = request.axes
+    axes = request.matrix
     if axes is not None:
         trained = " and ".join(axes.trained_on)
         rows = "Rows: λ (quality " + ", ".join(map(str, axes.qualities)) + ")."
