@@ -181,6 +181,14 @@ def test_the_iso_lock_matches_bytes_or_says_why_not(page: AppTest, renders: list
     assert len(renders) == count
 
 
+def test_a_size_that_is_not_known_cannot_be_held(page: AppTest, small_artifacts: Path) -> None:
+    write_png(frame(2), small_artifacts / "renderings" / "dlss" / CASTLE)
+    compare(page, "files:dlss", classical=["jpeg"], hold="bytes")
+    settled(page)
+    said = [error.value.replace("\\", "") for error in page.error]
+    assert said == ["The size of files:dlss is not known; hold another quantity."]
+
+
 def test_a_metric_out_of_reach_is_one_sentence(page: AppTest) -> None:
     compare(page, "png", classical=["jpeg"], hold="psnr_rgb")
     texts = [caption.value.replace("\\", "") for caption in page.caption]

@@ -494,6 +494,8 @@ def test_renderings_made_elsewhere_are_a_side_like_any_other(app: AppTest, small
     files, coded = (next(cells for name, cells in shown.items() if name.startswith(side)) for side in ("A: ", "B: "))
     assert files["SSIMULACRA2"].strip("* ◀") == coded["SSIMULACRA2"].strip("* ◀")
     assert linked(app, "a") == "files:dlss"
+    match = next(button for button in app.button if button.label == "Match B's bytes to A")
+    assert match.disabled  # Nothing says how many bytes the files stand for.
     # The files may be rendered anew: what is shown later is what they hold then.
     write_png(frame(1), small_artifacts / "renderings" / "dlss" / "castle.png")
     settled(choose(app, image_choice="forest.png"))

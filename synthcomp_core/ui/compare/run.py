@@ -294,7 +294,8 @@ def _matching(picked: PickedImage, lock: IsoLock, family: str, anchor: ResultRow
     def work(on_progress: OnProgress, publish: Callable[[Computed], None]) -> None:
         target = anchor.num_bytes if lock.quantity == BYTES else getattr(anchor, lock.quantity)
         if target is None:
-            raise SynthcompError(f"{info.label} was not measured for {lock.anchor}; hold another quantity.")
+            why = "is not known" if lock.quantity == BYTES else "was not measured"
+            raise SynthcompError(f"The {info.label} of {lock.anchor} {why}; hold another quantity.")
         # An upscaled anchor is met by the codec at full resolution: the question is which of the two ways is better.
         start = Variant(str(default_codec_id(family)))
         try:

@@ -162,18 +162,22 @@ def stop_everything() -> None:
 
 
 def has_size(picked: PickedImage, name: str) -> bool:
-    """Whether a side shows a rendering of this image, whose size the other could match."""
+    """Whether a side shows a rendering of this image of known size, which the other could match."""
     state = load_state(LiveState)
-    return state.image == picked.sha256 and name in state.sides and state.sides[name].rendered is not None
+    return state.image == picked.sha256 and name in state.sides and _num_bytes(state.sides[name]) is not None
+
+
+def _num_bytes(side: Side) -> int | None:
+    """The size of what a side shows; None without a rendering, and for one made elsewhere of which no rate is known."""
+    return None if side.rendered is None else side.rendered.row.num_bytes
 
 
 def start_match(picked: PickedImage, name: str, other: str) -> None:
     """Search for the quality at which side ``name`` takes at most the bytes of side ``other``."""
     state = load_state(LiveState)
-    target = state.sides[other].rendered
-    if target is None:
+    variant, num_bytes = state.sides[name].variant, _num_bytes(state.sides[other])
+    if num_bytes is None:
         return
-    variant, num_bytes = state.sides[name].variant, target.rendering.num_bytes
 
     def search(on_progress: OnProgress, publish: Callable[[Variant], None]) -> None:
         publish(match_bytes(picked.image, variant, num_bytes, on_progress=on_progress).variant)

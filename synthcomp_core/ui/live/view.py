@@ -34,7 +34,7 @@ from synthcomp_core.variants.names import variant_name
 
 _POLL_S = 0.25
 FIGURE_KEY, VIEWER_KEY = "live", "live_viewer"
-MATCH_HELP = "Find the highest quality that does not exceed the other side's size."
+MATCH_HELP = "Find the highest quality that does not exceed the other side's size, if that is known."
 
 
 def show_match_button(picked: PickedImage, name: str, variant: Variant) -> None:
