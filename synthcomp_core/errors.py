@@ -59,5 +59,18 @@ def reason_of(error: BaseException) -> str:
     return line[:200].rstrip(". ") or type(error).__name__
 
 
+def sentence_of(error: SynthcompError | OSError) -> str:
+    """What a person is told of an error: its own sentence, or which file the system could not read or write, and why.
+
+    >>> sentence_of(PermissionError(13, "Permission denied", "a.png")), sentence_of(OSError(28, "No space left"))
+    ('a.png cannot be read or written: Permission denied.', 'No space left.')
+    """
+    if isinstance(error, SynthcompError):
+        return str(error)
+    # A full disk, a missing folder, a file without permission
+    where = "" if error.filename is None else f"{str(error.filename)[:300]} cannot be read or written: "
+    return str(SynthcompError(f"{where}{reason_of(error)}."))
+
+
 class Cancelled(Exception):
     """Raised from a progress callback to stop the work; not an error."""

@@ -238,7 +238,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         what = "it is a folder" if path.is_dir() else "it is a pipe or a device"
         raise OSError(errno.EINVAL, f"{what}, not a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)  # Nobody knows the temporary file.
+        raise
     os.close(handle)
     temporary = Path(name)
     try:

@@ -24,7 +24,7 @@ from synthcomp_core.cli import (
 )
 from synthcomp_core.cli.bench import verbs as bench
 from synthcomp_core.cli.console import fail, say, visible, warn
-from synthcomp_core.errors import Cancelled, SynthcompError, reason_of
+from synthcomp_core.errors import Cancelled, SynthcompError, sentence_of
 from synthcomp_core.images.quiet import own_stderr
 
 EXIT_ERROR = 1
@@ -79,14 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
         status = app(args=arguments, prog_name="synthcomp", standalone_mode=True)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else EXIT_ERROR
-    except SynthcompError as error:
-        _print_error(str(error))
-        return EXIT_ERROR
-    except OSError as error:
-        # A full disk, a missing folder, a file without permission
-        reason = reason_of(error)
-        where = "" if error.filename is None else f"{str(error.filename)[:300]} cannot be read or written: "
-        _print_error(f"{where}{reason}.")
+    except (SynthcompError, OSError) as error:
+        _print_error(sentence_of(error))
         return EXIT_ERROR
     except (KeyboardInterrupt, Cancelled):
         warn("Interrupted.")

@@ -1,4 +1,4 @@
-"""A safetensors file taken apart without loading it: its header checked, its tensors' bytes read piece by piece.
+"""A safetensors file written, or taken apart without loading it: its header checked, its tensors read piece by piece.
 
 The format: 8 bytes length of the header (little-endian), the header as JSON (name: dtype, shape, data_offsets; texts
 under __metadata__), the tensors' bytes without gaps.
@@ -13,14 +13,18 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import numpy as np
 from msgspec import Meta
 
 from synthcomp_core import limits
+from synthcomp_core.errors import SnapshotError, reason_of
 from synthcomp_core.library.json_records import JsonError, parse_json, to_record
-from synthcomp_core.storage import open_file
+from synthcomp_core.storage import atomic_path, open_file
+
+if TYPE_CHECKING:
+    import torch
 
 _LENGTH = struct.Struct("<Q")
 _CHUNK = 2**20
@@ -104,6 +108,18 @@ def read_snapshot_file(path: Path) -> SnapshotFile:
     if start + at != size:
         raise JsonError(f"its tensors take {at:,} bytes, but {size - start:,} are there")
     return SnapshotFile(path, metadata, tensors, start)
+
+
+def write_tensors(tensors: dict[str, torch.Tensor], path: Path, *, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file whole or not at all; SnapshotError when the library cannot, as on a full disk."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    with atomic_path(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata=metadata)
+        except SafetensorError as error:
+            raise SnapshotError(f"{path} cannot be written: {reason_of(error)}.") from error
 
 
 def stored_sha256(file: SnapshotFile) -> str:

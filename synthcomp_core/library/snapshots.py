@@ -26,8 +26,8 @@ from synthcomp_core.errors import SnapshotError, reason_of
 from synthcomp_core.library.codec_shapes import PRIOR_LONGEST, PRIOR_PREFIX, codec_shapes, prior_channels
 from synthcomp_core.library.json_records import JsonError, parse_json
 from synthcomp_core.library.lenders import Lender, with_lenders
-from synthcomp_core.library.snapshot_file import SnapshotFile, read_snapshot_file, stored_sha256
-from synthcomp_core.storage import artifacts_dir, atomic_path
+from synthcomp_core.library.snapshot_file import SnapshotFile, read_snapshot_file, stored_sha256, write_tensors
+from synthcomp_core.storage import artifacts_dir
 
 if TYPE_CHECKING:
     import torch
@@ -331,11 +331,8 @@ def lends_to(snapshot_id: str, borrower_id: str) -> bool:
 
 def write_snapshot(card: SnapshotCard, tensors: dict[str, torch.Tensor], path: Path) -> None:
     """Write a card as it is and the tensors that its lenders do not hold, whole or not at all."""
-    from safetensors.torch import save_file
-
     text = json.dumps({key: value for key, value in dataclasses.asdict(card).items() if value is not None})
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"card": text})
+    write_tensors(tensors, path, metadata={"card": text})
 
 
 def weights_sha256(tensors: dict[str, torch.Tensor]) -> str:

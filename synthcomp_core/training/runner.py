@@ -17,10 +17,11 @@ from synthcomp_core import limits
 from synthcomp_core.errors import PlanError, SynthcompError, reason_of
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.json_records import JsonError, read_json
+from synthcomp_core.library.snapshot_file import write_tensors
 from synthcomp_core.library.snapshots import SnapshotCard, load_snapshot, snapshot_path
 from synthcomp_core.progress import OnProgress, counted, silent
 from synthcomp_core.runtime import is_switched_on, keep_freed_memory, torch_device
-from synthcomp_core.storage import atomic_path, runs_dir, write_text
+from synthcomp_core.storage import runs_dir, write_text
 from synthcomp_core.training.folder import DONE, FINAL, LAST, model_folder
 from synthcomp_core.training.identity import changed, identity
 from synthcomp_core.training.kind import Trained, Training
@@ -227,11 +228,8 @@ def starting_weights(plan: TrainingPlan, model: ModelPlan) -> dict[str, Tensor] 
 
 def write_weights(model: ModelPlan, trained: Trained, facts: _Facts, folder: Path) -> SnapshotCard | None:
     """Write the final weights into the model's folder, and the snapshot if the model ships."""
-    from safetensors.torch import save_file
-
     state = {name: value.detach().cpu().contiguous() for name, value in trained.state.items()}
-    with atomic_path(folder / FINAL) as temporary:
-        save_file(state, temporary)
+    write_tensors(state, folder / FINAL)
     if not model.ship or is_switched_on("SYNTHCOMP_NO_SNAPSHOT"):
         return None
     known = {name: value for name, value in dataclasses.asdict(facts).items() if value is not None}

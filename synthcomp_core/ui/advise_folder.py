@@ -14,7 +14,7 @@ from synthcomp_core.batch.journal import JOURNAL, Entry, read_journal
 from synthcomp_core.batch.launch import last_output, start_verb, stop_run
 from synthcomp_core.batch.runner import PreparedRun, prepare
 from synthcomp_core.batch.status import RunSummary, read_run, run_words
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SynthcompError, sentence_of
 from synthcomp_core.library.run_record import Stage
 from synthcomp_core.library.sources import source_path
 from synthcomp_core.progress import duration
@@ -67,7 +67,7 @@ def show_folder_answer(picked: PickedImage, question: Question) -> None:
     try:
         prepared = _prepared(picked, question, words)
     except (SynthcompError, OSError) as error:
-        st.error(plain(str(error)))
+        st.error(plain(sentence_of(error)))
         return
     show_dry_run(prepared)
     under_way = _under_way(prepared.folder)
@@ -81,7 +81,11 @@ def show_folder_answer(picked: PickedImage, question: Question) -> None:
             "Runs can only be started from a browser on the machine that runs the app; the command below does the same."
         )
     elif under_way is None and st.button("Advise", type="primary", icon=":material/lightbulb:", key="advise_all"):
-        process = start_verb(words, prepared.plan)
+        try:
+            process = start_verb(words, prepared.plan)
+        except OSError as error:
+            st.error(plain(sentence_of(error)))
+            return
         remember(process)
         store_state(FolderAdviceState(words, prepared, Begun(process, UnderWay(words, prepared.folder))))
         st.rerun()
@@ -150,8 +154,8 @@ def _show_progress(run: RunSummary | None) -> None:
         try:
             stop_run(run)
             st.toast("It stops once the tasks in flight are finished.")
-        except SynthcompError as error:
-            st.error(plain(str(error)))
+        except (SynthcompError, OSError) as error:
+            st.error(plain(sentence_of(error)))
 
 
 def _rows_so_far(question: Question, prepared: PreparedRun, *, whole_images_only: bool) -> list[ResultRow]:

@@ -19,7 +19,7 @@ from synthcomp_core.batch.launch import OUTPUT, bundled_plans, last_output, resu
 from synthcomp_core.batch.plan import read_run_plan
 from synthcomp_core.batch.runner import PreparedRun, prepare, run_folder
 from synthcomp_core.batch.status import RunSummary, list_runs, read_run
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SynthcompError, sentence_of
 from synthcomp_core.library.run_record import RunKind, Stage
 from synthcomp_core.progress import counted, duration
 from synthcomp_core.runtime import is_switched_on
@@ -107,11 +107,15 @@ def show_start() -> None:
             plan = read_run_plan(plans.get(name) or typed_path(text))
             show_dry_run(prepare(plan))
         except (SynthcompError, OSError) as error:
-            st.error(plain(str(error)))
+            st.error(plain(sentence_of(error)))
             return
         if st.button("Start", type="primary", key="start_run", icon=":material/play_arrow:"):
             since = time.time()
-            process = start_run(plan)
+            try:
+                process = start_run(plan)
+            except (SynthcompError, OSError) as error:
+                st.error(plain(sentence_of(error)))
+                return
             remember(process)
             store_state(RunControlState(plan.name, BegunRun(plan.name, run_folder(plan), process, since)))
             with st.spinner(plain(f"{plan.name} is starting.")):
@@ -165,8 +169,8 @@ def show_control(run: RunSummary) -> None:
             remember(process)
             store_state(replace(state, begun=BegunRun(run.name, run.folder, process, since)))
             st.toast(plain(f"{run.name} is starting."))
-    except SynthcompError as error:
-        st.error(plain(str(error)))
+    except (SynthcompError, OSError) as error:
+        st.error(plain(sentence_of(error)))
 
 
 def _show_ending(begun: BegunRun) -> None:

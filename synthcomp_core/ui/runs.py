@@ -22,7 +22,7 @@ from synthcomp_core.batch.status import (
     run_plan,
     unrecorded_trainings,
 )
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SynthcompError, sentence_of
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.figures.training_chart import training_chart
 from synthcomp_core.library.run_record import RunKind, Stage
@@ -153,7 +153,7 @@ def _show_progress(name: str) -> None:
         else:
             _show_curves(run)
     except (SynthcompError, OSError) as error:
-        st.error(plain(str(error)))
+        st.error(plain(sentence_of(error)))
 
 
 def _show_failures(run: RunSummary) -> None:

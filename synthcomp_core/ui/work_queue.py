@@ -19,7 +19,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from synthcomp_core.errors import Cancelled, SynthcompError
+from synthcomp_core.errors import Cancelled, SynthcompError, sentence_of
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.runtime import load_numba, usable_cores
 from synthcomp_core.ui.widgets.state import load_state, store_state
@@ -121,8 +121,8 @@ class Job(Generic[T]):
             self.work(self._report, lambda result: self.change(latest=result))
         except Cancelled:
             self.change(state=JobState.DROPPED if self._is_dropped else JobState.STOPPED)
-        except SynthcompError as error:
-            self.change(state=JobState.FAILED, error=str(error))
+        except (SynthcompError, OSError) as error:
+            self.change(state=JobState.FAILED, error=sentence_of(error))
         except RuntimeError as error:
             # Thread pools take no more work once the interpreter shuts down, somewhat before its main thread ends.
             if not (_is_ending() or str(error).startswith("cannot schedule new futures")):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import resource
 import struct
 import time
 import zipfile
@@ -291,3 +292,17 @@ def test_a_training_s_checkpoint_with_an_optimiser_and_large_tensors_is_read(tmp
     torch.save(content, tmp_path / "a.pth.tar", _use_new_zipfile_serialization=zipped)
     found = read_checkpoint(tmp_path / "a.pth.tar")
     assert found.keys() == tensors.keys() and all(bool((found[name] == tensors[name]).all()) for name in tensors)
+
+
+def test_a_snapshot_that_does_not_fit_on_the_disk_is_a_sentence(artifacts: Path) -> None:
+    path = save_random()
+    before = path.read_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(SnapshotError, match=r"tiny\.safetensors cannot be written: .*File too large"):
+            save_random()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert path.read_bytes() == before
+    assert list_snapshots()[0].id == "tiny" and len(list(path.parent.iterdir())) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import threading
 import time
@@ -519,6 +520,30 @@ def test_a_comparison_of_a_wrong_name_is_refused_in_one_sentence(page: AppTest) 
     page.button(key="save_comparison").click().run()
     assert "not usable as a name" in page.error[0].value
     assert list_comparisons() == []
+
+
+def test_comparisons_that_cannot_be_written_or_deleted_are_one_sentence(
+    page: AppTest, small_artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small_artifacts / "comparisons"
+    page.run()
+    page.text_input(key="comparison_name").set_value("half")
+    folder.touch()
+    page.button(key="save_comparison").click().run()
+    said = [error.value.replace("\\", "") for error in page.error]
+    assert said == [f"{folder} cannot be read or written: File exists."]
+    folder.unlink()
+    page.button(key="save_comparison").click().run()
+    assert not page.error
+
+    def refuse(path: Path, **options: bool) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    page.button(key="delete_half").click().run()
+    assert not page.exception
+    said = [error.value.replace("\\", "") for error in page.error]
+    assert said == [f"{folder / 'half.json'} cannot be read or written: Permission denied."]
 
 
 def test_a_cell_of_the_matrix_is_computed_by_a_click_and_says_so(

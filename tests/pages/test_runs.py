@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections.abc import Sequence
@@ -240,6 +241,24 @@ def test_a_plan_is_started_after_its_dry_run_was_shown(artifacts: Path, begun: l
     write_batch(artifacts)  # As the program does once it runs.
     app.run()
     assert app.selectbox(key="run").value == "small"
+
+
+def test_a_plan_or_a_run_whose_folder_cannot_be_written_is_one_sentence(
+    artifacts: Path, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(given: list[str], folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder / "output.txt"))
+
+    monkeypatch.setattr(launch, "_begin", begin)
+    write_plan(artifacts)
+    write_batch(artifacts, state="interrupted")
+    app = open_page()
+    for label in ("Start", "Resume"):
+        button(app, label).click().run()
+        assert not app.exception
+        said = [error.value.replace("\\", "") for error in app.error]
+        written = artifacts / "runs" / "small" / "output.txt"
+        assert f"{written} cannot be read or written: Permission denied." in said
 
 
 def test_a_plan_in_the_home_of_nobody_is_one_sentence(artifacts: Path, begun: list[list[str]]) -> None:

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.progress import OnProgress
+from synthcomp_core.storage import write_text
 from synthcomp_core.ui.work_queue import Job, JobState, WorkQueue
 from tests.clock import LIMIT_S
 
@@ -167,6 +169,16 @@ def test_a_failure_is_a_sentence_and_the_queue_goes_on() -> None:
     gate = Gate("next", [])
     gate.may_go.set()
     assert ended(queue.submit("one", "a", "next", gate)) == JobState.DONE
+
+
+def test_what_the_system_refuses_is_a_sentence_with_its_reason(tmp_path: Path) -> None:
+    def fails(on_progress: OnProgress, publish: Callable[[str], None]) -> None:
+        write_text(tmp_path / "file" / "a.json", "{}")
+
+    (tmp_path / "file").touch()
+    job = WorkQueue(1).submit("one", "a", "fails", fails)
+    assert ended(job) == JobState.FAILED
+    assert job.status().error == f"{tmp_path / 'file'} cannot be read or written: File exists."
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

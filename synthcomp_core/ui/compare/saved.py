@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SynthcompError, sentence_of
 from synthcomp_core.library.comparisons import delete_comparison, list_comparisons, save_comparison
 from synthcomp_core.ui import query
 from synthcomp_core.ui.widgets.image_picker import PickedImage
@@ -17,7 +18,7 @@ from synthcomp_core.ui.widgets.text import plain
 
 @dataclass(frozen=True)
 class SavedState:
-    """failure: why the comparison last asked for could not be saved; "" if it could."""
+    """failure: why the comparison last asked for could not be saved or deleted; "" if it could."""
 
     failure: str = ""
 
@@ -49,7 +50,7 @@ def show_saved(picked: PickedImage | None) -> None:
                 help="Opens in a new tab.", width="stretch",
             )  # fmt: skip
             at_delete.button(
-                "Delete", key=f"delete_{comparison.name}", on_click=delete_comparison, args=(comparison.name,),
+                "Delete", key=f"delete_{comparison.name}", on_click=_delete, args=(comparison.name,),
                 width="stretch",
             )  # fmt: skip
 
@@ -58,8 +59,18 @@ def _save() -> None:
     pairs = query.pairs()
     if not query.is_set("computed"):
         pairs.append(("computed", "1"))  # So that it opens with its images, not with a button.
+    name = str(st.session_state.get("comparison_name", "")).strip()
+    _carry_out(lambda: save_comparison(name, pairs))
+
+
+def _delete(name: str) -> None:
+    _carry_out(lambda: delete_comparison(name))
+
+
+def _carry_out(change: Callable[[], object]) -> None:
+    """Make a change to what is saved, or keep the sentence that says why it failed."""
     try:
-        save_comparison(str(st.session_state.get("comparison_name", "")).strip(), pairs)
+        change()
         store_state(SavedState(""))
     except (SynthcompError, OSError) as error:
-        store_state(SavedState(str(error)))
+        store_state(SavedState(sentence_of(error)))

@@ -13,7 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from synthcomp_core import limits
 from synthcomp_core.batch.journal import RESULTS
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SynthcompError, sentence_of
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.results.formats import LoadedResults, load_results, reference_files
 from synthcomp_core.results.formats.loose import TEMPLATE
@@ -127,7 +127,7 @@ def _read(name: str, path: Path, notices: DeltaGenerator) -> LoadedResults | Non
     try:
         return _load_file(name, str(path), path.stat().st_mtime_ns, path.stat().st_size)
     except (SynthcompError, OSError) as error:
-        notices.error(plain(str(error)))
+        notices.error(plain(sentence_of(error)))
         return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SynthcompError, sentence_of
 from synthcomp_core.library.findings import Finding
 from synthcomp_core.library.project_scan import scan_project
 from synthcomp_core.progress import OnProgress
@@ -64,8 +64,8 @@ def _show_findings(typed: str) -> None:
     try:
         folder = typed_path(typed)
         findings = _scan(str(folder))
-    except SynthcompError as error:
-        st.error(plain(str(error)))
+    except (SynthcompError, OSError) as error:
+        st.error(plain(sentence_of(error)))
         return
     counts = Counter(finding.kind.value for finding in findings)
     found = ", ".join(f"{kind}: {number}" for kind, number in counts.items()) or "nothing that can be added"

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from synthcomp_core import limits
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import SynthcompError, sentence_of
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.ui.widgets.image_picker import UPLOAD_TYPES, PickedImage
 from synthcomp_core.ui.widgets.state import load_state, store_state
@@ -81,4 +81,4 @@ def _forget(codec: str) -> None:
     try:
         forget_result(codec)
     except (SynthcompError, OSError) as error:
-        st.error(plain(str(error)))
+        st.error(plain(sentence_of(error)))
