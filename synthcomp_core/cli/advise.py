@@ -87,10 +87,8 @@ def advise(
     target = chosen_target({**given, "ssimulacra2_": target_ssimulacra2, "flip": target_flip})
     if target is None:
         raise SynthcompError("Give one constraint, such as --target-bytes 100k or --target-ssimulacra2 70.")
-    upscalers = upscaler or list(DEFAULT_UPSCALERS)
-    for upscaler_id in upscalers:
-        parse_upscaler(upscaler_id)
-    variants = candidates(target, families=family, scales=scale or DEFAULT_SCALES, upscalers=upscalers)
+    scales = scale or DEFAULT_SCALES
+    variants = candidates(target, families=family, scales=scales, upscalers=_upscalers(upscaler, scales))
 
     reference = _reference(images, workers, max_megapixels)
 
@@ -107,6 +105,16 @@ def advise(
         print_json(_plain(found))
     else:
         _print(found)
+
+
+def _upscalers(asked: Sequence[str] | None, scales: Sequence[float]) -> Sequence[str]:
+    """The upscalers to try; SynthcompError for one that does not exist, or if no scale needs those asked for."""
+    if asked and max(scales) == 1:
+        raise SynthcompError("--upscaler is for lower resolutions; leave it out, or add a --scale above 1.")
+    upscalers = asked or DEFAULT_UPSCALERS
+    for upscaler_id in upscalers:
+        parse_upscaler(upscaler_id)
+    return upscalers
 
 
 def _reference(images: Path, workers: int | None, max_megapixels: float) -> Reference | None:

@@ -78,6 +78,7 @@ def test_two_scales_get_the_sizes_at_which_the_lower_one_pays(
         (["--target-bytes", "1k", "--target-psnr", "30"], "cannot be met at once"),
         (["--target-bytes", "1k", "--family", "bpg"], "Unknown family"),
         (["--target-bytes", "1k", "--upscaler", "magic"], "magic"),
+        (["--target-bytes", "1k", "--scale", "1", "--upscaler", "lanczos"], "--upscaler is for lower resolutions"),
         (["--target-bytes", "5", "--family", "jpeg"], "No variant meets the constraint: size 5 bytes"),
     ],
 )

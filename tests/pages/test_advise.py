@@ -254,6 +254,18 @@ def test_without_a_codec_there_is_one_sentence(page: AppTest) -> None:
     assert "Pick at least one codec" in app.info[0].value
 
 
+def test_lower_resolutions_without_an_upscaler_are_one_sentence(page: AppTest) -> None:
+    app = page.run()
+    app.multiselect(key="upscalers").set_value([])
+    for scales in (["1", "2"], ["1.5"]):
+        app.pills(key="scales").set_value(scales).run()
+        assert ["Pick at least one upscaler" in info.value for info in app.info] == [True]
+        assert not any(button.key == "advise" for button in app.button)
+    app.pills(key="scales").set_value(["1"]).run()
+    assert not app.exception
+    assert any(button.key == "advise" for button in app.button)
+
+
 def test_unknown_link_values_give_a_sentence_each(page: AppTest) -> None:
     page.query_params["constraint"] = "beauty"
     page.query_params["limit_bytes"] = "many"
