@@ -61,7 +61,10 @@ class PreparedRun:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended. carried_out: tasks of this call, failed ones included. failed: rows with an error."""
+    """How a run ended. carried_out: tasks of this call, failed ones included. failed: rows with an error.
+
+    notes: what reading images changed in this call, each with the number of images, the most frequent first.
+    """
 
     folder: Path
     results: Path
@@ -69,6 +72,7 @@ class RunOutcome:
     carried_out: int
     failed: int
     interrupted: bool
+    notes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,7 @@ def carry_out_plan(
         carried_out=progress.done,
         failed=progress.failed,
         interrupted=stage == Stage.INTERRUPTED,
+        notes=progress.notes(),
     )
 
 
@@ -194,33 +199,35 @@ def _work(
         except queue.Empty:
             continue
         task, _ = in_flight[future.key]
-        entry = _entry(task, future)
+        entry, notes = _entry(task, future)
         if entry is None:
             future.add_done_callback(finished.put)  # type: ignore[no-untyped-call]
             continue
         del in_flight[future.key]
         writer.add(entry)
-        progress.advance(task, seconds=entry.seconds, failed=entry.row.error is not None)
+        progress.advance(task, seconds=entry.seconds, failed=entry.row.error is not None, notes=notes)
 
 
-def _entry(task: Task, future: Future[TaskOutcome]) -> Entry | None:
-    """The entry of a finished future; None when its worker died with the result and Dask carries it out once more.
+def _entry(task: Task, future: Future[TaskOutcome]) -> tuple[Entry | None, tuple[str, ...]]:
+    """The entry of a finished future, and notes on its image.
+
+    None when its worker died with the result and Dask carries it out once more.
 
     SynthcompError when the scheduler dropped it.
     """
     if future.status == "error":
         reason = task_error(future.exception())  # type: ignore[no-untyped-call]
         row = bare_row(task.dataset, task.image.name, task.variant, error=reason)
-        return finished_entry(task, row, 0.0)
+        return finished_entry(task, row, 0.0), ()
     if future.status == "cancelled":
         raise SynthcompError("The Dask scheduler is gone; run the plan again to resume from here.")
     if future.status != "finished":
-        return None
+        return None, ()
     try:
         outcome: TaskOutcome = future.result(timeout=_GATHER_S)
     except TimeoutError:
-        return None
-    return finished_entry(task, outcome.row, outcome.seconds, outcome.stamps)
+        return None, ()
+    return finished_entry(task, outcome.row, outcome.seconds, outcome.stamps), outcome.notes
 
 
 class _Progress:
@@ -234,11 +241,14 @@ class _Progress:
         self._started = time.time()
         self._working_since: float | None = None
         self._written_at = 0.0
+        self._noted: dict[str, set[Path]] = {}
         self._write(Stage.RUNNING, 0, 0)
 
-    def advance(self, task: Task, *, seconds: float, failed: bool) -> None:
-        """Count a task that is done, after ``seconds`` on its worker."""
+    def advance(self, task: Task, *, seconds: float, failed: bool, notes: tuple[str, ...]) -> None:
+        """Count a task that is done, after ``seconds`` on its worker, with notes on its image."""
         self.done += 1
+        for note in notes:
+            self._noted.setdefault(note, set()).add(task.image)
         self.failed += failed
         self._remaining.finish(task, seconds)
 
@@ -250,6 +260,11 @@ class _Progress:
         self._on_progress(RunProgress(self._todo, self.done, self.failed, in_flight, workers, self._eta_s()))
         if now - self._written_at > _STATE_S:
             self._write(Stage.RUNNING, in_flight, workers)
+
+    def notes(self) -> tuple[tuple[str, int], ...]:
+        """Each note and of how many images it is, the most frequent first."""
+        found = [(note, len(images)) for note, images in self._noted.items()]
+        return tuple(sorted(found, key=lambda one: -one[1]))
 
     def finish(self) -> Stage:
         """Write and return the stage in which the run ends."""

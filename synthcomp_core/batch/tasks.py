@@ -27,6 +27,7 @@ from synthcomp_core.variants import Variant
 from synthcomp_core.variants.snapshots_of import weights_of
 
 RENDER, MEASURE, ENLARGE = "render", "measure", "enlarge"
+_ENLARGED_WITH_ALPHA = "enlarge:alpha"  # What was enlarged before transparency was kept is made again.
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class Task:
     """One image through one variant, or one image rendered elsewhere.
 
     (dataset, image's name, variant) names the row of the results table. image_sha256: of the reference's file.
-    made_with: what else the row depends on (hashes of snapshots, or of the image measured; "enlarge" where images are
-    enlarged). rendering, bitstream: where they are written, or lie when ``kind`` is "measure"; None = not kept, or not
-    there. previous: a row that has all that ``measured`` names and lacks only ``metrics``, measured on the kept
+    made_with: what else the row depends on (hashes of snapshots, or of the image measured; that images are enlarged,
+    where they are). rendering, bitstream: where they are written, or lie when ``kind`` is "measure"; None = not kept,
+    or not there. previous: a row that has all that ``measured`` names and lacks only ``metrics``, measured on the kept
     ``rendering`` or ``bitstream``; stamps: of these two.
     pixels: of the reference, according to its file's header; 0 when that cannot be read.
     """
@@ -83,7 +84,7 @@ def plan_tasks(plan: Plan, run: Path) -> list[Task]:
     journal holds.
     """
     check_layout(plan.layout, plan.variants)
-    how = (ENLARGE,) if plan.enlarge else ()  # The two make different images of the same variant.
+    how = (_ENLARGED_WITH_ALPHA,) if plan.enlarge else ()  # The two make different images of the same variant.
     made_with = {variant: (*_made_with(variant, plan.precision), *how) for variant in plan.variants}
     sets = {variant: _content(variant) for variant in plan.variants if is_files(variant.codec)}
     tasks: list[Task] = []

@@ -21,6 +21,7 @@ from synthcomp_core.metrics import Reference, measure
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.storage import read_file, write_bytes
 from synthcomp_core.upscalers import mode_size, parse_upscaler
+from synthcomp_core.upscalers.alpha import upscale_with_alpha
 from synthcomp_core.variants import bare_row, evaluate
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -28,11 +29,15 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """The row of a task, its wall time in seconds on the worker, and the stamps of the rendering and bitstream kept."""
+    """The row of a task, its wall time in seconds on the worker, and the stamps of the rendering and bitstream kept.
+
+    notes: what reading the image changed, a phrase each.
+    """
 
     row: ResultRow
     seconds: float
     stamps: tuple[Stamp | None, Stamp | None] = (None, None)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,17 +59,17 @@ def carry_out_task(task: Task) -> TaskOutcome:
     Files are written whole or not at all, before the row is returned. Raises whatever goes wrong.
     """
     started = time.perf_counter()
-    reference = _reference(task.image, task.image_sha256, task.max_pixels)
+    if task.kind == ENLARGE:
+        return _enlarge(task, started)
+    reference, notes = _reference(task.image, task.image_sha256, task.max_pixels)
     stamps = task.stamps
     if task.kind == MEASURE:
         row = _measure_elsewhere(task, reference.image)
-    elif task.kind == ENLARGE:
-        row, stamps = _enlarge(task, reference.image)
     elif task.previous is not None and (task.rendering is not None or task.bitstream is not None):
         row = _measure_kept(task, reference, task.previous)
     else:
         row, stamps = _render(task, reference)
-    return TaskOutcome(row, time.perf_counter() - started, stamps)
+    return TaskOutcome(row, time.perf_counter() - started, stamps, notes)
 
 
 def apply_settings(settings: WorkerSettings) -> None:
@@ -81,8 +86,9 @@ def apply_settings(settings: WorkerSettings) -> None:
 
 # Tasks come image by image, so that the next one mostly has the same reference.
 @functools.lru_cache(maxsize=2)
-def _reference(path: Path, sha256: str, max_pixels: int) -> Reference:
-    return Reference(read_image(path, max_pixels=max_pixels).image)
+def _reference(path: Path, sha256: str, max_pixels: int) -> tuple[Reference, tuple[str, ...]]:
+    loaded = read_image(path, max_pixels=max_pixels)
+    return Reference(loaded.image), loaded.notes
 
 
 def _render(task: Task, reference: Reference) -> tuple[ResultRow, tuple[Stamp | None, Stamp | None]]:
@@ -106,20 +112,25 @@ def _render(task: Task, reference: Reference) -> tuple[ResultRow, tuple[Stamp | 
     return evaluation.row, (rendering, bitstream)
 
 
-def _enlarge(task: Task, reference: Image) -> tuple[ResultRow, tuple[Stamp | None, Stamp | None]]:
+def _enlarge(task: Task, started: float) -> TaskOutcome:
     variant = task.variant
     if variant.scale is None or variant.upscaler is None or task.rendering is None:
         raise ValueError(f"{variant} does not say how to enlarge, or nothing is kept")
     upscaler = parse_upscaler(variant.upscaler, scale=variant.scale, precision=task.precision)
-    height, width = reference.shape[:2]
-    started = time.perf_counter()
-    enlarged = upscaler.upscale(reference, mode_size(width, height, variant.scale))
-    upscale_s = time.perf_counter() - started
-    content = png_bytes(enlarged)
+    loaded = read_image(task.image, max_pixels=task.max_pixels, keep_alpha=True)
+    height, width = loaded.image.shape[:2]
+    size = mode_size(width, height, variant.scale)
+    began = time.perf_counter()
+    if loaded.alpha is None:
+        enlarged, alpha = upscaler.upscale(loaded.image, size), None
+    else:
+        enlarged, alpha = upscale_with_alpha(upscaler, loaded.image, loaded.alpha, size)
+    upscale_s = time.perf_counter() - began
+    content = png_bytes(enlarged, alpha=alpha)
     write_bytes(task.rendering, content)
     row = bare_row(task.dataset, task.image.name, variant)
     row = dataclasses.replace(row, width=width, height=height, upscale_s=upscale_s)
-    return row, (Stamp.of(content), None)
+    return TaskOutcome(row, time.perf_counter() - started, (Stamp.of(content), None), loaded.notes)
 
 
 def _measure_kept(task: Task, reference: Reference, previous: ResultRow) -> ResultRow:

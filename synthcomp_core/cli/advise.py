@@ -91,10 +91,11 @@ def advise(
     variants = candidates(target, families=family, scales=scales, upscalers=_upscalers(upscaler, scales))
 
     reference = _reference(images, workers, max_megapixels)
+    noted: set[tuple[str, int]] = set()
 
     def measured(variants: Sequence[Variant], metrics: Sequence[str]) -> list[ResultRow]:
         if reference is None:
-            return _rows_of_folder(images, variants, metrics, workers, max_megapixels)
+            return _rows_of_folder(images, variants, metrics, workers, max_megapixels, noted)
         return _rows_of_image(images, reference, variants, metrics)
 
     rows = measured(variants, ADVICE_METRICS)
@@ -139,11 +140,13 @@ def _rows_of_image(
 
 
 def _rows_of_folder(
-    folder: Path, variants: Sequence[Variant], metrics: Sequence[str], workers: int | None, max_megapixels: float
-) -> list[ResultRow]:
+    folder: Path, variants: Sequence[Variant], metrics: Sequence[str], workers: int | None, max_megapixels: float,
+    noted: set[tuple[str, int]],
+) -> list[ResultRow]:  # fmt: skip
+    """The rows of a run of these variants; noted: what was said of its images, and is not said again."""
     from synthcomp_core.batch.cluster import Workers
     from synthcomp_core.batch.folder_plan import folder_plan
-    from synthcomp_core.cli.runs import carry_out
+    from synthcomp_core.cli.runs import carry_out, show_notes
     from synthcomp_core.results.table import read_results, table_rows
 
     plan = folder_plan(
@@ -151,6 +154,8 @@ def _rows_of_folder(
         max_pixels=pixel_limit(max_megapixels),
     )  # fmt: skip
     outcome = carry_out(plan, Workers(workers), None, command=this_command(), quiet=True)
+    show_notes([note for note in outcome.notes if note not in noted])
+    noted.update(outcome.notes)
     if outcome.interrupted:
         raise SynthcompError("Interrupted before every image was tried; call it again to resume from here.")
     return table_rows(read_results(outcome.results))

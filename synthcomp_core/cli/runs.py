@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -18,15 +18,15 @@ from rich.table import Table
 from synthcomp_core.batch.cluster import Workers, local_share
 from synthcomp_core.batch.plan import Plan, read_run_plan
 from synthcomp_core.batch.tasks import dataset_text
-from synthcomp_core.cli.console import cell, errors, fail, output, say
+from synthcomp_core.cli.console import cell, errors, fail, output, say, warn
 from synthcomp_core.errors import PlanError
-from synthcomp_core.progress import duration
+from synthcomp_core.progress import counted, duration
 
 if TYPE_CHECKING:
     from synthcomp_core.batch.runner import RunOutcome
 
 _EXIT_FAILED_TASKS, _EXIT_INTERRUPTED = 1, 130
-_FAILURES_SHOWN = 5
+_FAILURES_SHOWN, _NOTES_SHOWN = 5, 10
 
 
 def register(app: typer.Typer) -> None:
@@ -106,6 +106,7 @@ def carry_out(
         )  # fmt: skip
     if quiet:
         return outcome
+    show_notes(outcome.notes)
     for dataset in plan.datasets:
         say(dataset_text(dataset))
     kept = outcome.total - outcome.carried_out
@@ -126,6 +127,14 @@ def end_run(outcome: RunOutcome) -> None:
         raise typer.Exit(_EXIT_FAILED_TASKS)
 
 
+def show_notes(notes: Sequence[tuple[str, int]]) -> None:
+    """Say what reading images changed, each note once with the number of images, on standard error."""
+    for note, number in notes[:_NOTES_SHOWN]:
+        warn(f"{counted(number, 'image')}: {note}")
+    if len(notes) > _NOTES_SHOWN:
+        warn(f"and {counted(len(notes) - _NOTES_SHOWN, 'other note')} on what reading images changed.")
+
+
 def _show_failures(reasons: Counter[str]) -> None:
     for reason, number in reasons.most_common(_FAILURES_SHOWN):
         fail(f"{number} x {reason}")
@@ -141,11 +150,11 @@ def _describe(plan: Plan, place: Workers, folder: Path | None, verify: bool) -> 
     prepared = prepare(plan, folder=folder, verify=verify)
     whole = [task for task in prepared.todo if task.previous is None]
     expected = estimate(prepared.todo, read_journal(prepared.folder / JOURNAL).values())
-    counted = [dataset_text(dataset) for dataset in plan.datasets]
+    described = [dataset_text(dataset) for dataset in plan.datasets]
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("plan", cell(f"{plan.name} ({plan.path})"))
     table.add_row("run folder", cell(prepared.folder))
-    table.add_row("data sets", cell(", ".join(counted)))
+    table.add_row("data sets", cell(", ".join(described)))
     table.add_row("variants", str(len({task.variant for task in prepared.tasks})))
     table.add_row("metrics", ", ".join(plan.metrics))
     table.add_row("keep", f"{plan.keep}, layout {plan.layout}")

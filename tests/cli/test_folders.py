@@ -9,7 +9,7 @@ import pytest
 
 from synthcomp_core.cli import main
 from synthcomp_core.codecs import parse_codec
-from synthcomp_core.images import read_image
+from synthcomp_core.images import read_image, write_png
 from synthcomp_core.results.table import read_results, table_rows
 from synthcomp_core.upscalers import parse_upscaler
 from tests.batch.conftest import OnTheSpot, frame, on_the_spot, write_frames
@@ -87,6 +87,38 @@ def test_upscale_of_a_folder_writes_the_images_that_upscale_writes_one_by_one(
     next((tmp_path / "artifacts" / "runs").rglob("frame1.png")).unlink()
     assert main(arguments) == 0
     assert "1 of 2 tasks carried out" in printed(capsys)
+
+
+def test_upscale_of_a_folder_keeps_transparency_as_upscale_of_one_image_does(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alpha = np.tile(np.arange(80, dtype=np.uint8) * 3, (64, 1))
+    write_png(frame(1), frames / "frame1.png", alpha=alpha)
+    options = ["--method", "bicubic", "--scale", "2"]
+    assert main(["upscale", str(frames), str(tmp_path / "large"), *options]) == 0
+    assert main(["upscale", str(frames / "frame1.png"), str(tmp_path / "one.png"), *options]) == 0
+    assert (tmp_path / "large" / "frame1.png").read_bytes() == (tmp_path / "one.png").read_bytes()
+    assert read_image(tmp_path / "one.png", keep_alpha=True).alpha is not None
+    assert read_image(tmp_path / "large" / "frame0.png", keep_alpha=True).alpha is None
+    assert "black" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [["evaluate", "--metric", "psnr_rgb", "--variants"], ["encode", "coded", "--codec"]])
+def test_what_reading_a_folder_changed_is_said_once_with_the_number_of_images(
+    verb: list[str], frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        write_png(frame(number), frames / f"frame{number}.png", alpha=np.full((64, 80), 99, np.uint8))
+    patterns = ["webp-q{30,60}" if verb[0] == "evaluate" else "webp-q30"]
+    assert main([verb[0], str(frames), *verb[1:], *patterns]) == 0
+    assert capsys.readouterr().err.count("2 images: transparent parts are shown over black") == 1
+
+
+def test_advise_on_a_folder_says_once_what_reading_it_changed(frames: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_png(frame(1), frames / "frame1.png", alpha=np.full((64, 80), 99, np.uint8))
+    assert main(["advise", str(frames), "--target-bpp", "1", "--family", "webp", "--family", "jpeg"]) == 0
+    assert capsys.readouterr().err.count("1 image: transparent parts are shown over black") == 1
 
 
 @pytest.mark.parametrize(
