@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import NAME_PATTERN, exists, is_folder, runs_dir, safe_name
 
 PLAN_FILE = "plan.toml"
+# The options of the verbs that stand for a plan's keys; what stands for the variants is each verb's own.
+_OPTIONS = {"metrics": "--metric", "precision": "--precision", "max_megapixels": "--max-megapixels"}
+_VARIANT_OPTIONS = {"encode": "--codec", "upscale": "--method", "advise": "--family"}
 _HASH_DIGITS = 6
 _NAME_CHARACTERS = 40
 
@@ -34,7 +38,8 @@ def folder_plan(
 
     folder: or the name of a data set, with its split if wanted, as in ``gta-plus/test``.
     Its name, and so its run's folder, says the purpose ("evaluate") and the folder: another call for the same folder
-    continues the run, whatever its variants. PlanError for a folder without images or a variant that cannot be used.
+    continues the run, whatever its variants. PlanError, naming the option, for a folder without images or a variant
+    that cannot be used.
     """
     named = _of_data_set(folder)
     if named is None and not is_folder(folder):
@@ -58,7 +63,11 @@ def folder_plan(
     }
     lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
     lines += ["", "[[datasets]]", *(named or [f"folder = {_toml(str(where))}"]), f"name = {_toml(called)}", ""]
-    return parse_run_plan("\n".join(lines), runs_dir() / str(settings["name"]) / PLAN_FILE)
+    path = runs_dir() / str(settings["name"]) / PLAN_FILE
+    try:
+        return parse_run_plan("\n".join(lines), path)
+    except PlanError as error:
+        raise _of_option(error, path, {**_OPTIONS, "variants": _VARIANT_OPTIONS.get(purpose, "--variants")}) from error
 
 
 def names_images(source: Path) -> bool:
@@ -74,6 +83,12 @@ def _of_data_set(source: Path) -> list[str] | None:
     return [f"dataset = {_toml(name)}", *(f"split = {_toml(split)}" for split in rest)]
 
 
+def _of_option(error: PlanError, path: Path, options: dict[str, str]) -> PlanError:
+    """An error in a plan that nobody wrote, saying the option of the command line where it says file and key."""
+    said = str(error).removeprefix(str(PlanError(f"{path}: ")))
+    return PlanError(re.sub(r"^`(\w+)`", lambda found: options.get(found[1], found[0]), said))
+
+
 def _toml(value: object) -> str:
-    """A text, number, truth value or list of these in TOML, which writes them as JSON does."""
-    return json.dumps(value, ensure_ascii=False)
+    """A text, number, truth value or list of these in TOML, which writes them as JSON does, except for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -18,6 +18,7 @@ from synthcomp_core.batch.folder_plan import folder_plan
 from synthcomp_core.cli.console import print_table, say
 from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, MaxMegapixels, PrecisionOption, pixel_limit
 from synthcomp_core.cli.runs import carry_out, end_run
+from synthcomp_core.codecs import parse_codec
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import images_below
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS, SHOWN_METRICS
@@ -26,7 +27,8 @@ from synthcomp_core.progress import counted
 from synthcomp_core.results.text_tables import MISSING, TableColumn
 from synthcomp_core.storage import atomic_path, exists, is_inside, is_same
 from synthcomp_core.upscalers import parse_upscaler
-from synthcomp_core.variants import Variant
+from synthcomp_core.variants import Variant, has_codec
+from synthcomp_core.variants.variant import MAX_SCALE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +83,8 @@ def encode_folder(
     """Encode every image of a folder into ``out``, with ``results.csv`` beside the bitstreams."""
     _check_device(device)
     _check_out(folder, out)
+    if not has_codec(codec):
+        parse_codec(codec)  # Raises the sentence that names the codecs there are.
     plan = folder_plan(
         folder, [codec], purpose="encode", metrics=["psnr_rgb"], keep="bitstreams", precision=precision,
         max_pixels=pixel_limit(max_megapixels),
@@ -95,6 +99,10 @@ def upscale_folder(
     """Enlarge every image of a folder into ``out``."""
     _check_device(device)
     _check_out(folder, out)
+    if not 1 < float(f"{scale:g}") <= MAX_SCALE:  # as the variant's id writes it
+        raise SynthcompError(
+            f"--scale is {scale:g}; for a folder of images it must be above 1 and at most {MAX_SCALE:g}."
+        )
     parse_upscaler(upscaler_id, scale=scale, precision=precision)  # Fails before a run is begun.
     variant = Variant.parse(f"none@x{scale:g}-{upscaler_id}")
     plan = folder_plan(

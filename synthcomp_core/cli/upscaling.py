@@ -28,6 +28,7 @@ from synthcomp_core.results.text_tables import Row, TableColumn
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
 from synthcomp_core.upscalers.alpha import upscale_with_alpha
 from synthcomp_core.variants.adoption import sample_sets
+from synthcomp_core.variants.variant import MAX_SCALE
 
 
 def register(app: typer.Typer) -> None:
@@ -108,6 +109,8 @@ def fsr(
     if not storage.exists(source):
         source = sample_sets().get(str(source), source)
     storage.check_outputs(source, csv, markdown)
+    if curve is not None and not 1 <= curve <= MAX_SCALE:
+        raise SynthcompError(f"--curve is {curve:g}; it must be from 1 to {MAX_SCALE:g}.")
     holds_samples = source.is_dir() or source.suffix.lower() == ".zip"
     for option, is_given in (("method", bool(method)), ("curve", curve is not None)):
         if holds_samples and is_given:

@@ -25,7 +25,7 @@ from synthcomp_core.variants.names import variant_name
 from synthcomp_core.variants.rows import bare_row
 from synthcomp_core.variants.snapshot_matrix import learned_points
 from synthcomp_core.variants.targets import aiming_id
-from synthcomp_core.variants.variant import Variant
+from synthcomp_core.variants.variant import MAX_SCALE, Variant
 
 ADVICE_METRICS = ("psnr_rgb", "msssim_rgb", "flip", "ssimulacra2")
 DEFAULT_SCALES = (1.0, 2.0)
@@ -46,10 +46,13 @@ def candidates(
     """The variants that aim at a target: every family at every scale, lower resolutions with every upscaler.
 
     families: names of classical codecs, and ids of snapshots or of their families without a quality; default: all lossy
-    classical codecs and every learned family. SynthcompError for a family that does not exist, or a scale below 1.
+    classical codecs and every learned family. SynthcompError for a family that does not exist, a scale not in 1 to 8.
     """
-    if any(scale < 1 for scale in scales):
-        raise SynthcompError(f"A scale is {min(scales):g}; it must be at least 1, which is full resolution.")
+    for scale in scales:
+        if not 1 <= scale <= MAX_SCALE:
+            raise SynthcompError(
+                f"A scale is {scale:g}; it must be at least 1, which is full resolution, and at most {MAX_SCALE:g}."
+            )
     codecs = [str(_aiming(family, target)) for family in (families if families is not None else lossy_families())]
     lower = [(scale, upscaler) for scale in scales if scale > 1 for upscaler in upscalers]
     found = [Variant(codec) for codec in codecs] if 1 in scales else []

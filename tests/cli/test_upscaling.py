@@ -130,6 +130,15 @@ def test_fsr_on_a_folder_of_something_else_is_one_line(tmp_path: Path, capsys: p
     assert "1-native.png" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("scale", ["nan", "0.5", "9"])
+def test_a_curve_at_no_scale_is_refused_before_anything_is_computed(
+    scale: str, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fsr", str(image), "--curve", scale]) == 1
+    said = capsys.readouterr()
+    assert said.err == f"Error: --curve is {scale}; it must be from 1 to 8.\n" and not said.out
+
+
 def test_bench_upscale_prints_the_ratio(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "upscale", "--size", "64x48", "--repeats", "2"]) == 0
     printed = capsys.readouterr().out
