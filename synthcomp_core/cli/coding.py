@@ -37,7 +37,7 @@ from synthcomp_core.library.renderings import is_files, list_renderings
 from synthcomp_core.library.snapshots import installed_ids, survey_snapshots
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Variant, aiming_id, evaluate, match_target
-from synthcomp_core.variants.timing import time_variant
+from synthcomp_core.variants.timing import MAX_REPEATS, time_variant
 
 bitstream_app = typer.Typer(help="Look into a .scb bitstream.", no_args_is_help=True)
 
@@ -134,6 +134,8 @@ def encode(
         **{"ssimulacra2_": target_ssimulacra2, "flip": target_flip},
     }
     target, variant, reached = chosen_target(given), Variant(codec), ""
+    if is_files(codec):
+        raise SynthcompError(f"{codec} was made elsewhere and has no bitstream to write; name a codec, as in webp-q80.")
     is_aiming = target is not None or variant.codec_id.target is not None
     if storage.is_folder(image):
         # An id may hold a target in place of its quality, and so may a plan.
@@ -190,7 +192,10 @@ def render_(
     bitstream: Annotated[Path | None, typer.Option(help="Also write the bitstream here.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the row of the results table here.")] = None,
     repeats: Annotated[
-        int, typer.Option(min=0, help="Time it: seconds are medians of this many more runs, after one to warm up.")
+        int,
+        typer.Option(
+            min=0, max=MAX_REPEATS, help="Time it: seconds are medians of this many more runs, after one to warm up."
+        ),
     ] = 0,
     precision: PrecisionOption = "auto",
     device: Device = None,
@@ -204,8 +209,8 @@ def render_(
     Example: python -m synthcomp_core render frame.png out.png --variant webp-q80 --bitstream out.webp --csv row.csv
     """
     parsed = Variant.parse(variant)
-    if bitstream is not None and is_files(parsed.codec):
-        raise SynthcompError(f"{variant} was made elsewhere and has no bitstream to write; leave out --bitstream.")
+    if is_files(parsed.codec):
+        _check_made_elsewhere(variant, bitstream, repeats)
     storage.check_outputs(image, out, bitstream, csv)
     loaded = read_noted(image, max_megapixels)
     with progress_bar("render") as on_progress:
@@ -240,6 +245,14 @@ def render_(
         print_json(row)
     else:
         print_record(row)
+
+
+def _check_made_elsewhere(variant: str, bitstream: Path | None, repeats: int) -> None:
+    """SynthcompError for what cannot be had of renderings made elsewhere."""
+    if bitstream is not None:
+        raise SynthcompError(f"{variant} was made elsewhere and has no bitstream to write; leave out --bitstream.")
+    if repeats:
+        raise SynthcompError(f"{variant} was made elsewhere and cannot be timed; leave out --repeats.")
 
 
 def measure(

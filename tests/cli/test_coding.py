@@ -145,6 +145,7 @@ def test_render_writes_picture_bitstream_and_row(reference: Path, tmp_path: Path
         ["measure", "{frame}", "{small}"],
         ["measure", "{frame}", "{frame}", "--shave", "88"],
         ["render", "{frame}", "o.png", "--variant", "png@x2"],
+        ["render", "{frame}", "o.png", "--variant", "files:dlss", "--repeats", "3"],
         ["snapshot", "show", "nothing-like-this"],
         ["snapshot", "import", "missing.pt", "--id", "a-b"],
         ["snapshot", "import", "{frame}.txt", "--id", "a-b"],
@@ -230,3 +231,49 @@ def test_no_verb_writes_over_the_file_that_it_reads(
     error = capsys.readouterr().err
     assert "would be overwritten" in error and len(error.strip().splitlines()) == 1
     assert {path: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.fixture
+def rendered(reference: Path, artifacts: Path) -> Path:
+    """The reference's file, of which the set files:dlss has a rendering."""
+    folder = artifacts / "renderings" / "dlss"
+    write_png(frame(5) // 2 * 2, folder / reference.name)
+    return reference
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--repeats", "3"], "files:dlss was made elsewhere and cannot be timed; leave out --repeats."),
+        (["--repeats", "1001"], "less than or equal to 1000"),
+        (["--bitstream", "o.bin"], "files:dlss was made elsewhere and has no bitstream to write; leave out"),
+    ],
+)
+def test_what_renderings_made_elsewhere_do_not_have_is_refused_before_the_work(
+    options: list[str], said: str, rendered: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthcomp_core.cli import coding
+
+    monkeypatch.chdir(rendered.parent)
+    call = ["render", str(rendered), "o.png", "--variant", "files:dlss"]
+    assert main(call) == 0
+    Path("o.png").unlink()
+    capsys.readouterr()
+    monkeypatch.setattr(coding, "evaluate", lambda *image, **options: pytest.fail("measured"))
+    assert main([*call, *options]) != 0
+    assert said in " ".join(capsys.readouterr().err.split()) and not Path("o.png").exists()
+
+
+@pytest.mark.parametrize("target", [[], ["--target-bpp", "1"]])
+@pytest.mark.parametrize("of_folder", [False, True])
+def test_renderings_made_elsewhere_encode_nothing(
+    target: list[str], of_folder: bool, rendered: Path, tmp_path: Path, artifacts: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "frames").mkdir()
+    rendered.rename(tmp_path / "frames" / rendered.name)
+    source = tmp_path / "frames" if of_folder else tmp_path / "frames" / rendered.name
+    assert main(["encode", str(source), str(tmp_path / "out"), "--codec", "files:dlss", *target]) == 1
+    expected = "Error: files:dlss was made elsewhere and has no bitstream to write; name a codec, as in webp-q80.\n"
+    assert capsys.readouterr().err == expected
+    assert not (tmp_path / "out").exists() and not (artifacts / "runs").exists()
