@@ -13,16 +13,34 @@ from synthcomp_core.cli.console import warn
 from synthcomp_core.codecs.targets import TARGET_KINDS, Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image
+from synthcomp_core.runtime import Precision, torch_device
 
 DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
 _SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
 _AMOUNT = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(|k|M)B?")
 _MULTIPLES = {"": 1, "k": 1_000, "M": 1_000_000}
 
+
+def _known_device(name: str | None) -> str | None:
+    """The device itself, which must be there also where no network runs on it."""
+    if name is not None:
+        torch_device(name)
+    return name
+
+
+def _known_precision(text: str) -> str:
+    return Precision.parse(text).value
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxMegapixels = Annotated[float, typer.Option(help="Refuse images with more megapixels than this.")]
-Device = Annotated[str | None, typer.Option(help="Where networks run: cpu, cuda, ... (default: a GPU if any).")]
-PrecisionOption = Annotated[str, typer.Option(help="Arithmetic of networks: auto, float32 or bfloat16.")]
+Device = Annotated[
+    str | None,
+    typer.Option(callback=_known_device, help="Where networks run: cpu, cuda, ... (default: a GPU if any)."),
+]
+PrecisionOption = Annotated[
+    str, typer.Option(callback=_known_precision, help="Arithmetic of networks: auto, float32 or bfloat16.")
+]
 TargetBytes = Annotated[str | None, typer.Option(metavar="N", help="Take at most this many bytes, as in 100k or 1.5M.")]
 TargetBpp = Annotated[float | None, typer.Option(help="Take at most this many bits per pixel.")]
 TargetPsnr = Annotated[float | None, typer.Option(help="Reach this PSNR (RGB) in dB, with as few bytes as possible.")]

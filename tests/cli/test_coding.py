@@ -145,6 +145,19 @@ def test_render_writes_picture_bitstream_and_row(reference: Path, tmp_path: Path
         ["measure", "{frame}", "{small}"],
         ["measure", "{frame}", "{frame}", "--shave", "88"],
         ["render", "{frame}", "o.png", "--variant", "png@x2"],
+        *(
+            [*verb, *option]
+            for verb in (
+                ["encode", "{frame}", "o.bin", "--codec", "webp-q80"],
+                ["encode", "{frame}", "o.bin", "--codec", "webp", "--target-bpp", "1"],
+                ["decode", "{frame}", "o.bin"],
+                ["render", "{frame}", "o.bin", "--variant", "webp-q80"],
+                ["upscale", "{frame}", "o.bin", "--method", "lanczos", "--scale", "2"],
+                ["share", "{frame}", "--variant", "webp-q80", "--out", "o.html"],
+            )
+            for option in (["--device", "nonsense"], ["--precision", "floaty"])
+        ),
+        ["bench", "upscale", "--method", "lanczos", "--precision", "floaty"],
         ["render", "{frame}", "o.png", "--variant", "files:dlss", "--repeats", "3"],
         ["snapshot", "show", "nothing-like-this"],
         ["snapshot", "import", "missing.pt", "--id", "a-b"],
@@ -169,7 +182,7 @@ def test_a_wrong_call_gives_one_line_and_status_1(
     assert error.startswith("Error: ")
     assert "\n" not in error
     assert "Traceback" not in error
-    assert not (tmp_path / "o.bin").exists()
+    assert not (tmp_path / "o.bin").exists() and not (tmp_path / "o.html").exists()
 
 
 def test_list_names_every_kind(capsys: pytest.CaptureFixture[str]) -> None:

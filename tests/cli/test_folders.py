@@ -148,7 +148,10 @@ def test_advise_on_a_folder_says_once_what_reading_it_changed(frames: Path, caps
         (["advise", "my frames", "--target-bpp", "1", "--scale", "9"], "Error: A scale is 9; it must be at least 1"),
         (["upscale", "my frames", "large", "--scale", "1.5", "--method", "magic"], "magic"),
         (["upscale", "my frames", "large", "--scale", "1.5", "--device", "cpu"], "--device is for a single image"),
-        (["encode", "my frames", "coded", "--codec", "webp-q40", "--device", "nonsense"], "--device is for a single"),
+        (["encode", "my frames", "coded", "--codec", "webp-q40", "--device", "cpu"], "--device is for a single"),
+        (["encode", "my frames", "coded", "--codec", "webp-q40", "--device", "nonsense"], "Device 'nonsense' is not"),
+        (["encode", "my frames", "coded", "--codec", "webp-q40", "--precision", "floaty"], "Unknown precision"),
+        (["evaluate", "my frames", "--variants", "webp-q40", "--precision", "floaty"], "Unknown precision 'floaty'"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_begins_nothing(
