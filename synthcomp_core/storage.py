@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -201,11 +201,43 @@ def is_same(first: Path, second: Path) -> bool:
         return False
 
 
-def check_outputs(source: Path, *outputs: Path | None) -> None:
-    """SynthcompError where one of the files to write is the one that is read, which would be lost."""
-    for out in outputs:
-        if out is not None and is_same(out, source):
+def check_outputs(sources: Path | Iterable[Path], *outputs: Path | None) -> None:
+    """Before the work: SynthcompError where a file to write is one that is read, or is to be written twice.
+
+    sources: the file that is read, or all of them. OSError as :func:`check_writable`.
+    """
+    read = [sources] if isinstance(sources, Path) else list(sources)
+    given = [out for out in outputs if out is not None]
+    for number, out in enumerate(given):
+        if exists(out) and any(is_same(out, source) for source in read):
             raise SynthcompError(f"{out} would be overwritten by what is made of it; give another file to write.")
+        if any(_are_one(out, other) for other in given[:number]):
+            raise SynthcompError(f"{out} would be written twice and keep only the last; give each output its own file.")
+        check_writable(out)
+
+
+def _are_one(path: Path, other: Path) -> bool:
+    """Whether two paths, which need not exist, lead to one place."""
+    try:
+        return is_same(path, other) or path.resolve() == other.resolve()
+    except (OSError, ValueError, RuntimeError):  # A circle of links, a NUL
+        return False
+
+
+def check_writable(path: Path) -> None:
+    """OSError where :func:`atomic_path` could not write a file, as far as that can be told without writing."""
+    _check_replaceable(path)
+    folder = next(parent for parent in path.absolute().parents if exists(parent))
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def _check_replaceable(path: Path) -> None:
+    if exists(path) and not path.is_file():
+        what = "it is a folder" if path.is_dir() else "it is a pipe or a device"
+        raise OSError(errno.EINVAL, f"{what}, not a file", str(path))
 
 
 def read_file(path: Path, *, max_bytes: int) -> bytes:
@@ -234,9 +266,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     The folder is made when missing. After an error the temporary file is removed and ``path`` is as before. OSError for
     a folder, and for a pipe or device, which would be replaced by a file.
     """
-    if exists(path) and not path.is_file():
-        what = "it is a folder" if path.is_dir() else "it is a pipe or a device"
-        raise OSError(errno.EINVAL, f"{what}, not a file", str(path))
+    _check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)

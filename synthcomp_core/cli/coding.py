@@ -28,6 +28,7 @@ from synthcomp_core.cli.options import (
     parse_amount,
     pixel_limit,
     read_noted,
+    renderings_read,
 )
 from synthcomp_core.codecs.ids import LEARNED_OPTIONS
 from synthcomp_core.codecs.options import forms
@@ -211,7 +212,7 @@ def render_(
     parsed = Variant.parse(variant)
     if is_files(parsed.codec):
         _check_made_elsewhere(variant, bitstream, repeats)
-    storage.check_outputs(image, out, bitstream, csv)
+    storage.check_outputs([image, *renderings_read([parsed])], out, bitstream, csv)
     loaded = read_noted(image, max_megapixels)
     with progress_bar("render") as on_progress:
         evaluation = evaluate(

@@ -11,6 +11,7 @@ import typer
 
 from synthcomp_core import storage
 from synthcomp_core.cli.console import progress_bar, say, warn
+from synthcomp_core.cli.options import renderings_read
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.cells import default_crop, figure_cell
 from synthcomp_core.figures.paper.drawing import FORMATS, Crop, FigureContent, content_layout, draw_figure
@@ -73,7 +74,6 @@ def figure(
     for path in out:
         if path.suffix.lower() not in {".tex", *(f".{name}" for name in FORMATS)}:
             raise SynthcompError(f"{path.name}: a figure is written as .png, .svg, .pdf or .tex.")
-    storage.check_outputs(image, *out, csv)
     if crop and crop_side is not None:
         raise SynthcompError("--crop-side is for the default crop; leave it out with --crop.")
     style = FigureStyle(
@@ -84,11 +84,12 @@ def figure(
     if not extra or any(given is not None for given in (model, qualities, distortions, trained_on, scalings)):
         axes = _axes(model, qualities, distortions, trained_on, scalings or FULL)
     request = FigureRequest(image.as_posix(), axes, extra, tuple(Crop.parse(text) for text in crop or ()), style)
+    variants = requested_variants(request)
+    storage.check_outputs([image, *renderings_read(variants)], *out, csv)
     reference = read_image(image).image
     for wanted in request.crops:
         wanted.of(reference)
-    dataset = image.resolve().parent.name
-    evaluations = _evaluations(reference, requested_variants(request), dataset=dataset, name=image.name)
+    evaluations = _evaluations(reference, variants, dataset=image.resolve().parent.name, name=image.name)
     content = _content(reference, image.name, request, evaluations, _CROP_SIDE if crop_side is None else crop_side)
     for note in content_layout(content, style).notes:
         warn(note)

@@ -16,7 +16,7 @@ import typer
 from synthcomp_core.batch.cluster import Workers
 from synthcomp_core.batch.folder_plan import folder_plan
 from synthcomp_core.cli.console import print_table, say
-from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, MaxMegapixels, PrecisionOption, pixel_limit
+from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, MaxMegapixels, PrecisionOption, pixel_limit, renderings_read
 from synthcomp_core.cli.runs import carry_out, end_run
 from synthcomp_core.codecs import parse_codec
 from synthcomp_core.errors import SynthcompError
@@ -25,7 +25,7 @@ from synthcomp_core.metrics import DEFAULT_METRICS, METRICS, SHOWN_METRICS
 from synthcomp_core.metrics.means import finite_mean
 from synthcomp_core.progress import counted
 from synthcomp_core.results.text_tables import MISSING, TableColumn
-from synthcomp_core.storage import atomic_path, exists, is_inside, is_same
+from synthcomp_core.storage import atomic_path, check_outputs, check_writable, exists, is_inside, is_same
 from synthcomp_core.upscalers import parse_upscaler
 from synthcomp_core.variants import Variant, has_codec
 from synthcomp_core.variants.variant import MAX_SCALE
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     _Rows = tuple[object, pd.DataFrame]  # of one variant
 
+RESULTS = "results.csv"  # beside the files of a folder
 WorkerCount = Annotated[int | None, typer.Option("--workers", min=1, help="Local processes (default: by cores).")]
 
 
@@ -68,6 +69,7 @@ def evaluate(
         folder, variants, purpose="evaluate", metrics=metric or DEFAULT_METRICS, precision=precision,
         max_pixels=pixel_limit(max_megapixels),
     )  # fmt: skip
+    check_outputs(_files_read(plan), out)
     outcome = carry_out(plan, Workers(workers), None, command=this_command())
     if out is not None:
         with atomic_path(out) as temporary:
@@ -125,7 +127,8 @@ def _check_device(device: str | None) -> None:
 def _check_out(folder: Path, out: Path) -> None:
     """SynthcompError for a file, and for a folder that this call or the next one reads images from.
 
-    A subfolder of a folder that holds images itself is fine, since these alone are read.
+    A subfolder of a folder that holds images itself is fine, since these alone are read. OSError for a folder in which
+    nothing can be written.
     """
     if exists(out) and not out.is_dir():
         raise SynthcompError(f"{out} is a file; a folder of images needs a folder for what is made of them.")
@@ -137,6 +140,15 @@ def _check_out(folder: Path, out: Path) -> None:
             f"Images are read from {out}, too, where they would be overwritten by, or mixed up with, what is made of "
             "them; give another folder to write to."
         )
+    check_writable(out / RESULTS)
+
+
+def _files_read(plan: Plan) -> list[Path]:
+    """The images of a plan, and the renderings of them that were made elsewhere."""
+    from synthcomp_core.batch.tasks import dataset_images
+
+    images = [image for dataset in plan.datasets for image in dataset_images(dataset)]
+    return [*images, *renderings_read(plan.variants)]
 
 
 def _collect(plan: Plan, out: Path, workers: int | None) -> None:
@@ -158,9 +170,9 @@ def _collect(plan: Plan, out: Path, workers: int | None) -> None:
             with atomic_path(out / kept.name) as temporary:
                 shutil.copyfile(kept, temporary)
             number += 1
-    with atomic_path(out / "results.csv") as temporary:
+    with atomic_path(out / RESULTS) as temporary:
         shutil.copyfile(outcome.results, temporary)
-    say(f"{out}: {counted(number, 'file')} and results.csv")
+    say(f"{out}: {counted(number, 'file')} and {RESULTS}")
     end_run(outcome)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,9 @@ from synthcomp_core.cli.console import warn
 from synthcomp_core.codecs.targets import TARGET_KINDS, Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS, LoadedImage, read_image
+from synthcomp_core.library.renderings import find_renderings, is_files, read_set
 from synthcomp_core.runtime import Precision, torch_device
+from synthcomp_core.variants.variant import Variant
 
 DEFAULT_MEGAPIXELS = DEFAULT_MAX_PIXELS / 1e6
 _SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
@@ -88,6 +91,12 @@ def chosen_target(given: dict[str, float | None]) -> Target | None:
         names = " and ".join(f"--target-{TARGET_KINDS[word].word.rstrip('_')}" for word in values)
         raise SynthcompError(f"{names} cannot be met at once; give one of them.")
     return next((Target.of(word, value) for word, value in values.items()), None)
+
+
+def renderings_read(variants: Iterable[Variant]) -> list[Path]:
+    """The files of the sets of renderings among variants, which are read and must not be written over."""
+    sets = [find_renderings(variant.codec) for variant in variants if is_files(variant.codec)]
+    return [path for rendered in sets for path in read_set(rendered).files.values()]
 
 
 def read_noted(path: Path, max_megapixels: float, *, keep_alpha: bool = False) -> LoadedImage:

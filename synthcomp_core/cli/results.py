@@ -103,6 +103,8 @@ def template(out: Annotated[Path, typer.Argument(help="The CSV to write.")]) -> 
     from synthcomp_core.results.formats.loose import TEMPLATE
     from synthcomp_core.results.rows import NEEDED_COLUMNS
 
+    if storage.is_file(out) and storage.read_file(out, max_bytes=limits.RESULTS_BYTES) != TEMPLATE.encode():
+        raise ResultsError(f"{out} exists already and would be lost; name a new file for the template.")
     storage.write_text(out, TEMPLATE)
     say(f"{out}: needed are {NEEDED_COLUMNS.partition(' (`results template`')[0]}")
 
@@ -225,6 +227,7 @@ def plot(
     from synthcomp_core.figures.rd_chart_file import write_rd_chart
     from synthcomp_core.results.curves import with_distinct_names
 
+    storage.check_outputs([*files, *(reference or ())], out)
     every = _load([*files, *(reference or [])])
     loaded = every[: len(files)]
     curves = _curves(loaded, metric, decibels, dataset)

@@ -23,6 +23,14 @@ def reference(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def rendered(reference: Path, artifacts: Path) -> Path:
+    """The reference's file, of which the set files:dlss has a rendering."""
+    folder = artifacts / "renderings" / "dlss"
+    write_png(frame(5) // 2 * 2, folder / reference.name)
+    return reference
+
+
 @pytest.mark.parametrize("codec", ["jpeg-q50", "webp-q50", "avif-q50", "jxl-q50", "png", "none"])
 def test_encode_then_decode_gives_what_the_codec_gives(codec: str, reference: Path, tmp_path: Path) -> None:
     from synthcomp_core.codecs import parse_codec
@@ -231,27 +239,77 @@ def test_list_names_every_upscaler_once(artifacts: Path, capsys: pytest.CaptureF
         ["fsr", "frame.png", "--method", "lanczos", "--csv", "frame.png"],
         ["results", "export", "table.csv", "table.csv"],
         ["results", "import", "table.csv", "table.csv"],
+        ["results", "plot", "table.csv", "--out", "table.csv"],
+        ["results", "plot", "table.csv", "--reference", "link.csv", "--out", "table.csv"],
+        ["evaluate", ".", "--variants", "webp-q30", "--out", "frame.png"],
+        ["render", "frame.png", "artifacts/renderings/dlss/frame.png", "--variant", "files:dlss"],
+        ["figure", "frame.png", "artifacts/renderings/dlss/frame.png", "--variant", "files:dlss"],
+        ["fsr", "artifacts/renderings/dlss", "--csv", "artifacts/renderings/dlss/frame.png"],
     ],
 )
 def test_no_verb_writes_over_the_file_that_it_reads(
-    arguments: list[str], reference: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], rendered: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(reference.parent)
-    Path("link.png").symlink_to(reference)
+    monkeypatch.chdir(rendered.parent)
+    Path("link.png").symlink_to(rendered)
     Path("table.csv").write_text("variant,quality,bpp,psnr_rgb\njpeg-q30,30,0.5,32.0\n")
-    before = {path: path.read_bytes() for path in Path().iterdir()}
+    Path("link.csv").symlink_to("table.csv")
+    if arguments[0] == "evaluate":
+        Path("link.png").unlink()  # of the same stem
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert "would be overwritten" in error and len(error.strip().splitlines()) == 1
-    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
 
 
-@pytest.fixture
-def rendered(reference: Path, artifacts: Path) -> Path:
-    """The reference's file, of which the set files:dlss has a rendering."""
-    folder = artifacts / "renderings" / "dlss"
-    write_png(frame(5) // 2 * 2, folder / reference.name)
-    return reference
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["render", "frame.png", "o.png", "--variant", "png", "--bitstream", "o.png"],
+        ["render", "frame.png", "o.png", "--variant", "png", "--bitstream", "o.bin", "--csv", "new/../o.bin"],
+        ["render", "frame.png", "o.png", "--variant", "png", "--csv", "link.csv", "--bitstream", "table.csv"],
+        ["figure", "frame.png", "o.pdf", "./o.pdf", "--variant", "png"],
+        ["fsr", "frame.png", "--csv", "o.csv", "--markdown", "o.csv"],
+    ],
+)
+def test_no_verb_writes_two_outputs_to_one_file(
+    arguments: list[str], reference: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(reference.parent)
+    Path("new").mkdir()
+    Path("table.csv").write_text("")
+    Path("link.csv").symlink_to("table.csv")
+    before = sorted(Path().rglob("*"))
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "would be written twice" in error and len(error.strip().splitlines()) == 1
+    assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.parametrize("out", ["frame.png/o", "folder"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate", ".", "--variants", "webp-q30", "--out"],
+        ["render", "frame.png", "o.png", "--variant", "png", "--csv"],
+        ["fsr", "frame.png", "--markdown"],
+        ["results", "plot", "table.csv", "--out"],
+        ["encode", "frame.png", "--codec", "png"],
+    ],
+)
+def test_an_output_that_cannot_be_written_is_found_before_the_work(
+    arguments: list[str], out: str, reference: Path, artifacts: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(reference.parent)
+    Path("folder").mkdir()
+    Path("table.csv").write_text("variant,quality,bpp,psnr_rgb\njpeg-q30,30,0.5,32.0\n")
+    before = sorted(Path().rglob("*"))
+    assert main([*arguments, out]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"Error: {out} cannot be read or written: ") and not said.out
+    assert sorted(Path().rglob("*")) == before
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,8 @@ def test_advise_on_a_folder_says_once_what_reading_it_changed(frames: Path, caps
         (["encode", "my frames", "coded", "--codec", "mbt2018-q{4,6}-mse-games"], "Error: Unknown codec 'mbt2018-q{4"),
         (["encode", "my frames", "coded", "--codec", "mbt2018-q4-mse-games@x2-nis"], "Error: Unknown codec 'mbt2018"),
         (["encode", "my frames", "my frames/frame0.png", "--codec", "jpeg-q30"], "needs a folder"),
+        (["encode", "my frames", "empty/file/coded", "--codec", "jpeg-q30"], "results.csv cannot be read or written"),
+        (["upscale", "my frames", "empty/file/new", "--scale", "2"], "results.csv cannot be read or written: "),
         (["upscale", "my frames", "large", "--size", "100x100"], "give --scale"),
         (["upscale", "my frames", "large", "--scale", "0.5"], "Error: --scale is 0.5; for a folder"),
         (["upscale", "my frames", "large", "--scale", "9"], "Error: --scale is 9; for a folder"),
@@ -160,6 +162,7 @@ def test_a_wrong_call_is_one_line_and_begins_nothing(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "file").touch()
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert said in error

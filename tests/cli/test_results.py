@@ -212,3 +212,14 @@ def test_an_export_that_could_not_be_read_back_is_refused_and_writes_nothing(
     error = capsys.readouterr().err
     assert "mbt2018-q4-mse-games and mbt2018-q4-mse-photos would be the same line" in error
     assert len(error.strip().splitlines()) == 1 and not out.exists()
+
+
+def test_a_template_that_was_filled_in_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.csv"
+    for _ in range(2):
+        assert main(["results", "template", str(file)]) == 0
+    filled = file.read_text(encoding="utf-8").replace("my-codec", "ours")
+    file.write_text(filled, encoding="utf-8")
+    assert main(["results", "template", str(file)]) == 1
+    assert "mine.csv exists already and would be lost; name a new file" in capsys.readouterr().err
+    assert file.read_text(encoding="utf-8") == filled

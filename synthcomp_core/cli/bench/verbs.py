@@ -12,6 +12,7 @@ from rich.table import Table
 from synthcomp_core.cli.console import output, print_json, print_record, progress_bar, say
 from synthcomp_core.cli.options import AsJson, Device, PrecisionOption, Size, parse_size
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.storage import check_outputs
 
 bench_app = typer.Typer(help="Measure speed against a named peer, in one process and run.", no_args_is_help=True)
 
@@ -137,6 +138,7 @@ def recipe(
 
     if csv is not None and csv.suffix == ".png":
         raise SynthcompError(f"{csv} is where the chart would be written; name a file that ends in .csv.")
+    check_outputs(plan, csv)
     checked = read_training_plan(plan)
     with progress_bar("bench recipe") as on_progress:
         compared = compare(
