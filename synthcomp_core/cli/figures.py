@@ -11,7 +11,7 @@ import typer
 
 from synthcomp_core import storage
 from synthcomp_core.cli.console import progress_bar, say, warn
-from synthcomp_core.cli.options import renderings_read
+from synthcomp_core.cli.options import DEFAULT_MEGAPIXELS, read_noted, renderings_read
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.paper.cells import default_crop, figure_cell
 from synthcomp_core.figures.paper.drawing import FORMATS, Crop, FigureContent, content_layout, draw_figure
@@ -23,7 +23,7 @@ from synthcomp_core.figures.paper.request import (
     latex_figure,
     requested_variants,
 )
-from synthcomp_core.images import Image, read_image
+from synthcomp_core.images import Image
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Evaluation, Variant, evaluate
 from synthcomp_core.variants.snapshot_matrix import FULL, MatrixAxes, all_axes
@@ -86,7 +86,7 @@ def figure(
     request = FigureRequest(image.as_posix(), axes, extra, tuple(Crop.parse(text) for text in crop or ()), style)
     variants = requested_variants(request)
     storage.check_outputs([image, *renderings_read(variants)], *out, csv)
-    reference = read_image(image).image
+    reference = read_noted(image, DEFAULT_MEGAPIXELS).image
     for wanted in request.crops:
         wanted.of(reference)
     evaluations = _evaluations(reference, variants, dataset=image.resolve().parent.name, name=image.name)

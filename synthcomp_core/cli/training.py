@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from synthcomp_core import limits
 from synthcomp_core.cli.console import cell, output, progress_bar, say, warn
+from synthcomp_core.cli.runs import show_notes
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library import converting, dataset_sources, datasets
 from synthcomp_core.progress import counted
@@ -170,8 +172,10 @@ def convert(
 
     Example: python -m synthcomp_core data convert kodak artifacts/data/kodak-x2 --downscale 2
     """
+    noted: list[str] = []
     with progress_bar(name) as on_progress:
-        written = converting.convert(name, out, downscale=downscale, on_progress=on_progress)
+        written = converting.convert(name, out, downscale=downscale, on_note=noted.append, on_progress=on_progress)
+    show_notes(Counter(noted).most_common())
     say(f"{written} images written to {out}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from synthcomp_core.errors import SynthcompError
@@ -11,11 +12,19 @@ from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.storage import is_inside, write_bytes
 
 
-def convert(name: str, out: Path, *, downscale: int = 1, on_progress: OnProgress = silent) -> int:
+def convert(
+    name: str,
+    out: Path,
+    *,
+    downscale: int = 1,
+    on_note: Callable[[str], None] = lambda note: None,
+    on_progress: OnProgress = silent,
+) -> int:
     """Write every image of a data set as PNG into ``out``, smaller by ``downscale`` (bicubic) when above 1.
 
     Images already there are left, so that an interrupted conversion resumes; returns the number written now.
-    SynthcompError for a folder of the data set's own images, which would be among them.
+    on_note: called with each note on what reading an image changed. SynthcompError for a folder of the data set's own
+    images, which would be among them.
     """
     read_data_set_card(name)
     if is_inside(out, images_dir(name)):
@@ -29,7 +38,10 @@ def convert(name: str, out: Path, *, downscale: int = 1, on_progress: OnProgress
         on_progress(number / max(1, len(relative)), path)
         if target.is_file():
             continue
-        image = read_image(images_dir(name) / path).image
+        loaded = read_image(images_dir(name) / path)
+        for note in loaded.notes:
+            on_note(note)
+        image = loaded.image
         if downscale > 1:
             size = (max(1, image.shape[1] // downscale), max(1, image.shape[0] // downscale))
             image = resize(image, size, method="bicubic")

@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from synthcomp_core.cli import main
@@ -127,3 +128,12 @@ def test_the_rows_of_an_image_in_the_current_folder_name_it_as_their_data_set(
     monkeypatch.chdir(image.parent)
     assert main(["figure", image.name, "f.png", "--variant", "jpeg-q10", "--dpi", "72", "--csv", "f.csv"]) == 0
     assert list(read_results(Path("f.csv"))["dataset"]) == [image.parent.name]
+
+
+def test_a_figure_says_what_reading_the_image_changed(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels = frame(5)
+    write_png(pixels, image, alpha=np.full(pixels.shape[:2], 99, np.uint8))
+    assert main(["figure", str(image), str(tmp_path / "f.svg"), "--variant", "png"]) == 0
+    assert "a frame.png: transparent parts are shown over black" in capsys.readouterr().err

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import png_bytes, read_image, resize
+from synthcomp_core.images import png_bytes, read_image, resize, write_png
 from synthcomp_core.library import datasets
 from synthcomp_core.library.converting import convert
 from synthcomp_core.library.split_names import SPLITS
@@ -229,6 +229,16 @@ def test_conversion_halves_with_the_products_bicubic_and_goes_on_where_it_stoppe
     whole = io.BytesIO()
     whole.write((out / "03.png").read_bytes())
     assert np.array_equal(read_image(whole.getvalue()).image, half)
+
+
+def test_a_conversion_says_what_reading_the_images_changed(mine: str, artifacts: Path, tmp_path: Path) -> None:
+    for number in (3, 5):
+        pixels = picture(number)
+        transparent = np.full(pixels.shape[:2], 99, np.uint8)
+        write_png(pixels, artifacts / "data" / mine / "images" / f"{number:02}.png", alpha=transparent)
+    notes: list[str] = []
+    convert(mine, tmp_path / "out", on_note=notes.append)
+    assert notes == ["transparent parts are shown over black"] * 2
 
 
 def test_a_data_set_is_not_converted_into_itself(mine: str, artifacts: Path, tmp_path: Path) -> None:
