@@ -87,6 +87,8 @@ def advise(
     target = chosen_target({**given, "ssimulacra2_": target_ssimulacra2, "flip": target_flip})
     if target is None:
         raise SynthcompError("Give one constraint, such as --target-bytes 100k or --target-ssimulacra2 70.")
+    if max_encode_s is not None and not max_encode_s > 0:
+        raise SynthcompError(f"--max-encode-s is {max_encode_s:g}; expected a number above 0.")
     scales = scale or DEFAULT_SCALES
     variants = candidates(target, families=family, scales=scales, upscalers=_upscalers(upscaler, scales))
 

@@ -16,6 +16,8 @@ from synthcomp_core.library import snapshots
 from synthcomp_core.library.sharing import share_weights
 from synthcomp_core.variants.adoption import import_checkpoint
 
+_MOST_LAMBDA = 1e12  # that a card may hold
+
 snapshot_app = typer.Typer(
     help="Trained models: import a checkpoint, fetch published ones, share weights, show a card.", no_args_is_help=True
 )
@@ -27,11 +29,11 @@ def import_(
     id_: Annotated[
         str | None, typer.Option("--id", help="The snapshot's id (default: from the file's name and the options).")
     ] = None,
-    quality: Annotated[int | None, typer.Option(help="Quality 1..8 it was trained for.")] = None,
+    quality: Annotated[int | None, typer.Option(min=0, help="Quality 1..8 it was trained for.")] = None,
     lmbda: Annotated[float | None, typer.Option("--lambda", help="Rate-distortion weight.")] = None,
     distortion: Annotated[str | None, typer.Option(help="mse or ms-ssim.")] = None,
     trained_on: Annotated[str | None, typer.Option(help="Training data, as in games.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="Training steps.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the checkpoint comes from.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the weights.")] = None,
     key: Annotated[
@@ -50,6 +52,8 @@ def import_(
     Example: python -m synthcomp_core snapshot import mbt2018_q4_mse_500ep.pth.tar --id mbt2018-q4-mse-thesis
     """
     preserved = None if distortion is None else snapshots.Distortion.parse(distortion)
+    if lmbda is not None and not 0 < lmbda <= _MOST_LAMBDA:
+        raise SnapshotError(f"--lambda is {lmbda:g}; expected a number above 0 and at most {_MOST_LAMBDA:g}.")
 
     def check_free(snapshot_id: str) -> None:
         if snapshots.snapshot_path(snapshot_id).exists() and not replace:

@@ -117,6 +117,9 @@ def fsr(
             raise SynthcompError(
                 f"--{option} needs an image to downscale; {storage.own_name(source)} holds samples, so leave it out."
             )
+    if curve is not None and not 1 < curve <= MAX_SCALE:
+        raise SynthcompError(f"--curve is {curve:g}; the scale must be above 1 and at most {MAX_SCALE:g}.")
+    loaded: LoadedImage | None = None
     if holds_samples:
         with progress_bar("fsr") as on_progress:
             table = fsr_benchmark.evaluate_samples(source, on_progress=on_progress)
@@ -129,8 +132,8 @@ def fsr(
             )
     title = f"{table.source}, means over images, the best at each scale in bold"
     _print_titled(title, mean_columns(table.measured), table.means())
-    if curve is not None:
-        _print_curve(read_noted(source, max_megapixels), curve, SHOWN_METRICS)
+    if loaded is not None and curve is not None:
+        _print_curve(loaded, curve, SHOWN_METRICS)
     for row in table.errors:
         fail(f"{row.error}")
     say(table.verdict())

@@ -239,8 +239,8 @@ def _split_around(card: DataSetCard, published: dict[str, list[str]], valid: flo
     if "valid" in published:
         return _write_splits(card, published)
     rest = _shuffled([path for path in image_paths(card.name) if split_of(path) != "test"], seed)
-    number = round(len(rest) * valid)
-    if not 0 <= valid < 1 or number >= len(rest) or (valid and not number):
+    number = round(len(rest) * valid) if 0 <= valid < 1 else len(rest)
+    if number >= len(rest) or (valid and not number):
         raise SynthcompError(f"{card.name} has {len(rest)} images beside its test set, too few for shares of {valid}.")
     return _write_splits(card, {"train": rest[number:], "valid": rest[:number], "test": published["test"]})
 

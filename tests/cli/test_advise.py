@@ -79,6 +79,10 @@ def test_two_scales_get_the_sizes_at_which_the_lower_one_pays(
         (["--target-bytes", "1k", "--family", "bpg"], "Unknown family"),
         (["--target-bytes", "1k", "--upscaler", "magic"], "magic"),
         (["--target-bytes", "1k", "--scale", "1", "--upscaler", "lanczos"], "--upscaler is for lower resolutions"),
+        (["--target-bytes", "1k", "--scale", "nan"], "A scale is nan; it must be at least 1"),
+        (["--target-bytes", "1k", "--scale", "9"], "at most 8"),
+        (["--target-bytes", "1k", "--max-encode-s", "nan"], "--max-encode-s is nan; expected a number above 0."),
+        (["--target-bytes", "1k", "--max-encode-s=-1"], "--max-encode-s is -1"),
         (["--target-bytes", "5", "--family", "jpeg"], "No variant meets the constraint: size 5 bytes"),
     ],
 )

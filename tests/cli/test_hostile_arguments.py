@@ -46,6 +46,15 @@ def test_a_target_that_is_none_is_refused(tmp_path: Path, capsys: pytest.Capture
     assert "cannot be reached: it must be above 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--lambda=nan", "--lambda=inf", "--lambda=0", "--quality=-1", "--steps=-1"])
+def test_what_no_card_may_hold_is_refused_before_a_checkpoint_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    assert main(["snapshot", "import", str(tmp_path / "missing.pt"), "--id", "x", option]) != 0
+    error = capsys.readouterr().err
+    assert option.partition("=")[0] in error and "missing.pt" not in error
+
+
 def test_a_pipe_is_not_replaced_by_what_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_png(frame(0, width=16, height=16), tmp_path / "a.png")
     os.mkfifo(tmp_path / "pipe.webp")

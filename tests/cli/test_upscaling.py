@@ -125,6 +125,24 @@ def test_fsr_on_an_image_compares_upscalers_and_prints_the_curve(
     assert table.read_text(encoding="utf-8").count("FSR 1, not sharpened |") == 4
 
 
+@pytest.mark.parametrize("scale", ["0", "1", "nan", "-2", "inf", "8.1"])
+def test_a_curve_at_no_scale_is_refused_before_the_benchmark(
+    scale: str, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fsr", str(image), f"--curve={scale}"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"Error: --curve is {scale}; the scale must be above 1 and at most 8.\n"
+
+
+def test_fsr_reads_an_image_once_and_says_once_what_reading_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_png(frame(5, 61, 45), tmp_path / "clear.png", alpha=np.full((45, 61), 128, np.uint8))
+    assert main(["fsr", str(tmp_path / "clear.png"), "--method", "bicubic", "--curve", "2"]) == 0
+    assert capsys.readouterr().err.count("clear.png: ") == 1
+
+
 def test_fsr_on_a_folder_of_something_else_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fsr", str(tmp_path)]) == 1
     assert "1-native.png" in capsys.readouterr().err

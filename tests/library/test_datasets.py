@@ -312,6 +312,15 @@ def test_fetching_again_keeps_a_split_that_was_made_here(tmp_path: Path, artifac
     assert [len(part) for part in datasets.train_and_valid("mine")] == [16, 1]
 
 
+@pytest.mark.parametrize("share", [float("nan"), float("inf"), -0.1, 1.0])
+def test_a_share_that_is_none_is_refused_beside_a_published_test_set(
+    tmp_path: Path, artifacts: Path, share: float
+) -> None:
+    datasets.fetch(str(published_folder(tmp_path)), name="mine")
+    with pytest.raises(SynthcompError, match="too few for shares of"):
+        datasets.split("mine", valid=share)
+
+
 def test_splits_whose_images_are_gone_give_way_to_the_published_ones_and_leave_no_list(
     tmp_path: Path, artifacts: Path
 ) -> None:
