@@ -18,6 +18,7 @@ from synthcomp_core.cli.options import (
     MaxMegapixels,
     PrecisionOption,
     parse_size,
+    pixel_limit,
     read_noted,
 )
 from synthcomp_core.errors import ImageError, SynthcompError
@@ -27,6 +28,7 @@ from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown, mean_column
 from synthcomp_core.results.text_tables import Row, TableColumn
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
 from synthcomp_core.upscalers.alpha import upscale_with_alpha
+from synthcomp_core.upscalers.fsr_samples import open_samples
 from synthcomp_core.variants.adoption import sample_sets
 from synthcomp_core.variants.variant import MAX_SCALE
 
@@ -121,8 +123,9 @@ def fsr(
         raise SynthcompError(f"--curve is {curve:g}; the scale must be above 1 and at most {MAX_SCALE:g}.")
     loaded: LoadedImage | None = None
     if holds_samples:
+        samples = open_samples(source, max_pixels=pixel_limit(max_megapixels))
         with progress_bar("fsr") as on_progress:
-            table = fsr_benchmark.evaluate_samples(source, on_progress=on_progress)
+            table = fsr_benchmark.evaluate_samples(samples, on_progress=on_progress)
         _print_titled(table.source, row_columns(table.measured, with_error=False), table.rows)
     else:
         loaded = read_noted(source, max_megapixels)

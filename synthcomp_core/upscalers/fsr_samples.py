@@ -9,7 +9,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from synthcomp_core import limits
 from synthcomp_core.errors import ImageError, SynthcompError
-from synthcomp_core.images import Image, read_image
+from synthcomp_core.images import DEFAULT_MAX_PIXELS, Image, read_image
 from synthcomp_core.images.zipped import ZippedImages
 from synthcomp_core.storage import folders_below, is_file, is_folder, own_name
 from synthcomp_core.upscalers.fsr_table import THESIS_QUALITIES, Treatment
@@ -44,7 +44,7 @@ class SampleSet:
     """A folder or zip of samples, of which nothing has been read but the names.
 
     files: what it has or should have, by image and kind. origin: the folder, or what the zip holds, as a text that
-    tells it from any other.
+    tells it from any other. max_pixels: images with more are refused.
     """
 
     name: str
@@ -53,6 +53,7 @@ class SampleSet:
     _folder: PurePath
     _zipped: ZippedImages | None
     _names: frozenset[str]
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -77,8 +78,9 @@ class SampleSet:
         if name not in self._names:
             raise ImageError(f"{name} is missing.")
         if self._zipped is not None:
-            return read_image(self._zipped.read(PurePosixPath(self._folder / name)), name=name).image
-        return read_image(Path(self._folder / name)).image
+            content = self._zipped.read(PurePosixPath(self._folder / name))
+            return read_image(content, name=name, max_pixels=self.max_pixels).image
+        return read_image(Path(self._folder / name), max_pixels=self.max_pixels).image
 
     def read_like(self, file: SampleFile, native: Image) -> Image:
         """An enlarged image; ImageError as :meth:`read`, or when its size is not that of its native image."""
@@ -100,7 +102,7 @@ class SampleSet:
         return (self.origin, name, about.st_size, about.st_mtime_ns)
 
 
-def open_samples(source: Path | bytes, *, name: str = "") -> SampleSet:
+def open_samples(source: Path | bytes, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS) -> SampleSet:
     """The samples in a folder or zip (or in a zip's bytes, called ``name``) in the thesis's layout.
 
     ``{i}-native.png`` beside ``{i}-q2.png`` .. ``{i}-q5.png``, the same with ``-sharpened``, and, expected only if
@@ -112,13 +114,13 @@ def open_samples(source: Path | bytes, *, name: str = "") -> SampleSet:
         zipped = ZippedImages(source, label)
         folder = _only(PurePosixPath(), (path.parent for path in zipped.paths if _SAMPLE.fullmatch(path.name)), label)
         names = [path.name for path in zipped.paths if path.parent == folder]
-        return SampleSet(label, zipped.origin, _expected(names), folder, zipped, frozenset(names))
+        return SampleSet(label, zipped.origin, _expected(names), folder, zipped, frozenset(names), max_pixels)
     if not is_folder(source):
         raise SynthcompError(f"There is no folder {str(source)[:300]}, and no zip of that name.")
     label = own_name(source)
     place = _only(source, _holding(source), label)
     names = [path.name for path in Path(place).iterdir()]
-    return SampleSet(label, str(Path(place).resolve()), _expected(names), place, None, frozenset(names))
+    return SampleSet(label, str(Path(place).resolve()), _expected(names), place, None, frozenset(names), max_pixels)
 
 
 def treatment_of(kind: str) -> Treatment:

@@ -125,6 +125,19 @@ def test_fsr_on_an_image_compares_upscalers_and_prints_the_curve(
     assert table.read_text(encoding="utf-8").count("FSR 1, not sharpened |") == 4
 
 
+def test_the_limit_on_megapixels_counts_for_samples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    samples, archive = tmp_path / "samples", tmp_path / "samples.zip"
+    fill_with_samples(samples, 1)
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in samples.iterdir():
+            opened.write(path, path.name)
+    for source in (samples, archive):
+        assert main(["fsr", str(source), "--max-megapixels", "0.001"]) == 1
+        assert "1-native.png" in (error := capsys.readouterr().err) and "the limit is 0.001" in error
+    assert main(["fsr", str(samples), "--max-megapixels", "nan"]) == 1
+    assert "--max-megapixels is nan" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("scale", ["0", "1", "nan", "-2", "inf", "8.1"])
 def test_a_curve_at_no_scale_is_refused_before_the_benchmark(
     scale: str, image: Path, capsys: pytest.CaptureFixture[str]
