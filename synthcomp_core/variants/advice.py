@@ -16,8 +16,10 @@ from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.metrics import METRICS
 from synthcomp_core.metrics.means import finite_mean, half_width
+from synthcomp_core.progress import counted
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.variants.candidates import ADVICE_METRICS
+from synthcomp_core.variants.comparable import comparable_means, image_key, partly_identical, reached_text
 from synthcomp_core.variants.names import resolution_name, upscaler_name
 from synthcomp_core.variants.scale_crossover import ScaleCrossover, rungs, scale_crossover
 from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS
@@ -31,7 +33,8 @@ class Option:
     """What one variant makes of the images at the constraint. Values are means over ``images``.
 
     variant: with its target. settled: as people set it, with the quality used, where it is the same for all images.
-    values: the metrics measured. errors: why images are missing. encode_s, decode_s: seconds per image, of single runs.
+    values: the metrics measured, inf if identical on all images (see :mod:`.comparable`). errors: why images are
+    missing. encode_s, decode_s: seconds per image, of single runs.
     """
 
     variant: Variant
@@ -49,7 +52,8 @@ class Verdict:
     """Who wins by one quantity: a metric at a size, or "bytes" at a quality.
 
     margin: over the runner-up, and baseline_margin: over JPEG, both positive; in the metric's unit, or in % of bytes.
-    low, high: the 95 % interval of the margin's mean over the images; None for a single image.
+    low, high: the 95 % interval of the margin's mean over the images; None for a single image. left_out: on how many
+    images an option is identical to the original, though not on all, so that they count for neither value nor margin.
     """
 
     quantity: str
@@ -60,6 +64,7 @@ class Verdict:
     high: float | None
     baseline_margin: float | None
     sentence: str
+    left_out: int = 0
 
     @property
     def is_sure(self) -> bool | None:
@@ -132,10 +137,13 @@ def advice(
         options.append(option)
     if not options:
         raise SynthcompError(f"No variant meets the constraint: {target.shown}. {' '.join(left_out[:3])}")
+    kept = {str(option.variant): by_variant[str(option.variant)] for option in options}
+    means = comparable_means(kept, ADVICE_METRICS)
+    options = [dataclasses.replace(option, values=means[str(option.variant)]) for option in options]
     quantities = (
         ["bytes"] if not _is_rate(target) else [n for n in ADVICE_METRICS if any(n in o.values for o in options)]
     )
-    verdicts = [_verdict(quantity, options, by_variant, target, len(images)) for quantity in quantities]
+    verdicts = [_verdict(quantity, options, kept, target, len(images)) for quantity in quantities]
     best = verdicts[-1].quantity
     ranked = sorted(options, key=lambda option: -_merit(option, best))
     front = _front(ranked, ADVICE_METRICS if _is_rate(target) else ("bytes", *ADVICE_METRICS))
@@ -195,12 +203,11 @@ def _option(name: str, rows: Sequence[ResultRow]) -> Option:
 
     variant = Variant.parse(name)
     qualities = {row.quality for row in rows}
-    measured = {n: mean([getattr(row, n) for row in rows]) for n in ADVICE_METRICS}
     return Option(
         variant,
         _settled(variant, rows[0], qualities),
         mean([row.num_bytes for row in rows]),
-        {n: value for n, value in measured.items() if not math.isnan(value)},
+        {},
         mean([row.encode_s for row in rows]),
         mean([row.decode_s for row in rows]),
         len(rows),
@@ -260,11 +267,13 @@ def _verdict(
     runner_up = next((o for o in ranked[1:] if o.variant.codec_id.family != winner.variant.codec_id.family), None)
     baseline = next((o for o in ranked if o.variant.codec_id.family == BASELINE), None)
     margin = low = high = baseline_margin = None
+    left_out = frozenset() if quantity == "bytes" else partly_identical(rows, quantity)
+    rows = {name: [row for row in own if image_key(row) not in left_out] for name, own in rows.items()}
     if runner_up is not None:
         margin, low, high = _margin(rows[str(winner.variant)], rows[str(runner_up.variant)], quantity)
     if baseline is not None and baseline is not winner:
         baseline_margin = _margin(rows[str(winner.variant)], rows[str(baseline.variant)], quantity)[0]
-    verdict = Verdict(quantity, winner, runner_up, margin, low, high, baseline_margin, "")
+    verdict = Verdict(quantity, winner, runner_up, margin, low, high, baseline_margin, "", len(left_out))
     return dataclasses.replace(verdict, sentence=_sentence(verdict, target, images))
 
 
@@ -279,6 +288,8 @@ def _scaling_sentence(verdict: Verdict, ranked: Sequence[Option]) -> str | None:
         share = 100 * abs(gain) / full.num_bytes
         return f"{lower.settled} takes {share:.1f} % {'fewer' if gain > 0 else 'more'} bytes than full resolution."
     info = METRICS[verdict.quantity]
+    if not math.isfinite(gain):  # One of them is identical to the original.
+        return None
     amount = f"{abs(gain):.{info.decimals}f} {info.unit}".rstrip()
     return f"{lower.settled} is {amount} {'better' if gain > 0 else 'worse'} in {info.label} than full resolution."
 
@@ -287,10 +298,10 @@ def _margin(
     winner: Sequence[ResultRow], other: Sequence[ResultRow], quantity: str
 ) -> tuple[float | None, float | None, float | None]:
     """(mean, low, high) of the winner's lead per image: in the metric's unit, or in % of the other's bytes."""
-    others = {(row.dataset, row.image): row for row in other}
+    others = {image_key(row): row for row in other}
     leads = []
     for row in winner:
-        rival = others.get((row.dataset, row.image))
+        rival = others.get(image_key(row))
         if rival is None:
             continue
         if quantity == "bytes":
@@ -314,7 +325,9 @@ def _sentence(verdict: Verdict, target: Target, images: int) -> str:
     else:
         info = METRICS[quantity]
         unit = f" {info.unit}" if info.unit else ""
-        reached = f"{info.label} {winner.values[quantity]:.{info.decimals}f}{unit}"
+        reached = reached_text(winner.values[quantity], quantity)
+        if verdict.left_out and winner.values[quantity] < math.inf:
+            reached += f" over the {counted(images - verdict.left_out, 'image')} that no option reproduces exactly"
         decimals, lead = info.decimals, f"{unit} {'above' if info.higher_is_better else 'below'}"
     text = f"For {which} at {target.shown}: {winner.settled}, {reached}"
     if verdict.runner_up is not None and verdict.margin is not None:
@@ -322,6 +335,10 @@ def _sentence(verdict: Verdict, target: Target, images: int) -> str:
         if verdict.low is not None and verdict.high is not None:
             sure = "" if verdict.is_sure else ", which may be chance"
             text += f" (95 % interval {verdict.low:.{decimals}f} to {verdict.high:.{decimals}f}{sure})"
+    elif verdict.runner_up is not None and winner.values.get(quantity) == math.inf:
+        second = verdict.runner_up.values.get(quantity)
+        text += f", {'as is' if second == math.inf else 'ahead of'} {verdict.runner_up.settled}"
+        text += f", which reaches {reached_text(second, quantity)}" if second is not None and second < math.inf else ""
     if verdict.baseline_margin is not None:
         is_same = verdict.runner_up is not None and verdict.runner_up.variant.codec_id.family == BASELINE
         text += "" if is_same else f", {verdict.baseline_margin:.{decimals}f}{lead} JPEG"

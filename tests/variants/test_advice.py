@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -145,6 +146,47 @@ def test_the_front_holds_what_nothing_beats() -> None:
     found = advice(rows, Target("bytes", 1000))
     assert [option.variant.codec for option in found.front] == ["avif-bytes1000", "webp-bytes1000"]
     assert [verdict.winner.variant.codec for verdict in found.verdicts] == ["webp-bytes1000", "avif-bytes1000"]
+
+
+def test_a_rendering_that_is_identical_to_the_original_is_the_best_by_psnr() -> None:
+    rows = [
+        dataclasses.replace(row("a.png", f"{codec}-bytes9000", 90.0), psnr_rgb=psnr)
+        for codec, psnr in (("jpeg", 48.0), ("avif", 52.0), ("jxl", math.inf), ("webp", math.inf))
+    ]
+    verdict = advice(rows[:3], Target("bytes", 9000)).verdicts[0]
+    assert verdict.sentence == (
+        "For this image at size 9,000 bytes: JPEG XL at full resolution, identical to the original, ahead of AVIF at "
+        "full resolution, which reaches PSNR RGB 52.00 dB."
+    )
+    assert (verdict.winner.values["psnr_rgb"], verdict.margin, verdict.left_out) == (math.inf, None, 0)
+    found = advice(rows, Target("bytes", 9000))
+    assert found.verdicts[0].sentence.endswith("identical to the original, as is WebP at full resolution.")
+    assert {option.variant.codec_id.family for option in found.front} == {"jxl", "webp"}
+
+
+def test_images_on_which_a_codec_is_identical_count_for_no_codec() -> None:
+    psnrs = {"avif": (math.inf, 40.0, 42.0), "webp": (70.0, 43.0, 41.0), "jpeg": (30.0, 35.0, 36.0)}
+    rows = [
+        dataclasses.replace(row(f"{number}.png", f"{codec}-bytes9000", 90.0), psnr_rgb=psnr)
+        for codec, values in psnrs.items()
+        for number, psnr in enumerate(values)
+    ]
+    verdict = advice(rows, Target("bytes", 9000)).verdicts[0]
+    assert verdict.winner.variant.codec == "webp-bytes9000"
+    assert (verdict.winner.values["psnr_rgb"], verdict.margin, verdict.baseline_margin) == (42.0, 1.0, 6.5)
+    assert (
+        "For these 3 images at size 9,000 bytes: WebP at full resolution, PSNR RGB 42.00 dB over the 2 images that no "
+        "option reproduces exactly, 1.00 dB above AVIF"
+    ) in verdict.sentence
+
+
+def test_a_lower_resolution_loses_to_a_full_one_that_is_identical() -> None:
+    rows = [
+        dataclasses.replace(row("a.png", f"jxl-bytes9000{scaling}", 90.0), psnr_rgb=psnr, ssimulacra2=None)
+        for scaling, psnr in (("@x2-lanczos", 40.0), ("", math.inf))
+    ]
+    found = advice(rows, Target("bytes", 9000))
+    assert found.verdicts[-1].winner.variant.scale is None and found.scaling is None
 
 
 def test_what_fails_on_an_image_or_takes_too_long_is_left_out_with_a_reason() -> None:
