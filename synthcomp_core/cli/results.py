@@ -89,6 +89,7 @@ def export(
             names = ", ".join(str(name) for name in loaded.table["dataset"].unique())
             raise ResultsError(f"{file.name} has no data set {dataset!r}; it has {names}.")
     storage.write_text(out, table_to_csv(table) if to is ExportFormat.synthcomp else table_to_thesis_csv(table))
+    _say_notes([loaded])
     say(f"{out}: written in {to.value} format")
     if to is ExportFormat.thesis and (lacking := without_rate(table)):
         warn(f"{out.name}: no rate is known for {', '.join(lacking)}, whose bpp is left empty.")
@@ -164,18 +165,31 @@ def bdrate(
 
     loaded = _load(files)
     curves = _curves(loaded, metric, decibels, dataset)
-    base, curves = _anchor(anchor, curves, metric, decibels)
+    _say_notes(loaded)
+    base, curves = _anchor(anchor, curves, files, metric, decibels, dataset)
     if bpp is not None:
         base, curves = _within(base, curves, bpp)
     results = bd_table(curves, base, method=method, bootstrap=bootstrap)
     if not results:
         raise ResultsError(f"There is no curve to compare with the anchor {anchor!r} in {_names(files)}.")
+    if bootstrap:
+        _warn_without_interval(results)
     if as_json:
         print_json([dataclasses.asdict(result) for result in results])
         return
     several = len({result.dataset for result in results}) > 1
     for result in results:
         say(_bd_line(result, several))
+
+
+def _warn_without_interval(results: Sequence[BDResult]) -> None:
+    lacking = [result.name for result in results if result.rate_percent is not None and result.rate_low is None]
+    if lacking:
+        warn(
+            f"--bootstrap gave no interval for {', '.join(dict.fromkeys(lacking))}: it draws from at least two images "
+            "that both curves were measured on one by one, which published means do not hold, and most draws must "
+            "give a BD-rate."
+        )
 
 
 def _within(base: RDCurve | str, curves: list[RDCurve], bpp: str) -> tuple[RDCurve | str, list[RDCurve]]:
@@ -235,7 +249,7 @@ def plot(
     drawn = with_distinct_names([*curves, *references])
     curves, references = drawn[: len(curves)], drawn[len(curves) :]
     write_rd_chart(out, curves, references=references, log_rate=log_rate, bands=bands)
-    _say_notes(loaded)
+    _say_notes(every)
     say(f"{out}: {len(curves) + len(references)} curves")
 
 
@@ -267,29 +281,39 @@ def _curves(loaded: Sequence[LoadedResults], metric: str, decibels: bool, datase
     return curves
 
 
-def _anchor(anchor: str, curves: list[RDCurve], metric: str, decibels: bool) -> tuple[RDCurve | str, list[RDCurve]]:
+def _anchor(
+    anchor: str, curves: list[RDCurve], files: Sequence[Path], metric: str, decibels: bool, dataset: str | None
+) -> tuple[RDCurve | str, list[RDCurve]]:
     """(what to compare with, the curves to compare): the only curve of a file, one of ``curves``, or a bundled one."""
     from synthcomp_core.results.curves import find_curve
     from synthcomp_core.results.formats import reference_files
 
     path = Path(anchor)
     if path.is_file():
-        return _only_curve(path, metric, decibels), curves
+        return _only_curve(path, files, metric, decibels, dataset), curves
     try:
         return find_curve(curves, anchor).name, curves
     except ResultsError:
         bundled = next((file for file in reference_files() if anchor in (file.stem, file.name)), None)
         if bundled is None:
             raise
-        return _only_curve(bundled, metric, decibels), curves
+        return _only_curve(bundled, files, metric, decibels, dataset), curves
 
 
-def _only_curve(path: Path, metric: str, decibels: bool) -> RDCurve:
-    curves = _curves(_load([path]), metric, decibels, None)
+def _only_curve(path: Path, files: Sequence[Path], metric: str, decibels: bool, dataset: str | None) -> RDCurve:
+    """The curve of an anchor's file; of several the one on ``dataset``. Its notes are said unless they were."""
+    loaded = _load([path])
+    curves = _curves(loaded, metric, decibels, None)
+    if not any(storage.is_same(path, file) for file in files):
+        _say_notes(loaded)
+    if len(curves) > 1 and dataset is not None:
+        curves = [curve for curve in curves if curve.dataset == dataset] or curves
     if len(curves) > 1:
-        names = ", ".join(curve.name for curve in curves)
+        several = len({curve.dataset for curve in curves}) > 1
+        names = ", ".join(f"{curve.name} on {curve.dataset}" if several else curve.name for curve in curves)
+        advice = "choose a data set with --dataset, or add it" if several else "add it"
         raise ResultsError(
-            f"The anchor {path.name} has {len(curves)} curves ({names}); add it to the files and name one of them."
+            f"The anchor {path.name} has {len(curves)} curves ({names}); {advice} to the files and name one of them."
         )
     return curves[0]
 

@@ -1,5 +1,6 @@
 """The verbs on results files, run as a user runs them."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from synthcomp_core.errors import ResultsError, SynthcompError
 from synthcomp_core.figures import rd_chart_file
 from synthcomp_core.results.curves import RDCurve
 from synthcomp_core.results.rows import ResultRow, write_rows
-from synthcomp_core.results.table import read_results
+from synthcomp_core.results.table import read_results, table_rows
 from tests.conftest import PROJECT_ROOT
 
 REFERENCES = PROJECT_ROOT / "artifacts" / "results"
@@ -96,6 +97,49 @@ def test_bdrate_of_the_thesis_warns_of_the_jpeg_curve() -> None:
     assert all("not monotone: jpeg-q75 (0.843 bpp, 43.64 dB) lies above jpeg-q82" in line for line in lines)
     assert lines[0].startswith("none@x2-rcan\t+737.19 %\toverlap 0%\t")
     assert "a single point's rate difference" in lines[0]
+
+
+def printed(*arguments: str | Path) -> str:
+    """Standard error of a verb that succeeds, on one line."""
+    result = CliRunner().invoke(results_app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return " ".join(result.stderr.split())
+
+
+def test_every_verb_says_once_what_reading_the_thesis_changed(own_file: Path, tmp_path: Path) -> None:
+    out, single = tmp_path / "out.csv", tmp_path / "one.csv"
+    lines = THESIS.read_text(encoding="utf-8").splitlines(keepends=True)
+    single.write_text("".join([lines[0], *(line for line in lines if line.startswith("jpeg;"))]), encoding="utf-8")
+    for call in (
+        ["bdrate", THESIS, "--anchor", "jpeg"],
+        ["bdrate", THESIS, "--anchor", "jpeg", "--json"],
+        ["bdrate", own_file, "--anchor", single],
+        ["bdrate", single, own_file, "--anchor", single],
+        ["export", THESIS, out],
+        ["export", THESIS, out, "--format", "synthcomp"],
+        ["plot", own_file, "--reference", THESIS, "--out", tmp_path / "chart.html"],
+    ):
+        said = printed(*call)
+        assert said.count("were read as bpp_estimated") == said.count("The thesis's msssim is of luma") == 1, call
+
+
+def test_a_bootstrap_without_an_interval_says_why(own_file: Path) -> None:
+    said = printed("bdrate", MBT2018, "--anchor", "vtm", "--bootstrap", "20")
+    assert said.count("--bootstrap gave no interval for") == 1 and "published means" in said
+    assert "--bootstrap" not in printed("bdrate", own_file, "--anchor", "jpeg", "--bootstrap", "20")
+    assert "--bootstrap" not in printed("bdrate", MBT2018, "--anchor", "vtm")
+
+
+def test_the_data_set_also_chooses_the_anchor_s_curve(own_file: Path, tmp_path: Path) -> None:
+    rows = table_rows(read_results(own_file))
+    jpegs = [row for row in rows if row.codec == "jpeg"]
+    cheaper = [dataclasses.replace(row, dataset="photos", bpp=row.bpp / 2) for row in jpegs if row.bpp is not None]
+    anchor = tmp_path / "anchor.csv"
+    write_rows(anchor, [*jpegs, *cheaper])
+    refused = error("bdrate", own_file, "--anchor", anchor)
+    assert "has 2 curves (jpeg on games, jpeg on photos); choose a data set with --dataset" in refused
+    line = run("bdrate", own_file, "--anchor", anchor, "--dataset", "games").splitlines()[-1]
+    assert line == "webp\t-20.00 %\toverlap 100%\tno warnings"
 
 
 def test_bdrate_between_data_sets_says_so() -> None:
