@@ -22,7 +22,7 @@ from synthcomp_core.codecs import parse_codec
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import images_below
 from synthcomp_core.metrics import DEFAULT_METRICS, METRICS, SHOWN_METRICS
-from synthcomp_core.metrics.means import finite_mean
+from synthcomp_core.metrics.means import mean_cell
 from synthcomp_core.progress import counted
 from synthcomp_core.results.text_tables import MISSING, TableColumn
 from synthcomp_core.storage import atomic_path, check_outputs, check_writable, exists, is_inside, is_same
@@ -191,7 +191,8 @@ def _print_means(results: Path, measured: tuple[str, ...]) -> None:
 
 
 def _mean_column(name: str) -> TableColumn[_Rows]:
-    return TableColumn(METRICS[name].heading, lambda own: finite_mean(own[1][name]), METRICS[name].decimals)
+    decimals = METRICS[name].decimals
+    return TableColumn(METRICS[name].heading, lambda own: mean_cell(list(own[1][name]), decimals), decimals)
 
 
 def _mean_rate(rates: pd.Series) -> str:

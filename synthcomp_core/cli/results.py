@@ -77,7 +77,7 @@ def export(
     Example: python -m synthcomp_core results export results.csv means.csv --format thesis
     """
     from synthcomp_core.results.formats import load_results
-    from synthcomp_core.results.formats.thesis import table_to_thesis_csv
+    from synthcomp_core.results.formats.thesis import left_out_of_means, table_to_thesis_csv
     from synthcomp_core.results.table import table_to_csv, without_rate
 
     storage.check_outputs(file, out)
@@ -93,6 +93,8 @@ def export(
     say(f"{out}: written in {to.value} format")
     if to is ExportFormat.thesis and (lacking := without_rate(table)):
         warn(f"{out.name}: no rate is known for {', '.join(lacking)}, whose bpp is left empty.")
+    for sentence in left_out_of_means(table) if to is ExportFormat.thesis else ():
+        warn(f"{out.name}: {sentence}")
 
 
 @results_app.command()

@@ -19,6 +19,22 @@ def finite_mean(values: Iterable[float | None]) -> float | None:
     return math.fsum(finite) / len(finite) if finite else None
 
 
+def mean_cell(values: Sequence[float | None], decimals: int) -> float | str | None:
+    """The mean of what is finite as a table's cell; with how many of all values that are, if it is not all.
+
+    Values that are None or NaN were not measured; inf if all others are infinite, None without any.
+
+    >>> mean_cell([1.0, 2.0], 2), mean_cell([1.0, math.inf, None, 2.0], 2), mean_cell([math.inf], 2)
+    (1.5, '1.50 (2 of 4)', inf)
+    """
+    known = [value for value in values if value is not None and not math.isnan(value)]
+    mean = finite_mean(known)
+    if mean is None:
+        return math.inf if known else None
+    finite = sum(math.isfinite(value) for value in known)
+    return mean if finite == len(values) else f"{mean:,.{decimals}f} ({finite} of {len(values)})"
+
+
 def half_width(values: Sequence[float]) -> float | None:
     """Half the width of the 95 % confidence interval of the mean of finite values; None with fewer than two.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from synthcomp_core.metrics import METRICS, Metrics
 from synthcomp_core.progress import counted
-from synthcomp_core.results.text_tables import TableColumn, csv_table, markdown_table
+from synthcomp_core.results.text_tables import Cell, TableColumn, csv_table, markdown_table
 from synthcomp_core.upscalers.fsr_benchmark import SharpnessCurve, SharpnessPoint
 from synthcomp_core.upscalers.fsr_table import FsrMean, FsrRow, FsrTable
 
@@ -82,8 +83,19 @@ def fsr_markdown(table: FsrTable) -> str:
 def _mean_column(name: str) -> TableColumn[FsrMean]:
     info = METRICS[name]
     return TableColumn(
-        info.heading, lambda mean: _value(mean.metrics, name), info.decimals, is_best=lambda mean: name in mean.best
+        info.heading, lambda mean: _mean(mean, name), info.decimals, is_best=lambda mean: name in mean.best
     )
+
+
+def _mean(mean: FsrMean, name: str) -> Cell:
+    """A mean, with how many images it is over, if some are identical to native."""
+    value = _value(mean.metrics, name)
+    if METRICS[name].unit != "dB" or not mean.num_identical:
+        return value
+    if value is None:
+        return math.inf
+    finite = mean.num_images - mean.num_identical
+    return f"{value:.{METRICS[name].decimals}f} ({finite} of {mean.num_images})"
 
 
 def _sharpness_column(curve: SharpnessCurve, name: str) -> TableColumn[SharpnessPoint]:

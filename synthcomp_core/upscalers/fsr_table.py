@@ -167,7 +167,10 @@ class FsrTable:
         )
 
     def _is_best(self, treatment: Treatment, rivals: list[Treatment], name: str) -> bool:
-        """Whether the treatment is best by a metric on the images that all measured rivals have in common."""
+        """Whether the treatment is best by a metric on the images that all measured rivals have in common.
+
+        Images on which some are identical to native do not count, unless one is identical on all.
+        """
         values = {
             rival: {
                 row.image: value
@@ -180,7 +183,11 @@ class FsrTable:
         if treatment not in measured or len(measured) < 2:
             return False
         common = set.intersection(*(set(by_image) for by_image in measured.values()))
-        means = {rival: finite_mean(by_image[image] for image in common) for rival, by_image in measured.items()}
+        identical = {rival for rival, own in measured.items() if common and all(own[at] == math.inf for at in common)}
+        if identical:
+            return treatment in identical and len(identical) < len(measured)
+        common = {at for at in common if all(math.isfinite(own[at]) for own in measured.values())}
+        means = {rival: finite_mean(own[at] for at in common) for rival, own in measured.items()}
         finite = [mean for mean in means.values() if mean is not None]
         if not finite:
             return False

@@ -49,6 +49,17 @@ def test_evaluate_writes_the_table_and_later_only_adds_what_is_missing(
     assert run.name.startswith("evaluate-my-frames-")
 
 
+def test_evaluate_says_over_how_many_images_a_mean_of_psnr_is(
+    tmp_path: Path, artifacts: Path, on_the_spot: OnTheSpot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_frames(tmp_path / "frames", 2)
+    write_png(np.full((48, 64, 3), 128, np.uint8), tmp_path / "frames" / "grey.png")
+    call = ["evaluate", str(tmp_path / "frames"), "--metric", "psnr_rgb", "--variants", "jpeg-q90"]
+    assert main([*call, "--variants", "none"]) == 0
+    text = printed(capsys)
+    assert " (2 of 3) " in text and "none 3 24.0000 ∞" in text
+
+
 def test_encode_of_a_folder_writes_the_bitstreams_that_encode_writes_one_by_one(
     frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -121,6 +122,17 @@ def test_every_verb_says_once_what_reading_the_thesis_changed(own_file: Path, tm
     ):
         said = printed(*call)
         assert said.count("were read as bpp_estimated") == said.count("The thesis's msssim is of luma") == 1, call
+
+
+def test_an_export_of_means_says_what_is_in_none(own_file: Path, tmp_path: Path) -> None:
+    first, second, third, *rest = table_rows(read_results(own_file))
+    first = dataclasses.replace(first, psnr_rgb=math.inf)
+    failed = dataclasses.replace(second, error="It failed.", bpp=None, psnr_rgb=None, msssim_rgb=None)
+    write_rows(own_file, [first, failed, third, *rest])
+    said = printed("export", own_file, tmp_path / "means.csv")
+    assert "means.csv: rows that failed are in no mean: 1 of 3 of jpeg-q0." in said
+    assert "means.csv: identical images (PSNR infinite) are not in the mean PSNR: 1 of 2 of jpeg-q0." in said
+    assert printed("export", own_file, tmp_path / "same.csv", "--format", "synthcomp") == ""
 
 
 def test_a_bootstrap_without_an_interval_says_why(own_file: Path) -> None:

@@ -196,6 +196,23 @@ def test_identical_images_are_counted_and_left_out_of_the_mean() -> None:
     )
     (mean,) = FsrTable("made up", rows, ("psnr_rgb", "flip")).means()
     assert (mean.metrics.psnr_rgb, mean.metrics.flip, mean.num_identical) == (30.0, pytest.approx(0.1), 1)
+    assert "| 30.00 (1 of 2) | 0.1000 | 2 |" in fsr_markdown(FsrTable("made up", rows, ("psnr_rgb", "flip")))
+    assert "| ∞ | 0.0000 | 1 |" in fsr_markdown(FsrTable("made up", rows[:1], ("psnr_rgb", "flip")))
+
+
+def test_what_is_identical_on_all_images_is_the_best_and_the_rest_is_judged_on_common_images() -> None:
+    psnrs = {"bicubic": (float("inf"), 30.0), "lanczos": (50.0, 31.0), "nearest": (20.0, 21.0)}
+
+    def best(**changed: tuple[float, float]) -> list[str]:
+        rows = tuple(
+            FsrRow(image, Treatment(method, 2.0), Metrics(psnr_rgb=value))
+            for method, values in {**psnrs, **changed}.items()
+            for image, value in zip("ab", values, strict=True)
+        )
+        return [mean.treatment.method for mean in FsrTable("made up", rows, ("psnr_rgb",)).means() if mean.best]
+
+    assert best() == ["lanczos"]  # By image b, the only one at which all are finite.
+    assert best(nearest=(float("inf"), float("inf"))) == ["nearest"]
 
 
 def test_an_image_is_scaled_down_and_brought_back_in_every_mode() -> None:

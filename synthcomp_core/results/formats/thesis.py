@@ -144,6 +144,24 @@ def table_to_thesis_csv(table: pd.DataFrame) -> str:
     return csv_text(THESIS_COLUMNS, lines, delimiter=";")
 
 
+def left_out_of_means(table: pd.DataFrame) -> list[str]:
+    """What of a table of images is in no mean of :func:`table_to_thesis_csv`, or not in that of PSNR; in sentences."""
+    failed, identical = [], []
+    for variant, group in table.groupby("variant", sort=False, observed=True):
+        errors = int(group["error"].notna().sum())
+        if errors:
+            failed.append(f"{errors} of {len(group)} of {variant}")
+        infinite = int((group["psnr_rgb"] == math.inf).sum())
+        if 0 < infinite < len(group) - errors:
+            identical.append(f"{infinite} of {len(group) - errors} of {variant}")
+    sentences = []
+    if failed:
+        sentences.append(f"rows that failed are in no mean: {', '.join(failed)}.")
+    if identical:
+        sentences.append(f"identical images (PSNR infinite) are not in the mean PSNR: {', '.join(identical)}.")
+    return sentences
+
+
 def _mean(values: pd.Series) -> float | None:
     """The mean of the finite values, inf if all are infinite, None if there is none."""
     values = values.dropna()
