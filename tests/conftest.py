@@ -61,6 +61,23 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def reference_parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was worked out of references alone, by the name of the function, as often as it was."""
+    from synthcomp_core.metrics import reference
+
+    made: list[str] = []
+    for name in ("flip_features", "reference_scales"):
+        real = getattr(reference, name)
+
+        def counted(image: Any, name: str = name, real: Any = real) -> Any:
+            made.append(name)
+            return real(image)
+
+        monkeypatch.setattr(reference, name, counted)
+    return made
+
+
+@pytest.fixture
 def flip_rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows FLIP was computed for, strip by strip, as often as it was."""
     from synthcomp_core.metrics import flip_kernels

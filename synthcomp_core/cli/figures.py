@@ -23,7 +23,8 @@ from synthcomp_core.figures.paper.request import (
     latex_figure,
     requested_variants,
 )
-from synthcomp_core.images import Image
+from synthcomp_core.images import Image, read_image
+from synthcomp_core.metrics import Reference
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Evaluation, Variant, evaluate
 from synthcomp_core.variants.snapshot_matrix import FULL, MatrixAxes, all_axes
@@ -110,11 +111,14 @@ def _content(
     )
 
 
-def _evaluations(reference: Image, variants: Sequence[Variant], *, dataset: str, name: str) -> list[Evaluation]:
-    evaluations = []
+def _evaluations(image: Image, variants: Sequence[Variant], *, dataset: str, name: str) -> list[Evaluation]:
+    evaluations, reference = [], Reference(image)
     for number, wanted in enumerate(variants, start=1):
         with progress_bar(f"{number} of {len(variants)}: {wanted}") as on_progress:
-            evaluations.append(evaluate(reference, wanted, dataset=dataset, image_name=name, on_progress=on_progress))
+            evaluation = evaluate(
+                image, wanted, dataset=dataset, image_name=name, reference=reference, on_progress=on_progress
+            )
+        evaluations.append(evaluation)
     return evaluations
 
 

@@ -15,6 +15,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.viewer.page import share_page
 from synthcomp_core.figures.viewer.pictures import MAX_PICTURES, Picture, evaluated_pictures
 from synthcomp_core.images import LoadedImage, png_bytes
+from synthcomp_core.metrics import Reference
 from synthcomp_core.variants import ERROR_MAP, Evaluation, Variant, evaluate
 
 _MOST_VARIANTS = MAX_PICTURES - 1  # The original is an image, too.
@@ -65,7 +66,7 @@ def share(
 def _evaluations(
     loaded: LoadedImage, variants: Sequence[Variant], *, dataset: str, precision: str, device: str | None
 ) -> list[Evaluation]:
-    evaluations = []
+    evaluations, reference = [], Reference(loaded.image)
     for number, wanted in enumerate(variants, start=1):
         with progress_bar(f"{number} of {len(variants)}: {wanted}") as on_progress:
             evaluation = evaluate(
@@ -74,6 +75,7 @@ def _evaluations(
                 dataset=dataset,
                 image_name=loaded.name,
                 want=(ERROR_MAP,),
+                reference=reference,
                 precision=precision,
                 device=device,
                 on_progress=on_progress,

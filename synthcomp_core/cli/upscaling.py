@@ -22,8 +22,8 @@ from synthcomp_core.cli.options import (
     read_noted,
 )
 from synthcomp_core.errors import ImageError, SynthcompError
-from synthcomp_core.images import LoadedImage, write_png
-from synthcomp_core.metrics import SHOWN_METRICS
+from synthcomp_core.images import write_png
+from synthcomp_core.metrics import SHOWN_METRICS, Reference
 from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown, mean_columns, row_columns, sharpness_columns
 from synthcomp_core.results.text_tables import Row, TableColumn
 from synthcomp_core.upscalers import fsr_benchmark, mode_size, parse_upscaler, upscaling_note
@@ -121,7 +121,7 @@ def fsr(
             )
     if curve is not None and not 1 < curve <= MAX_SCALE:
         raise SynthcompError(f"--curve is {curve:g}; the scale must be above 1 and at most {MAX_SCALE:g}.")
-    loaded: LoadedImage | None = None
+    reference: Reference | None = None
     if holds_samples:
         samples = open_samples(source, max_pixels=pixel_limit(max_megapixels))
         with progress_bar("fsr") as on_progress:
@@ -129,14 +129,15 @@ def fsr(
         _print_titled(table.source, row_columns(table.measured, with_error=False), table.rows)
     else:
         loaded = read_noted(source, max_megapixels)
+        reference = Reference(loaded.image)
         with progress_bar("fsr") as on_progress:
             table = fsr_benchmark.evaluate_image(
-                loaded.image, loaded.name, upscaler_ids=method, on_progress=on_progress
+                loaded.image, loaded.name, upscaler_ids=method, reference=reference, on_progress=on_progress
             )
     title = f"{table.source}, means over images, the best at each scale in bold"
     _print_titled(title, mean_columns(table.measured), table.means())
-    if loaded is not None and curve is not None:
-        _print_curve(loaded, curve, SHOWN_METRICS)
+    if reference is not None and curve is not None:
+        _print_curve(reference, curve, SHOWN_METRICS)
     for row in table.errors:
         fail(f"{row.error}")
     say(table.verdict())
@@ -178,9 +179,11 @@ def _target_size(width: int, height: int, scale: float | None, size: str | None)
     return target
 
 
-def _print_curve(loaded: LoadedImage, scale: float, metrics: tuple[str, ...]) -> None:
+def _print_curve(reference: Reference, scale: float, metrics: tuple[str, ...]) -> None:
     with progress_bar("sharpness") as on_progress:
-        curve = fsr_benchmark.sharpness_curve(loaded.image, scale=scale, metrics=metrics, on_progress=on_progress)
+        curve = fsr_benchmark.sharpness_curve(
+            reference.image, scale=scale, metrics=metrics, reference=reference, on_progress=on_progress
+        )
     columns = sharpness_columns(curve, metrics)
     _print_titled(f"FSR 1 at {scale:g}x over sharpness, the best in bold", columns, curve.points)
 

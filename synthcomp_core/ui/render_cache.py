@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from synthcomp_core.images import Image, image_sha256, png_bytes
 from synthcomp_core.library.renderings import is_files
-from synthcomp_core.metrics import ErrorMap, Metrics, flip_colours
+from synthcomp_core.metrics import ErrorMap, Metrics, Reference, flip_colours
 from synthcomp_core.metrics.tiles import tile_means
 from synthcomp_core.progress import OnProgress
 from synthcomp_core.results.rows import ResultRow
@@ -61,6 +61,15 @@ class Rendered:
 def rendered_cache() -> BytesCache[Rendered]:
     """The one cache of this server."""
     return BytesCache(_MAX_CACHED_BYTES, lambda rendered: rendered.cached_bytes)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def last_reference(image_hash: str, _image: Image) -> Reference:
+    """The image that was rendered last, with what metrics work out of it alone: one variant follows another.
+
+    image_hash: see ``image_sha256``. One is kept for the server, since it may take 280 MB.
+    """
+    return Reference(_image)
 
 
 def rendered_key(image_hash: str, variant: Variant) -> RenderedKey:
@@ -113,6 +122,7 @@ def render_for_page(
         dataset=dataset,
         image_name=image_name,
         want=(ERROR_MAP,),
+        reference=last_reference(image_sha256(image), image),
         on_stage=None if on_ready is None else extend,
         on_progress=on_progress,
     )

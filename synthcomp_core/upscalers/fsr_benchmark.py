@@ -13,7 +13,7 @@ from pathlib import Path
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, downscale
-from synthcomp_core.metrics import METRICS, SHOWN_METRICS, Metrics, measure
+from synthcomp_core.metrics import METRICS, SHOWN_METRICS, Metrics, Reference, measure
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.upscalers import FSR_MODES, Upscaler, list_upscalers, parse_upscaler
 from synthcomp_core.upscalers.fsr_samples import SampleFile, SampleSet, open_samples
@@ -56,7 +56,7 @@ def evaluate_samples(
     """
     samples = open_samples(source) if isinstance(source, Path) else source
     rows: list[FsrRow] = []
-    native: Image | SynthcompError = SynthcompError("not read yet")
+    native: Reference | SynthcompError = SynthcompError("not read yet")
     native_of = None
     for number, file in enumerate(samples.files):
         part = span(on_progress, number / len(samples.files), (number + 1) / len(samples.files))
@@ -75,15 +75,18 @@ def evaluate_image(
     upscaler_ids: Sequence[str] | None = None,
     scales: Sequence[float] = tuple(FSR_MODES.values()),
     metrics: Collection[str] = SHOWN_METRICS,
+    reference: Reference | None = None,
     precision: str = "auto",
     on_row: Callable[[FsrRow], None] = lambda row: None,
     on_progress: OnProgress = silent,
 ) -> FsrTable:
     """Downscale an image (Pillow bicubic, antialiased) by each scale, bring it back by each upscaler, and measure.
 
-    upscaler_ids: default :func:`benchmark_upscalers`. An upscaler that is not available is rows with an error. on_row:
-    called with every row when it is ready.
+    upscaler_ids: default :func:`benchmark_upscalers`. An upscaler that is not available is rows with an error.
+    reference: of the image, where more is measured against it. on_row: called with every row when it is ready.
     """
+    known = reference or Reference(image)
+    lows: dict[float, Image] = {}
     ids = benchmark_upscalers() if upscaler_ids is None else list(upscaler_ids)
     tasks = [(scale, upscaler_id) for scale in scales for upscaler_id in ids]
     rows = []
@@ -91,10 +94,12 @@ def evaluate_image(
         part = span(on_progress, number / len(tasks), (number + 1) / len(tasks))
         treatment = _upscaler_treatment(upscaler_id, scale)
         try:
+            if scale not in lows:  # All upscalers of a scale follow each other.
+                lows = {scale: downscale(image, scale)}
             enlarged, seconds = upscaled(
-                image, upscaler_id, scale, precision=precision, on_progress=span(part, 0.0, 0.5)
+                image, upscaler_id, scale, low=lows[scale], precision=precision, on_progress=span(part, 0.0, 0.5)
             )
-            values = measure(image, enlarged, metrics=metrics, on_progress=span(part, 0.5, 1.0))
+            values = measure(known, enlarged, metrics=metrics, on_progress=span(part, 0.5, 1.0))
             rows.append(FsrRow(name, treatment, values, upscale_s=seconds))
         except SynthcompError as error:
             rows.append(FsrRow(name, treatment, Metrics(), error=str(error)))
@@ -104,12 +109,21 @@ def evaluate_image(
 
 
 def upscaled(
-    image: Image, upscaler_id: str, scale: float, *, precision: str = "auto", on_progress: OnProgress = silent
+    image: Image,
+    upscaler_id: str,
+    scale: float,
+    *,
+    low: Image | None = None,
+    precision: str = "auto",
+    on_progress: OnProgress = silent,
 ) -> tuple[Image, float]:
-    """The image downscaled by ``scale`` and brought back to its size, and the seconds that the latter took."""
+    """The image downscaled by ``scale`` and brought back to its size, and the seconds that the latter took.
+
+    low: the downscaled image, if there is one already.
+    """
     height, width = image.shape[:2]
     upscaler: Upscaler = parse_upscaler(upscaler_id, scale=scale, precision=precision)
-    low = downscale(image, scale)
+    low = downscale(image, scale) if low is None else low
     started = time.perf_counter()
     enlarged = upscaler.upscale(low, (width, height), on_progress=on_progress)
     return enlarged, time.perf_counter() - started
@@ -121,16 +135,21 @@ def sharpness_curve(
     scale: float = 2.0,
     stops: Sequence[float] = DEFAULT_STOPS,
     metrics: Collection[str] = SHOWN_METRICS,
+    reference: Reference | None = None,
     on_progress: OnProgress = silent,
 ) -> SharpnessCurve:
-    """FSR 1 at one scale over RCAS sharpness: EASU alone, then each of ``stops`` from the weakest to the sharpest."""
+    """FSR 1 at one scale over RCAS sharpness: EASU alone, then each of ``stops`` from the weakest to the sharpest.
+
+    reference: of the image, where more is measured against it.
+    """
+    known, low = reference or Reference(image), downscale(image, scale)
     settings: list[float | None] = [None, *sorted(stops, reverse=True)]
     points = []
     for number, setting in enumerate(settings):
         part = span(on_progress, number / len(settings), (number + 1) / len(settings))
         upscaler_id = "fsr1_off" if setting is None else f"fsr1_s{setting:g}"
-        enlarged, _ = upscaled(image, upscaler_id, scale)
-        points.append(SharpnessPoint(setting, measure(image, enlarged, metrics=metrics, on_progress=part)))
+        enlarged, _ = upscaled(image, upscaler_id, scale, low=low)
+        points.append(SharpnessPoint(setting, measure(known, enlarged, metrics=metrics, on_progress=part)))
     return SharpnessCurve(scale, tuple(points))
 
 
@@ -143,7 +162,7 @@ def benchmark_upscalers() -> list[str]:
 def _sample_row(
     samples: SampleSet,
     file: SampleFile,
-    native: Image | SynthcompError,
+    native: Reference | SynthcompError,
     metrics: Collection[str],
     on_progress: OnProgress,
 ) -> FsrRow:
@@ -153,16 +172,16 @@ def _sample_row(
     if isinstance(native, SynthcompError):
         return failed(f"{file.name} cannot be compared: {native}")
     try:
-        enlarged = samples.read_like(file, native)
+        enlarged = samples.read_like(file, native.image)
     except SynthcompError as error:
         return failed(str(error))
     values = measure(native, enlarged, metrics=metrics, on_progress=on_progress)
     return FsrRow(file.image, file.treatment, values, file=file.name)
 
 
-def _read_or_error(samples: SampleSet, name: str) -> Image | SynthcompError:
+def _read_or_error(samples: SampleSet, name: str) -> Reference | SynthcompError:
     try:
-        return samples.read(name)
+        return Reference(samples.read(name))
     except SynthcompError as error:
         return error
 

@@ -100,19 +100,23 @@ def evaluate(
     evaluation = so_far(rendering)
     tell(evaluation)
     if ERROR_MAP in want and "flip" not in metrics:
-        tell(evaluation := so_far(rendering, flip_error(image, rendering.image)))
+        tell(evaluation := so_far(rendering, _flip_map(image, rendering.image, reference)))
     for number, group in enumerate(groups):
         share = span(on_progress, *(_RENDERED + (1 - _RENDERED) * done / len(groups) for done in (number, number + 1)))
         error_map = evaluation.error_map
         if "flip" in group:
             share(0.0, "FLIP")
-            features = None if reference is None else reference.flip_features()
-            error_map = flip_error(image, rendering.image, features=features)
+            error_map = _flip_map(image, rendering.image, reference)
         values = measure(reference or image, rendering.image, metrics=group, error_map=error_map, on_progress=share)
         measured = dataclasses.replace(measured, **{name: getattr(values, name) for name in group})
         evaluation = so_far(rendering, error_map)
         tell(evaluation)
     return evaluation
+
+
+def _flip_map(image: Image, rendered: Image, reference: Reference | None) -> ErrorMap:
+    features = None if reference is None else reference.flip_features()
+    return flip_error(image, rendered, features=features)
 
 
 def _known_and_left(rendering: Rendering, metrics: Collection[str]) -> tuple[Metrics, list[tuple[str, ...]]]:

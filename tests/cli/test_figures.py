@@ -57,12 +57,13 @@ def test_the_thesis_figure_shows_the_results_table_s_numbers(image: Path, tmp_pa
 
 
 def test_variants_alone_need_no_snapshot_and_the_printed_command_remakes_the_file(
-    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], reference_parts: list[str]
 ) -> None:
     out = tmp_path / "f.png"
     call = ["figure", str(image), str(out), "--variant", "webp-q10", "--variant", "jpeg-q10", "--crop-side", "64"]
     assert main([*call, "--width", "one", "--dpi", "150"]) == 0
     assert out.read_bytes().startswith(b"\x89PNG")
+    assert sorted(reference_parts) == ["flip_features", "reference_scales"]  # Once for both variants.
     printed = capsys.readouterr().out
     assert re.search(r"--crop \d+,\d+,64,64", printed)
     assert "--variant webp-q10 --variant jpeg-q10" in printed

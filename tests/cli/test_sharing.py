@@ -24,6 +24,12 @@ def test_page_is_written_and_named_with_its_size(frame: Path, capsys: pytest.Cap
     assert capsys.readouterr().out == f"{out}: {len(content):,} bytes\n"
 
 
+def test_the_original_is_worked_out_once_for_all_variants(frame: Path, reference_parts: list[str]) -> None:
+    call = ["share", str(frame), "--variant", "webp-q40", "--variant", "jpeg-q40"]
+    assert main([*call, "--out", str(frame.with_name("page.html"))]) == 0
+    assert sorted(reference_parts) == ["flip_features", "reference_scales"]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from synthcomp_core.cli import main
-from synthcomp_core.images import read_image, resize, write_png
+from synthcomp_core.images import downscale, read_image, resize, write_png
+from synthcomp_core.upscalers import fsr_benchmark
 from synthcomp_core.upscalers.fsr1 import Fsr1
 from synthcomp_core.upscalers.neural import import_upscaler
 from tests.pages.conftest import frame
@@ -146,6 +147,27 @@ def test_a_curve_at_no_scale_is_refused_before_the_benchmark(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == f"Error: --curve is {scale}; the scale must be above 1 and at most 8.\n"
+
+
+def test_fsr_works_the_image_out_once_and_shrinks_it_once_for_each_scale(
+    image: Path, reference_parts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shrunk: list[float | None] = []
+
+    def counted(image: np.ndarray, scale: float | None) -> np.ndarray:
+        shrunk.append(scale)
+        return downscale(image, scale)
+
+    monkeypatch.setattr(fsr_benchmark, "downscale", counted)
+    assert main(["fsr", str(image), "--method", "bicubic", "--method", "fsr1", "--curve", "2"]) == 0
+    assert sorted(reference_parts) == ["flip_features", "reference_scales"]
+    assert shrunk == [*fsr_benchmark.FSR_MODES.values(), 2.0]
+
+
+def test_fsr_works_a_native_sample_out_once(tmp_path: Path, reference_parts: list[str]) -> None:
+    fill_with_samples(tmp_path / "samples", 2)
+    assert main(["fsr", str(tmp_path / "samples")]) == 0
+    assert sorted(reference_parts) == ["flip_features"] * 2 + ["reference_scales"] * 2
 
 
 def test_fsr_reads_an_image_once_and_says_once_what_reading_changed(

@@ -20,6 +20,7 @@ from synthcomp_core.ui.bytes_cache import BytesCache
 from synthcomp_core.ui.upscaling import pictures
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.upscalers.fsr_benchmark import upscaled
+from synthcomp_core.upscalers.fsr_samples import SampleSet
 from tests.pages.conftest import frame
 from tests.upscalers.random_rcan import save_random_rcan
 
@@ -283,8 +284,17 @@ def test_samples_are_shown_native_against_each_mode_before_anything_is_measured(
     for name, image in files.items():
         write_png(image, tmp_path / name)
     (tmp_path / "2-q5-sharpened.png").unlink()
+    reads: list[str] = []
+    read = SampleSet.read
+
+    def counted(samples: SampleSet, name: str) -> Any:
+        reads.append(name)
+        return read(samples, name)
+
+    monkeypatch.setattr(SampleSet, "read", counted)
     shown = Shown(monkeypatch)
     opened_on_samples(page, tmp_path)
+    assert reads == ["1-native.png", "1-q2.png", "1-q5-sharpened.png"]
     # One more with every run.
     assert [list(run) for run in shown.runs][-3:] == [
         ["native"], ["native", "q2"], ["native", "q2", "q5-sharpened"]

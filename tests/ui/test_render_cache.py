@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from synthcomp_core.images import png_bytes, read_image
-from synthcomp_core.metrics import flip_colours, flip_error
+from synthcomp_core.metrics import flip_colours, flip_error, measure
 from synthcomp_core.metrics.tiles import tile_means
 from synthcomp_core.progress import silent
 from synthcomp_core.ui import render_cache
@@ -23,6 +23,7 @@ from tests.pages.conftest import frame
 @pytest.fixture(autouse=True)
 def empty_cache() -> None:
     render_cache.rendered_cache().clear()
+    render_cache.last_reference.clear()
 
 
 def counted_modules() -> list[object]:
@@ -52,6 +53,14 @@ def test_flip_is_computed_once_for_mean_map_and_tiles(monkeypatch: pytest.Monkey
     assert shown.flip_png == png_bytes(flip_colours(maps[0]), fast=True)
     rendered("jpeg-q30")
     assert len(maps) == 1
+
+
+def test_what_metrics_make_of_the_original_is_made_once_for_all_variants(reference_parts: list[str]) -> None:
+    one, other = rendered("jpeg-q30"), rendered("webp-q40")
+    assert sorted(reference_parts) == ["flip_features", "reference_scales"]
+    image = frame(1)
+    for shown in (one, other):
+        assert shown.row.flip == measure(image, shown.rendering.image, metrics=("flip",)).flip
 
 
 def test_a_cached_rendering_is_shared_and_named_after_the_image_it_is_asked_for() -> None:

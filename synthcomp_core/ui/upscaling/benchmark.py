@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.fsr_chart import mode_points, sharpness_chart
 from synthcomp_core.figures.rd_chart import mode_bar
-from synthcomp_core.metrics import METRICS
+from synthcomp_core.metrics import METRICS, Reference
 from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown, mean_columns, row_columns
 from synthcomp_core.results.text_tables import TableColumn
 from synthcomp_core.ui import query
@@ -86,15 +86,16 @@ def run_image(picked: PickedImage, choice: UpscalingChoice, place: DeltaGenerato
             with growing.container():
                 _show_means(FsrTable(picked.name, tuple(rows), choice.metrics))
 
+    reference = Reference(picked.image)
     try:
         table = evaluate_image(
             picked.image, picked.name, upscaler_ids=choice.upscaler_ids, scales=choice.scales, metrics=choice.metrics,
-            on_row=show,
+            reference=reference, on_row=show,
         )  # fmt: skip
         curve = None
         if choice.with_curve:
             bar.progress(1.0, text="Sharpness curve")
-            curve = sharpness_curve(picked.image, scale=max(choice.scales), metrics=choice.metrics)
+            curve = sharpness_curve(picked.image, scale=max(choice.scales), metrics=choice.metrics, reference=reference)
     except SynthcompError as failure:
         return str(failure)
     store_state(UpscalingState(FsrResult(table, picked, curve)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+import streamlit as st
+
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image
 from synthcomp_core.ui.upscaling.pictures import (
@@ -45,7 +47,7 @@ def show_sample(samples: SampleSet, choice: SampleChoice) -> SampleFile | None:
 def read_sample(samples: SampleSet, file: SampleFile) -> None:
     """Read one image for the viewer, and hold it against its native one; what goes wrong is kept in its place."""
     try:
-        native = samples.read(samples.native_name(file.image))
+        native = _native_pixels(samples.version(samples.native_name(file.image)), samples, file.image)
         picture = upscaled_picture(native, samples.read_like(file, native))
     except SynthcompError as error:
         picture = UpscaledPicture(b"", error=str(error))
@@ -59,12 +61,18 @@ def _native(samples: SampleSet, image: str) -> UpscaledPicture:
     found = kept_picture(key)
     if found is None:
         try:
-            native: Image = samples.read(name)
+            native = _native_pixels(key, samples, image)
             found = upscaled_picture(native, native)
         except SynthcompError as error:
             found = UpscaledPicture(b"", error=str(error))
         keep_picture(key, found)
     return found
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _native_pixels(version: Hashable, _samples: SampleSet, _image: str) -> Image:
+    """The (H, W, 3) native image that was read last: its modes are read one after another."""
+    return _samples.read(_samples.native_name(_image))
 
 
 def _key(samples: SampleSet, file: SampleFile) -> Hashable:
