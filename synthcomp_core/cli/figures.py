@@ -23,7 +23,7 @@ from synthcomp_core.figures.paper.request import (
     latex_figure,
     requested_variants,
 )
-from synthcomp_core.images import Image, read_image
+from synthcomp_core.images import Image
 from synthcomp_core.metrics import Reference
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Evaluation, Variant, evaluate
