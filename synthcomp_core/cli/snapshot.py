@@ -11,6 +11,7 @@ from rich.table import Table
 
 from synthcomp_core.cli.console import cell, output, print_json, progress_bar, say
 from synthcomp_core.cli.options import AsJson
+from synthcomp_core.codecs.lambdas import QUALITIES
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library import snapshots
 from synthcomp_core.library.sharing import share_weights
@@ -51,6 +52,7 @@ def import_(
 
     Example: python -m synthcomp_core snapshot import mbt2018_q4_mse_500ep.pth.tar --id mbt2018-q4-mse-thesis
     """
+    _check_point(quality, lmbda, steps)
     preserved = None if distortion is None else snapshots.Distortion.parse(distortion)
     if lmbda is not None and not 0 < lmbda <= _MOST_LAMBDA:
         raise SnapshotError(f"--lambda is {lmbda:g}; expected a number above 0 and at most {_MOST_LAMBDA:g}.")
@@ -64,6 +66,18 @@ def import_(
         trained_on=trained_on, steps=steps, source=source, licence=licence,
     )  # fmt: skip
     _print_card(card)
+
+
+def _check_point(quality: int | None, lmbda: float | None, steps: int | None) -> None:
+    """SnapshotError for what no model was trained for, before its file is read."""
+    if quality is not None and quality not in QUALITIES:
+        raise SnapshotError(f"--quality is {quality}; expected a quality from {QUALITIES[0]} to {QUALITIES[-1]}.")
+    if lmbda is not None and not 0 < lmbda <= snapshots.LARGEST_LAMBDA:
+        raise SnapshotError(
+            f"--lambda is {lmbda:g}; expected a number above 0 and at most {snapshots.LARGEST_LAMBDA:g}."
+        )
+    if steps is not None and not 0 <= steps <= snapshots.MOST_STEPS:
+        raise SnapshotError(f"--steps is {steps}; expected a number from 0 to {snapshots.MOST_STEPS:g}.")
 
 
 @snapshot_app.command()

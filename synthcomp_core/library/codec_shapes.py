@@ -5,7 +5,10 @@ A table instead of CompressAI's classes, so that a file is checked before anythi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from synthcomp_core.library.json_records import JsonError
+from synthcomp_core.library.snapshot_file import TensorEntry
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -147,3 +150,29 @@ _ARCHITECTURES: dict[str, Callable[[int, int], Shapes]] = {
     "cheng2020-anchor": lambda N, M: _cheng(N, attention=False),
     "cheng2020-attn": lambda N, M: _cheng(N, attention=True),
 }
+
+
+def check_tensors(architecture: str, N: int, M: int, tensors: Mapping[str, TensorEntry]) -> None:
+    """JsonError unless these are exactly the tensors of a codec of this architecture, N and M."""
+    shapes = codec_shapes(architecture, N, M)
+    if shapes is None:
+        raise JsonError(f"it is of the unknown architecture {architecture!r}")
+    channels = prior_channels(architecture, N, M)
+    counts = tensors.get(f"{PRIOR_PREFIX}counts")
+    longest = counts.shape[1] if counts is not None and len(counts.shape) == 2 else 0
+    expected: dict[str, tuple[tuple[str, ...], tuple[int, ...]]]
+    expected = {name: (("F16", "F32"), shape) for name, shape in shapes.items()}
+    for part in ("medians", "offsets", "lengths"):
+        expected[f"{PRIOR_PREFIX}{part}"] = (("I32",), (channels,))
+    expected[f"{PRIOR_PREFIX}counts"] = (("I32",), (channels, min(max(2, longest), PRIOR_LONGEST)))
+    for name in (*expected, *tensors):
+        if name not in expected:
+            raise JsonError(f"it holds {name[:80]!r}, which {architecture} does not have")
+        if name not in tensors:
+            raise JsonError(f"it lacks {name}")
+        found, (dtypes, shape) = tensors[name], expected[name]
+        if tuple(found.shape) != shape or found.dtype not in dtypes:
+            raise JsonError(
+                f"{name} is {found.dtype} {tuple(found.shape)}, but {architecture} with N = {N}, M = {M} takes "
+                f"{' or '.join(dtypes)} {shape}"
+            )

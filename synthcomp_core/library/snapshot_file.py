@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,8 +110,17 @@ def read_snapshot_file(path: Path) -> SnapshotFile:
     return SnapshotFile(path, metadata, tensors, start)
 
 
-def write_tensors(tensors: dict[str, torch.Tensor], path: Path, *, metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file whole or not at all; SnapshotError when the library cannot, as on a full disk."""
+def write_tensors(
+    tensors: dict[str, torch.Tensor],
+    path: Path,
+    *,
+    metadata: dict[str, str] | None = None,
+    check: Callable[[Path], None] = lambda written: None,
+) -> None:
+    """Write a safetensors file whole or not at all; SnapshotError when the library cannot, as on a full disk.
+
+    check: called with the file before it takes its place; what it raises leaves ``path`` as it was.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -120,6 +129,7 @@ def write_tensors(tensors: dict[str, torch.Tensor], path: Path, *, metadata: dic
             save_file(tensors, temporary, metadata=metadata)
         except SafetensorError as error:
             raise SnapshotError(f"{path} cannot be written: {reason_of(error)}.") from error
+        check(temporary)
 
 
 def stored_sha256(file: SnapshotFile) -> str:

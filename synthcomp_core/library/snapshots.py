@@ -23,7 +23,7 @@ from msgspec import Meta
 
 from synthcomp_core import limits
 from synthcomp_core.errors import SnapshotError, reason_of
-from synthcomp_core.library.codec_shapes import PRIOR_LONGEST, PRIOR_PREFIX, codec_shapes, prior_channels
+from synthcomp_core.library.codec_shapes import check_tensors
 from synthcomp_core.library.json_records import JsonError, parse_json
 from synthcomp_core.library.lenders import Lender, with_lenders
 from synthcomp_core.library.snapshot_file import SnapshotFile, read_snapshot_file, stored_sha256, write_tensors
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 
 ID_PATTERN = re.compile(r"[a-z0-9]+(?:[-._][a-z0-9]+)*")
 FINGERPRINT_BYTES = 8
-_Line = Annotated[str, Meta(max_length=1000)]
-_Text = Annotated[str, Meta(max_length=20_000)]
-_Amount = Annotated[int, Meta(ge=0, le=10**15)]
+LINE_CHARACTERS, TEXT_CHARACTERS, LARGEST_LAMBDA, MOST_STEPS = 1000, 20_000, 1e12, 10**15  # of a card
+_Line = Annotated[str, Meta(max_length=LINE_CHARACTERS)]
+_Text = Annotated[str, Meta(max_length=TEXT_CHARACTERS)]
+_Amount = Annotated[int, Meta(ge=0, le=MOST_STEPS)]
 _Channels = Annotated[int, Meta(ge=1, le=limits.SNAPSHOT_CHANNELS)]
-_Finite = Annotated[float, Meta(ge=-1e12, le=1e12)]
+_Finite = Annotated[float, Meta(ge=-LARGEST_LAMBDA, le=LARGEST_LAMBDA)]
 
 # What torch's reader raises for files that are none of its own, and spandrel and torch for weights that do not fit.
 WEIGHTS_ERRORS = (
@@ -157,55 +158,33 @@ def _known_card(path: Path, version: tuple[int, ...]) -> SnapshotCard:
 def _carded(path: Path) -> tuple[SnapshotCard, SnapshotFile]:
     """Card and checked header of a snapshot file; SnapshotError as :func:`read_snapshot_card`."""
     try:
-        file = read_snapshot_file(path)
-        text = file.metadata.get("card", "")
-        if not text:
-            raise JsonError("it holds weights, but no card")
-        if len(text) > limits.SNAPSHOT_CARD_BYTES:
-            raise JsonError(f"its card is longer than {limits.SNAPSHOT_CARD_BYTES:,} characters")
-        card = parse_json(text, SnapshotCard)
-        if not card.sha256:
-            raise JsonError("its card has no sha256")
-        if card.lenders:
-            file = with_lenders(file, card.lenders)
-        if card.kind == "codec":
-            _check_codec(card, file)
+        return _read(path)
     except FileNotFoundError:
         raise SnapshotError(f"There is no snapshot file {path.name}; `list` shows the installed snapshots.") from None
     except (OSError, JsonError) as error:
         raise SnapshotError(
             f"{path.name} is not a Synthcomp snapshot ({reason_of(error)}); make one with `snapshot import`."
         ) from error
+
+
+def _read(path: Path) -> tuple[SnapshotCard, SnapshotFile]:
+    """Card and checked header of a snapshot file; OSError or JsonError, in a few words each, for what is not one."""
+    file = read_snapshot_file(path)
+    text = file.metadata.get("card", "")
+    if not text:
+        raise JsonError("it holds weights, but no card")
+    if len(text) > limits.SNAPSHOT_CARD_BYTES:
+        raise JsonError(f"its card is longer than {limits.SNAPSHOT_CARD_BYTES:,} characters")
+    card = parse_json(text, SnapshotCard)
+    if not card.sha256:
+        raise JsonError("its card has no sha256")
+    if card.lenders:
+        file = with_lenders(file, card.lenders)
+    if card.kind == "codec":
+        if card.N is None or card.M is None:
+            raise JsonError("the card of a codec states N and M, its channels")
+        check_tensors(card.architecture, card.N, card.M, file.all_tensors())
     return card, file
-
-
-def _check_codec(card: SnapshotCard, file: SnapshotFile) -> None:
-    """JsonError unless the file holds exactly the tensors of the card's architecture, N and M."""
-    if card.N is None or card.M is None:
-        raise JsonError("the card of a codec states N and M, its channels")
-    shapes = codec_shapes(card.architecture, card.N, card.M)
-    if shapes is None:
-        raise JsonError(f"it is of the unknown architecture {card.architecture!r}")
-    channels = prior_channels(card.architecture, card.N, card.M)
-    tensors = file.all_tensors()
-    counts = tensors.get(f"{PRIOR_PREFIX}counts")
-    longest = counts.shape[1] if counts is not None and len(counts.shape) == 2 else 0
-    expected: dict[str, tuple[tuple[str, ...], tuple[int, ...]]]
-    expected = {name: (("F16", "F32"), shape) for name, shape in shapes.items()}
-    for part in ("medians", "offsets", "lengths"):
-        expected[f"{PRIOR_PREFIX}{part}"] = (("I32",), (channels,))
-    expected[f"{PRIOR_PREFIX}counts"] = (("I32",), (channels, min(max(2, longest), PRIOR_LONGEST)))
-    for name in (*expected, *tensors):
-        if name not in expected:
-            raise JsonError(f"it holds {name[:80]!r}, which {card.architecture} does not have")
-        if name not in tensors:
-            raise JsonError(f"it lacks {name}")
-        found, (dtypes, shape) = tensors[name], expected[name]
-        if tuple(found.shape) != shape or found.dtype not in dtypes:
-            raise JsonError(
-                f"{name} is {found.dtype} {tuple(found.shape)}, but {card.architecture} with N = {card.N}, "
-                f"M = {card.M} takes {' or '.join(dtypes)} {shape}"
-            )
 
 
 @dataclass(frozen=True)
@@ -330,9 +309,21 @@ def lends_to(snapshot_id: str, borrower_id: str) -> bool:
 
 
 def write_snapshot(card: SnapshotCard, tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Write a card as it is and the tensors that its lenders do not hold, whole or not at all."""
+    """Write a card as it is and the tensors that its lenders do not hold, whole or not at all.
+
+    SnapshotError for what could not be read back, by the rules of reading; ``path`` is as before then.
+    """
+
+    def read_back(written: Path) -> None:
+        try:
+            if stored_sha256(_read(written)[1]) != card.sha256:
+                raise JsonError("its weights are not those of its card")
+        except JsonError as error:
+            reason = reason_of(error)
+            raise SnapshotError(f"{path.name} was not written, since it could not be read back ({reason}).") from error
+
     text = json.dumps({key: value for key, value in dataclasses.asdict(card).items() if value is not None})
-    write_tensors(tensors, path, metadata={"card": text})
+    write_tensors(tensors, path, metadata={"card": text}, check=read_back)
 
 
 def weights_sha256(tensors: dict[str, torch.Tensor]) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from synthcomp_core.codecs.checkpoints import random_weights
 from synthcomp_core.codecs.learned import LearnedCodec, codec_from_tensors
 from synthcomp_core.images import Image, read_image
-from synthcomp_core.library.snapshots import SnapshotCard
+from synthcomp_core.library.snapshots import SnapshotCard, weights_sha256
 from tests.conftest import PROJECT_ROOT
 
 SAMPLES = PROJECT_ROOT / "artifacts" / "samples"
@@ -28,6 +31,14 @@ def random_model(architecture: str) -> tuple[SnapshotCard, dict[str, torch.Tenso
 def random_codec(architecture: str) -> LearnedCodec:
     card, tensors = random_model(architecture)
     return codec_from_tensors(card, tensors, device=torch.device("cpu"), dtype=torch.float32)
+
+
+def save_unchecked(card: SnapshotCard, tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """A snapshot file sealed with the right hash, whatever it holds: saving one refuses what reading would."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    sealed = dataclasses.asdict(dataclasses.replace(card, sha256=weights_sha256(whole)))
+    save_file(whole, path, metadata={"card": json.dumps(sealed)})
 
 
 def frame(index: int, *, width: int = 192, height: int = 128) -> Image:

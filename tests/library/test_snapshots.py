@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from synthcomp_core import limits
+from synthcomp_core.cli import main
 from synthcomp_core.codecs.checkpoints import ARCHITECTURES, build_model
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library.checkpoint_files import read_checkpoint
@@ -34,7 +36,7 @@ from synthcomp_core.library.snapshots import (
 )
 from synthcomp_core.upscalers.neural import load_upscaler
 from tests.clock import at_most
-from tests.codecs.models import random_model
+from tests.codecs.models import random_model, save_unchecked
 from tests.conftest import PROJECT_ROOT
 
 CARDS = [
@@ -58,7 +60,7 @@ def with_card(path: Path, text: str) -> None:
 
 def save_random(snapshot_id: str = "tiny", architecture: str = "mbt2018", **changed: Any) -> Path:
     card, tensors = random_model(architecture)
-    save_snapshot(card, {**tensors, **changed}, path=snapshot_path(snapshot_id))
+    save_unchecked(card, {**tensors, **changed}, snapshot_path(snapshot_id))
     return snapshot_path(snapshot_id)
 
 
@@ -125,6 +127,40 @@ def test_weights_that_are_not_finite_or_not_those_of_the_card_are_refused(artifa
     content[-5] ^= 1
     path.write_bytes(content)
     assert "do not match its card" in refused()
+
+
+@pytest.mark.parametrize(
+    ("changed", "values"),
+    [
+        *(({}, {"steps": -5}), ({}, {"lmbda": 1e20}), ({}, {"lmbda": float("nan")}), ({}, {"source": "a" * 20_001})),
+        ({"g_a.99.weight": torch.zeros(3)}, {}),
+        ({"h_a.0.bias": torch.full((24,), float("nan"))}, {}),
+    ],
+    ids=str,
+)
+def test_what_could_not_be_read_back_is_not_written_and_replaces_nothing(
+    artifacts: Path, changed: dict[str, torch.Tensor], values: dict[str, Any]
+) -> None:
+    before = save_random().read_bytes()
+    card, tensors = random_model("mbt2018")
+    with pytest.raises(SnapshotError, match=r"tiny\.safetensors was not written, since it could not be read") as found:
+        save_snapshot(dataclasses.replace(card, id="tiny", **values), {**tensors, **changed})
+    assert "\n" not in str(found.value)
+    assert [path.name for path in snapshot_path("tiny").parent.iterdir()] == ["tiny.safetensors"]
+    assert snapshot_path("tiny").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--quality", "-1"), ("--quality", "99"), ("--steps", "-5"), ("--steps", "9" * 20)]
+    + [("--lambda", value) for value in ("nan", "1e20", "0", "-1", "inf")],
+    ids=" ".join,
+)
+def test_an_import_refuses_what_no_model_was_trained_for_before_reading_its_file(
+    artifacts: Path, tmp_path: Path, option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["snapshot", "import", str(tmp_path / "missing.pth"), "--id", "own", *option]) == 1
+    assert f"{option[0]} is" in capsys.readouterr().err
 
 
 def test_cards_with_and_without_the_training_s_time_and_device_load(artifacts: Path) -> None:
@@ -211,7 +247,7 @@ def test_an_upscaler_with_a_tensor_of_another_shape_is_refused(artifacts: Path) 
     for name in list(tensors)[::9]:
         tensor = tensors[name]
         for changed in (torch.cat([tensor, tensor[:1]]), tensor[None], tensor.reshape(-1)[:0]):
-            save_snapshot(card, {**tensors, name: changed}, path=snapshot_path("rcan"))
+            save_unchecked(card, {**tensors, name: changed}, snapshot_path("rcan"))
             with pytest.raises(SnapshotError) as found:
                 load_upscaler("rcan", device="cpu")
             assert "\n" not in str(found.value)
