@@ -18,6 +18,7 @@ from synthcomp_core.library.snapshots import (
     weights_sha256,
     write_snapshot,
 )
+from synthcomp_core.storage import is_same
 
 if TYPE_CHECKING:
     import torch
@@ -28,9 +29,16 @@ def share_weights(snapshot_id: str, lender_ids: Sequence[str] = ()) -> SnapshotC
 
     Only tensors of the same name, type, shape and bytes are left out, and the card names the lenders that hold some.
     Reading goes one step: a lender does not lend what it borrows. SnapshotError for an unknown snapshot, and when one
-    that lends to others is to borrow.
+    that lends to others is to borrow, or a file is to borrow from itself; the file is as before then.
     """
     card, tensors = load_snapshot(snapshot_id)
+    for lender_id in lender_ids:
+        # Also by a link of another name: it would lead to the new file, which holds nothing.
+        if is_same(snapshot_path(lender_id), snapshot_path(snapshot_id)):
+            raise SnapshotError(
+                f"{lender_id} is the file of {snapshot_id} itself, which cannot borrow its own weights; name another "
+                "snapshot."
+            )
     borrowers = [other.id for other in list_snapshots() if other.lenders and lends_to(card.id, other.id)]
     if borrowers and lender_ids:
         raise SnapshotError(
@@ -47,8 +55,7 @@ def share_weights(snapshot_id: str, lender_ids: Sequence[str] = ()) -> SnapshotC
             lenders.append(Lender(lender_id, find_snapshot(lender_id).sha256))
     card = dataclasses.replace(card, lenders=tuple(lenders) or None)
     write_snapshot(card, tensors, snapshot_path(snapshot_id))
-    # Read back the way everyone reads it: its hash must still be the card's.
-    return load_snapshot(snapshot_id)[0]
+    return find_snapshot(snapshot_id)
 
 
 def _held(snapshot_id: str) -> dict[str, torch.Tensor]:

@@ -23,7 +23,7 @@ from synthcomp_core.library.snapshots import (
     survey_snapshots,
     weights_sha256,
 )
-from tests.codecs.models import random_model
+from tests.codecs.models import random_model, save_unchecked
 from tests.conftest import PROJECT_ROOT
 
 MEGABYTE = 10**6
@@ -143,6 +143,30 @@ def test_a_snapshot_that_lends_cannot_borrow_and_another_architecture_lends_noth
     card, tensors = random_model("mbt2018-mean")
     save_snapshot(card, tensors, path=snapshot_path("other"))
     assert share_weights("other", ["first"]).lenders is None and equal("other", tensors)
+
+
+def test_a_snapshot_does_not_borrow_from_itself_by_whatever_name(base: dict[str, torch.Tensor]) -> None:
+    snapshot_path("alias").symlink_to(snapshot_path("second").name)
+    for lender in ("second", "alias"):
+        with pytest.raises(SnapshotError, match=f"{lender} is the file of second itself"):
+            share_weights("second", [lender])
+    assert stored("second") == set(base) and equal("second", base) and equal("alias", base)
+
+
+def test_a_file_that_could_not_be_read_with_its_lenders_replaces_nothing(
+    base: dict[str, torch.Tensor],
+) -> None:
+    """Here because there are more lenders than a card may name."""
+    card, tensors = random_model("mbt2018")
+    names = sorted(tensors)[:9]
+    for number, name in enumerate(names):
+        others = {other: tensor + 1 for other, tensor in tensors.items() if other != name}
+        save_unchecked(
+            dataclasses.replace(card, id=f"l{number}"), {**others, name: base[name]}, snapshot_path(f"l{number}")
+        )
+    with pytest.raises(SnapshotError, match=r"second\.safetensors was not written"):
+        share_weights("second", [f"l{number}" for number in range(9)])
+    assert stored("second") == set(base) and equal("second", base)
 
 
 def test_saving_what_was_loaded_from_two_files_writes_a_whole_one(base: dict[str, torch.Tensor]) -> None:
