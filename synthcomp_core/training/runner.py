@@ -152,31 +152,54 @@ def _compilation(plan: TrainingPlan) -> Iterator[None]:
 def launch(device: DevicePlan) -> Any:
     """Lightning Fabric, launched on the devices of a plan; PlanError for a device or logger that is not available."""
     from lightning_fabric import Fabric
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
     check_logger(device)
 
     torch.set_num_threads(device.threads or torch.get_num_threads())
+    accelerator = available_accelerator(device)
+    if accelerator == "cpu":
+        keep_freed_memory()
+    if accelerator == "cuda":
+        torch.backends.cudnn.benchmark = True  # Shapes are fixed: looking for the fastest convolutions pays.
+    several = device.devices * device.nodes > 1
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=device.devices,
+            num_nodes=device.nodes,
+            precision=precision_of(device, accelerator),  # type: ignore[arg-type]
+            strategy="ddp" if several else "auto",
+        )
+        fabric.launch()
+    except (MisconfigurationException, ValueError, RuntimeError, LookupError) as error:  # As of a job of other tasks.
+        raise PlanError(
+            f"The training cannot be started on {counted(device.devices, 'device')} of "
+            f"{counted(device.nodes, 'node')}, as `[device]` asks ({reason_of(error)}); change the plan or the job."
+        ) from error
+    return fabric
+
+
+def available_accelerator(device: DevicePlan) -> str:
+    """What a plan trains on: "cpu", "cuda" or "mps"; PlanError where this machine lacks it, or has fewer of it."""
     accelerator = device.accelerator
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    if accelerator == "cpu":
-        keep_freed_memory()
     try:
         torch_device(accelerator)
     except SynthcompError as error:
         raise PlanError(f"`device.accelerator` is {accelerator}. {error}") from None
-    if accelerator == "cuda":
-        torch.backends.cudnn.benchmark = True  # Shapes are fixed: looking for the fastest convolutions pays.
-    several = device.devices * device.nodes > 1
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=device.devices,
-        num_nodes=device.nodes,
-        precision=precision_of(device, accelerator),  # type: ignore[arg-type]
-        strategy="ddp" if several else "auto",
-    )
-    fabric.launch()
-    return fabric
+    if accelerator == "cpu":
+        return accelerator
+    number = torch.cuda.device_count() if accelerator == "cuda" else 1
+    if device.devices > number:
+        raise PlanError(
+            f"`device.devices` is {device.devices}, but this machine has {counted(number, 'GPU')} to train on; set "
+            f"`devices = {number}`, or train where there are more."
+        )
+    if accelerator == "mps" and device.nodes > 1:
+        raise PlanError(f"`device.nodes` is {device.nodes}, but mps trains on one machine only; set `nodes = 1`.")
+    return accelerator
 
 
 def precision_of(device: DevicePlan, accelerator: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import sys
 from pathlib import Path
 
@@ -9,8 +11,11 @@ import pytest
 import torch
 
 from synthcomp_core.errors import PlanError
-from synthcomp_core.training.plan import DevicePlan
-from synthcomp_core.training.runner import launch
+from synthcomp_core.training import runner
+from synthcomp_core.training.dry_run import estimate_training
+from synthcomp_core.training.plan import DevicePlan, read_training_plan
+from synthcomp_core.training.runner import launch, train_models
+from tests.conftest import PROJECT_ROOT
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -31,3 +36,39 @@ def test_a_logger_whose_package_is_missing_is_named(
         monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(PlanError, match=f"`device.logger` is {logger}, which needs the package"):
         launch(DevicePlan(accelerator="cpu", logger=logger))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (DevicePlan(accelerator="cuda", devices=4), "`device.devices` is 4, but this machine has 1 GPU to train on"),
+        (DevicePlan(devices=2), "`device.devices` is 2, but this machine has 1 GPU to train on"),
+        (DevicePlan(accelerator="mps", devices=2), "`device.devices` is 2, but this machine has 1 GPU to train on"),
+        (DevicePlan(accelerator="mps", nodes=2), "`device.nodes` is 2, but mps trains on one machine only"),
+    ],
+)
+def test_more_devices_than_there_are_is_a_sentence_of_a_training_and_of_its_dry_run(
+    asked: DevicePlan, words: str, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(runner, "torch_device", torch.device)
+    plan = dataclasses.replace(read_training_plan(PROJECT_ROOT / "artifacts" / "plans" / "smoke.toml"), device=asked)
+    for begin in (train_models, estimate_training):
+        with pytest.raises(PlanError, match=re.escape(words)) as caught:
+            begin(plan)
+        assert "\n" not in str(caught.value)
+
+
+def test_what_lightning_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here a cluster's job of another number of tasks; its launcher says so in several lines."""
+    for name, value in (
+        ("NTASKS", "2"),
+        ("NTASKS_PER_NODE", "2"),
+        ("JOB_NAME", "job"),
+        *((id, "0") for id in ("PROCID", "LOCALID", "NODEID")),
+    ):
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    with pytest.raises(PlanError, match=r"cannot be started on 4 devices of 1 node, as `\[device\]` asks \(") as caught:
+        launch(DevicePlan(accelerator="cpu", devices=4))
+    assert "\n" not in str(caught.value)
