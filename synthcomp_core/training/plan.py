@@ -13,7 +13,13 @@ from synthcomp_core.codecs.phases import HYPER_STRIDE
 from synthcomp_core.errors import PlanError, SnapshotError
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.plan_inputs import DataSetName, Folder
-from synthcomp_core.library.snapshots import Distortion, check_id
+from synthcomp_core.library.snapshots import (
+    LARGEST_LAMBDA,
+    LINE_CHARACTERS,
+    TEXT_CHARACTERS,
+    Distortion,
+    check_id,
+)
 from synthcomp_core.metrics import MSSSIM_MIN_SIDE
 from synthcomp_core.toml_records import (
     Defaults,
@@ -35,6 +41,13 @@ KLT_START = "klt"
 MAX_STEPS = 10**9
 Steps = Annotated[int, between(1, MAX_STEPS)]
 Channels = Annotated[int, between(1, limits.SNAPSHOT_CHANNELS)]
+# What a snapshot's card can hold. Before a plan's notes stand those that the training makes of itself.
+Lambda = Annotated[
+    float, Rule(f"a number above 0 and at most {LARGEST_LAMBDA:g}", lambda value: bool(0 < value <= LARGEST_LAMBDA))
+]
+Notes = Annotated[
+    str, Rule(f"at most {TEXT_CHARACTERS // 2:,} characters", lambda text: len(text) <= TEXT_CHARACTERS // 2)
+]
 
 
 @dataclass(frozen=True)
@@ -114,7 +127,7 @@ class ModelPlan:
     M: Channels = 96
     quality: Annotated[int, Rule("a quality from 1 to 8", QUALITIES.__contains__)] | None = None
     distortion: Distortion = Distortion.MSE
-    lmbda: Positive | None = None
+    lmbda: Lambda | None = None
     surrogate: Literal["mixed", "noise"] = "mixed"
     gain: bool = False
     init: str | None = None
@@ -144,7 +157,7 @@ class ModelPlan:
     behind: tuple[str, ...] = ()
     clean: Annotated[float, Rule("a share from 0 to 1", lambda share: bool(0 <= share <= 1))] = 0.25
     ship: bool = True
-    notes: str | None = None
+    notes: Notes | None = None
 
     @property
     def lambda_value(self) -> float:
@@ -183,6 +196,10 @@ class TrainingPlan:
         if unknown:
             raise PlanError(f"{self.path.name} has no model {', '.join(sorted(unknown))}.")
         return [model for model in self.models if not only or model.id in only]
+
+    def trained_on(self, model: ModelPlan) -> str:
+        """What a model's data sets are called on its card."""
+        return " + ".join(self.data[name].trained_on or name for name in model.data)
 
     def images(self, model: ModelPlan) -> TrainingImages:
         """The images of a model's data sets, pooled, without those smaller than its patch; PlanError if none is left.
@@ -270,6 +287,8 @@ def model_problem(plan: TrainingPlan, model: ModelPlan) -> tuple[str, str] | Non
         if name not in plan.data:
             known = ", ".join(plan.data) or "the [data.NAME] tables"
             return "data", f'is "{name}"; expected one of {known}.'
+    if len(plan.trained_on(model)) > LINE_CHARACTERS:
+        return "data", f"names data sets by more than {LINE_CHARACTERS:,} characters in all; shorten `trained_on`."
     if model.augment and model.task != "compression":
         return "augment", "is given; patches are augmented in compression only."
     if model.batch % plan.device.processes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +53,7 @@ class _Facts:
 
     trained_on: str
     steps: int
-    validation_psnr: float
+    validation_psnr: float | None
     validation_bpp: float | None
     training_s: float | None
     training_device: str
@@ -286,11 +288,16 @@ def _facts(plan: TrainingPlan, model: ModelPlan, trained: Trained, origin: str, 
         notes += f" {counted(trained.skipped, 'step')} skipped, loss or gradient not finite."
     validation = trained.validation
     return _Facts(
-        trained_on=" + ".join(plan.data[name].trained_on or name for name in model.data),
+        trained_on=plan.trained_on(model),
         steps=trained.steps,
-        validation_psnr=round(validation.psnr, 4),
-        validation_bpp=None if validation.bpp is None else round(validation.bpp, 5),
+        validation_psnr=_finite(validation.psnr, 4),
+        validation_bpp=None if validation.bpp is None else _finite(validation.bpp, 5),
         training_s=None if trained.seconds is None else round(trained.seconds, 1),
         training_device=device,
         notes=notes,
     )
+
+
+def _finite(value: float, digits: int) -> float | None:
+    """A value as a card may have it; None for a PSNR without any error, and for what is no number."""
+    return round(value, digits) if math.isfinite(value) else None

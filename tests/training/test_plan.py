@@ -53,6 +53,11 @@ def test_a_good_plan_is_read_with_its_defaults(plan: Path) -> None:
         ("steps = 10", "steps = 1.5", ["model[1].steps", "whole number"]),
         ("steps = 10", "steps = true", ["model[1].steps", "whole number"]),
         ("quality = 4", "quality = 9", ["model[1].quality", "1 to 8"]),
+        # What no snapshot's card may hold, and would be refused at the end of the training.
+        ("quality = 4", "lmbda = 1e20", ["model[1].lmbda", "at most 1e+12"]),
+        ("quality = 4", "lmbda = nan", ["model[1].lmbda", "above 0"]),
+        ("quality = 4", f'quality = 4\nnotes = "{"a" * 10_001}"', ["model[1].notes", "10,000 characters"]),
+        ('folder = "frames"', f'folder = "frames"\ntrained_on = "{"a" * 1001}"', ["model[1].data", "`trained_on`"]),
         ("quality = 4", "", ["model[1].quality", "missing"]),
         ("quality = 4", 'quality = 4\ndistortion = "psnr"', ["model[1].distortion", "mse, ms-ssim"]),
         ("quality = 4", 'quality = 4\ndistortion = "ms-ssim"', ["model[1].patch", "192"]),
