@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ BITSTREAMS = "bitstreams"
 _NAMES = ("name", "image", "file", "filename", "img", "picture", "frame")
 _BYTES = ("bytes", "numbytes", "size", "filesize", "sizebytes")
 _BPP = ("bpp", "bitsperpixel", "rate", "bitrate")
+_MOST_BYTES, _MOST_BPP = 1e12, 1e4  # Beyond what any image was ever coded in
 _MAX_CSV_BYTES = 2**24
 
 
@@ -60,7 +60,7 @@ class Rates:
 def read_rates(folder: Path) -> Rates:
     """The rates in a folder of renderings: of its folder ``bitstreams``, else of the first CSV that has any.
 
-    A value that is no rate (negative, not finite) counts as not known.
+    A value that is no rate (negative, not finite, beyond any image's) counts as not known.
     """
     tables = sorted(folder.glob("*.csv"))
     bitstreams = folder / BITSTREAMS
@@ -101,20 +101,21 @@ def _of_table(path: Path) -> Rates | None:
     for words in (_BYTES, _BPP):
         rate = next((columns[word] for word in words if word in columns), None)
         if name is not None and rate is not None:
-            found = dict(_values(rows, name, rate, decimal_comma=delimiter != ","))
+            most = _MOST_BYTES if words is _BYTES else _MOST_BPP
+            found = dict(_values(rows, name, rate, most=most, decimal_comma=delimiter != ","))
             return Rates(path.name, num_bytes=found) if words is _BYTES else Rates(path.name, bpp=found)
     return None
 
 
 def _values(
-    rows: Sequence[Mapping[str, str | None]], name: str, rate: str, *, decimal_comma: bool
+    rows: Sequence[Mapping[str, str | None]], name: str, rate: str, *, most: float, decimal_comma: bool
 ) -> Iterator[tuple[str, float]]:
-    """(stem of the reference, rate) of the rows that have both."""
+    """(stem of the reference, rate) of the rows that have both, up to ``most``."""
     for row in rows:
         text = (row[rate] or "").strip()
         try:
             value = float(text.replace(",", ".") if decimal_comma else text)
         except ValueError:
             continue
-        if row[name] and math.isfinite(value) and value > 0:
+        if row[name] and 0 < value <= most:
             yield reference_stem(Path(str(row[name]).strip())), value
