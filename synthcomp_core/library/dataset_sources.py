@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
+from pathlib import Path
+
+from synthcomp_core.storage import own_name
 
 _CLIC = "https://data.vision.ee.ethz.ch/cvl/clic"
 
@@ -64,3 +69,22 @@ SOURCES: dict[str, Source] = {
         ),
     )
 }
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a data set comes from, for its card. place: the SHA-256 of the path of a folder or zip on this machine."""
+
+    source: str
+    licence: str = "not stated"
+    place: str = ""
+
+
+def origin_of(what: str) -> Origin:
+    """The origin of what can be fetched: one of SOURCES, an address, or a folder or zip."""
+    source = SOURCES.get(what)
+    if source is not None:
+        return Origin(", ".join(item.url for item in source.downloads[:1]), source.licence)
+    if "://" in what:
+        return Origin(what)
+    return Origin(own_name(Path(what)), place=hashlib.sha256(os.fsencode(os.path.realpath(what))).hexdigest())

@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
@@ -18,20 +17,13 @@ from msgspec import Meta
 from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError, reason_of
 from synthcomp_core.images import EXTENSIONS, image_count, iter_images
-from synthcomp_core.library.dataset_sources import SOURCES, Download
-from synthcomp_core.library.json_records import JsonError, read_json
+from synthcomp_core.library.dataset_sources import SOURCES, Download, origin_of
+from synthcomp_core.library.json_records import JsonError, parse_json, read_json
 from synthcomp_core.library.left_out import left_out_of_folder
-from synthcomp_core.library.split_names import SPLITS, split_of
-from synthcomp_core.library.taking_in import bring, folder_in_zip, keep_only, take_in
+from synthcomp_core.library.split_names import SPLITS, listed, shuffled, split_of
+from synthcomp_core.library.taking_in import bring, check_unlinked, folder_in_zip, keep_only, take_in
 from synthcomp_core.progress import OnProgress, silent, span
-from synthcomp_core.storage import (
-    artifacts_dir,
-    check_name,
-    is_file,
-    own_name,
-    read_file,
-    write_text,
-)
+from synthcomp_core.storage import artifacts_dir, check_name, is_file, own_name, write_text
 
 _HELD_OUT = 20
 
@@ -41,7 +33,10 @@ _Number = Annotated[int, Meta(ge=0, le=10**9)]
 
 @dataclass(frozen=True)
 class DataSetCard:
-    """What a data set is. splits: (name, images) pairs. left_out: what was not taken from its source, as a phrase."""
+    """What a data set is. splits: (name, images) pairs. left_out: what was not taken from its source, as a phrase.
+
+    place: the SHA-256 of the path of the folder or zip that it was taken from, by which two of one name differ.
+    """
 
     name: str
     source: Annotated[str, Meta(max_length=2000)]
@@ -50,6 +45,7 @@ class DataSetCard:
     splits: Annotated[tuple[tuple[str, _Number], ...], Meta(max_length=100)] = ()
     notes: str = ""
     left_out: Annotated[str, Meta(max_length=2000)] = ""
+    place: Annotated[str, Meta(max_length=64)] = ""
 
 
 def _checked(name: str) -> str:
@@ -134,30 +130,54 @@ def fetch(
     inside: of a zip on disk, only what lies in this folder of it. max_bytes: what a downloaded file may have.
 
     What is there already is not fetched again, so that an interrupted fetch resumes where it stopped, file by file.
-    SynthcompError when the network or the file fails.
+    SynthcompError when the network or the file fails, and where the name is that of a data set from elsewhere, or of
+    one that is linked: nothing is written through a link.
     """
     source = SOURCES.get(what)
     if source is None and name is None:
         name = Path(what if "://" in what else own_name(Path(what))).stem.lower()
     name = _checked(name or what)
     folder = data_dir() / name
+    card = _new_card(name, what, licence)
+    _check_free(card)
     notes, left_out = [], ""
     if source is not None:
         for number, item in enumerate(source.downloads):
             part = span(on_progress, number / len(source.downloads), (number + 1) / len(source.downloads))
             notes.append(bring(item, folder, max_bytes=max_bytes, on_progress=part))
         keep_only(folder / "images", source.only)
-        origin, licence = ", ".join(item.url for item in source.downloads[:1]), licence or source.licence
     elif "://" in what:
         notes.append(bring(Download(what), folder, max_bytes=max_bytes, on_progress=on_progress))
-        origin = what
     else:
         published = SOURCES.get(name)
         if published is not None and published.only is not None:  # The archive that a browser downloaded.
             inside = inside or folder_in_zip(Path(what), published.only)
         left_out = take_in(Path(what), folder, known=", ".join(SOURCES), inside=inside, on_progress=on_progress)
-        origin = own_name(Path(what))
-    return _carded(name, origin, licence, "; ".join(notes), left_out)
+    return _carded(dataclasses.replace(card, notes="; ".join(notes), left_out=left_out))
+
+
+def _new_card(name: str, what: str, licence: str) -> DataSetCard:
+    """The card of a data set that is about to be brought in; SynthcompError where it could not be read back."""
+    origin = origin_of(what)
+    card = DataSetCard(name, origin.source, licence or origin.licence, 0, place=origin.place)
+    _card_text(card)
+    return card
+
+
+def _check_free(card: DataSetCard) -> None:
+    """SynthcompError unless the images of this card may be written: the name is free, or theirs, and nothing linked."""
+    check_unlinked(images_dir(card.name), card.name)
+    try:
+        there = read_data_set_card(card.name)
+    except SynthcompError:
+        return  # There is none, or one that says nothing: it is written anew.
+    same_place = there.place == card.place or not (there.place and card.place)  # Older cards do not say.
+    if there.source != card.source or not same_place:
+        elsewhere = there.source if there.source != card.source else f"another {there.source}"
+        raise SynthcompError(
+            f"There is a data set {card.name} already, from {elsewhere}; choose another name with --name, or remove "
+            f"{data_dir() / card.name}."
+        )
 
 
 def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
@@ -171,20 +191,21 @@ def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
     if link.exists():
         raise SynthcompError(f"There is a data set {name!r} already, which is no link; choose another name.")
     link.symlink_to(images.resolve(), target_is_directory=True)
-    return _carded(name, own_name(images), licence, "linked, not copied", left_out_of_folder(images))
+    card = _new_card(name, str(images), licence)
+    return _carded(dataclasses.replace(card, notes="linked, not copied", left_out=left_out_of_folder(images)))
 
 
-def _carded(name: str, origin: str, licence: str, notes: str, left_out: str) -> DataSetCard:
+def _carded(card: DataSetCard) -> DataSetCard:
     """Write splits and card of a data set whose images are in place; SynthcompError when there are none.
 
     Splits that were made here stay as long as all of their images do; else they are the published ones, and no others.
     """
-    num_images = len(image_paths(name))
+    num_images = len(image_paths(card.name))
     if not num_images:
-        raise SynthcompError(f"{origin} holds no images ({', '.join(EXTENSIONS)}).")
-    published = published_split(name)
-    parts = _own_splits(name) or {split: published[split] for split in SPLITS if split in published}
-    return _write_splits(DataSetCard(name, origin, licence or "not stated", num_images, (), notes, left_out), parts)
+        raise SynthcompError(f"{card.source} holds no images ({', '.join(EXTENSIONS)}).")
+    published = published_split(card.name)
+    parts = _own_splits(card.name) or {split: published[split] for split in SPLITS if split in published}
+    return _write_splits(dataclasses.replace(card, images=num_images), parts)
 
 
 def _own_splits(name: str) -> dict[str, list[str]]:
@@ -222,7 +243,7 @@ def split(
         return _split_around(card, published, valid, seed)
     if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
         raise SynthcompError(f"Shares of {valid} for valid and {test} for test leave nothing to train on.")
-    paths = _shuffled(image_paths(name), seed)
+    paths = shuffled(image_paths(name), seed)
     num_valid, num_test = round(len(paths) * valid), round(len(paths) * test)
     parts = {
         "train": paths[num_valid + num_test :],
@@ -238,15 +259,11 @@ def _split_around(card: DataSetCard, published: dict[str, list[str]], valid: flo
     """Train and valid out of what is not the published test set; a published valid stays too."""
     if "valid" in published:
         return _write_splits(card, published)
-    rest = _shuffled([path for path in image_paths(card.name) if split_of(path) != "test"], seed)
+    rest = shuffled([path for path in image_paths(card.name) if split_of(path) != "test"], seed)
     number = round(len(rest) * valid) if 0 <= valid < 1 else len(rest)
     if number >= len(rest) or (valid and not number):
         raise SynthcompError(f"{card.name} has {len(rest)} images beside its test set, too few for shares of {valid}.")
     return _write_splits(card, {"train": rest[number:], "valid": rest[:number], "test": published["test"]})
-
-
-def _shuffled(paths: list[str], seed: int) -> list[str]:
-    return sorted(paths, key=lambda path: hashlib.sha256(f"{seed}|{path}".encode()).digest())
 
 
 def _write_splits(card: DataSetCard, parts: dict[str, list[str]]) -> DataSetCard:
@@ -271,7 +288,7 @@ def train_and_valid(name: str) -> tuple[list[Path], list[Path]]:
     if dict(read_data_set_card(name).splits).get("valid"):
         return train, split_files(name, "valid")
     root = images_dir(name)
-    held = _shuffled([path.relative_to(root).as_posix() for path in train], 0)[: max(1, len(train) // _HELD_OUT)]
+    held = shuffled([path.relative_to(root).as_posix() for path in train], 0)[: max(1, len(train) // _HELD_OUT)]
     kept = set(held)
     return (
         [path for path in train if path.relative_to(root).as_posix() not in kept],
@@ -284,16 +301,8 @@ def split_files(name: str, part: str) -> list[Path]:
     images, path = images_dir(read_data_set_card(name).name), split_path(name, part)
     if part not in SPLITS or not path.is_file():
         raise SynthcompError(f"The data set {name} has no split {part!r}; make one with `data split {name}`.")
-    try:
-        lines = read_file(path, max_bytes=limits.RESULTS_BYTES).decode("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = reason_of(error)
-        raise SynthcompError(f"{path} is no list of images ({reason}); make it with `data split {name}`.") from None
     # Not resolved: the images may be links to where they really lie. The list, however, names none outside.
-    for line in lines:
-        if "\0" in line or ".." in PurePosixPath(line).parts or PurePosixPath(line).is_absolute():
-            raise SynthcompError(f"{path} names {line[:80]!r}, which is outside the data set; make it again.")
-    files = [images / line for line in lines if line]
+    files = [images / line for line in listed(path, name)]
     missing = [file for file in files if not is_file(file)]
     if missing:
         first = str(missing[0])[:300]
@@ -324,4 +333,14 @@ def count_text(name: str) -> str:
 
 
 def _write_card(card: DataSetCard) -> None:
-    write_text(card_path(card.name), json.dumps(dataclasses.asdict(card), indent=1))
+    write_text(card_path(card.name), _card_text(card))
+
+
+def _card_text(card: DataSetCard) -> str:
+    """A card as its file holds it; SynthcompError for one that could not be read back."""
+    text = json.dumps(dataclasses.asdict(card), indent=1)
+    try:
+        parse_json(text, DataSetCard)
+    except JsonError as error:
+        raise SynthcompError(f"The card of {card.name} could not be read back ({reason_of(error)}).") from None
+    return text

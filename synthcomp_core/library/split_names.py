@@ -1,8 +1,14 @@
-"""The parts of a data set, and which of them a folder's name stands for."""
+"""The parts of a data set: which of them a folder's name stands for, and the lists of their images."""
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from synthcomp_core import limits
+from synthcomp_core.errors import SynthcompError, reason_of
+from synthcomp_core.storage import read_file
 
 SPLITS = ("train", "valid", "test")
 _NAMES = {**{split: split for split in SPLITS}, "val": "valid", "validation": "valid"}
@@ -24,3 +30,21 @@ def split_of(path: str) -> str | None:
     ('train', None)
     """
     return next((split for part in PurePosixPath(path).parts[:-1] if (split := split_named(part))), None)
+
+
+def shuffled(paths: Iterable[str], seed: int) -> list[str]:
+    """Paths in an order of their own for every seed, in which another path moves none of the others."""
+    return sorted(paths, key=lambda path: hashlib.sha256(f"{seed}|{path}".encode()).digest())
+
+
+def listed(path: Path, name: str) -> list[str]:
+    """The paths in the list of a split of the data set ``name``; SynthcompError for what is none, or leads outside."""
+    try:
+        lines = read_file(path, max_bytes=limits.RESULTS_BYTES).decode("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = reason_of(error)
+        raise SynthcompError(f"{path} is no list of images ({reason}); make it with `data split {name}`.") from None
+    for line in lines:
+        if "\0" in line or ".." in PurePosixPath(line).parts or PurePosixPath(line).is_absolute():
+            raise SynthcompError(f"{path} names {line[:80]!r}, which is outside the data set; make it again.")
+    return [line for line in lines if line]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path, PurePosixPath
 
@@ -34,10 +35,22 @@ def take_in(path: Path, folder: Path, *, known: str, inside: str = "", on_progre
         target = folder / "images" / file.relative_to(path)
         if not (target.is_file() and target.stat().st_size == file.stat().st_size):
             target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)  # A link would be written through.
             shutil.copyfile(file, target)
     links = len(found) - len(files)
     leading_out = f"{counted(links, 'link')} out of the folder" if links else ""
     return ", ".join(filter(None, (leading_out, left_out_of_folder(path))))
+
+
+def check_unlinked(images: Path, name: str) -> None:
+    """SynthcompError where a data set's folder of images, or one in it, is a link: what it leads to is not ours."""
+    folders = [images, *(Path(here, folder) for here, folders, _ in os.walk(images) for folder in folders)]
+    linked = next((folder for folder in folders if folder.is_symlink()), None)
+    if linked is not None:
+        raise SynthcompError(
+            f"The images of {name} are linked to {os.path.realpath(linked)}, where nothing is written; choose another "
+            "name with --name."
+        )
 
 
 def folder_in_zip(path: Path, part: str) -> str:

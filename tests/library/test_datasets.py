@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import io
+import json
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -350,3 +351,81 @@ def test_a_list_that_the_card_does_not_name_is_not_validated_on(tmp_path: Path, 
     stray.write_text("train/gone.png\n" + "".join(f"train/{path.name}\n" for path in train[:3]))
     parts = datasets.train_and_valid("mine")
     assert not {*parts[0]} & {*parts[1]} and {*parts[0], *parts[1]} == {*train}
+
+
+def other_frames(folder: Path) -> Path:
+    (folder / "train").mkdir(parents=True)
+    for name in ("00.png", "other.png"):
+        (folder / "train" / name).write_bytes(png_bytes(picture(77, (20, 20))))
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("what", ["folder", "zip", "url", "known"])
+def test_nothing_is_fetched_into_a_linked_data_set(
+    what: str, server: Server, tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = published_folder(tmp_path)
+    before = contents(project)
+    datasets.link_data_set("gta-plus", project)
+    card = datasets.read_data_set_card("gta-plus")
+    frames_zip(server.folder / "main.zip")
+    source = dataclasses.replace(datasets.SOURCES["gta-plus"], downloads=(datasets.Download(f"{server.url}/main.zip"),))
+    monkeypatch.setitem(datasets.SOURCES, "gta-plus", source)
+    sources = {"folder": str(other_frames(tmp_path / "other")), "zip": str(server.folder / "main.zip")}
+    sources |= {"url": f"{server.url}/main.zip", "known": "gta-plus"}
+    with pytest.raises(SynthcompError, match=r"linked to .*frames, where nothing is written; choose another name"):
+        datasets.fetch(sources[what], name="gta-plus")
+    assert contents(project) == before and datasets.read_data_set_card("gta-plus") == card
+
+
+def test_nothing_is_written_through_a_link_among_the_images(mine: str, tmp_path: Path, artifacts: Path) -> None:
+    frames, outside = tmp_path / "frames", tmp_path / "outside"
+    other_frames(outside)
+    before = contents(outside)
+    image = artifacts / "data" / mine / "images" / "03.png"
+    image.unlink()
+    image.symlink_to(outside / "train" / "00.png")
+    datasets.fetch(str(frames), name=mine)
+    assert np.array_equal(read_image(image).image, picture(3)) and not image.is_symlink()
+    (image.parent / "train").symlink_to(outside / "train")
+    with pytest.raises(SynthcompError, match="where nothing is written"):
+        datasets.fetch(str(frames), name=mine)
+    assert contents(outside) == before
+
+
+def test_two_sources_are_not_mixed_under_one_name(mine: str, server: Server, tmp_path: Path, artifacts: Path) -> None:
+    frames_zip(server.folder / "frames")  # Called as the folder is.
+    images, card = contents(artifacts / "data" / mine / "images"), datasets.read_data_set_card(mine)
+    others = [other_frames(tmp_path / "other"), other_frames(tmp_path / "moved" / "frames")]
+    for what, source in (
+        *((str(folder), "from (another )?frames") for folder in others),
+        *((str(server.folder / "frames"), "from another frames"), (f"{server.url}/main.zip", "from frames")),
+    ):
+        with pytest.raises(SynthcompError, match=rf"There is a data set mine already, {source}; choose another name"):
+            datasets.fetch(what, name=mine)
+    assert contents(artifacts / "data" / mine / "images") == images and datasets.read_data_set_card(mine) == card
+    (artifacts / "data" / mine / "images" / "07.png").unlink()
+    link = tmp_path / "by another name"
+    link.symlink_to(tmp_path)
+    assert datasets.fetch(str(link / "frames"), name=mine).images == 20  # The same folder fills in what is missing.
+
+
+def test_a_card_of_an_older_version_does_not_say_where_its_source_lay(
+    mine: str, tmp_path: Path, artifacts: Path
+) -> None:
+    path = datasets.card_path(mine)
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "place"}))
+    assert datasets.fetch(str(tmp_path / "frames"), name=mine).images == 20
+    assert datasets.read_data_set_card(mine).place
+
+
+def test_a_card_that_could_not_be_read_back_is_refused_before_anything_is_copied(
+    tmp_path: Path, artifacts: Path
+) -> None:
+    with pytest.raises(SynthcompError, match="card of mine could not be read back"):
+        datasets.fetch(str(published_folder(tmp_path)), name="mine", licence="a" * 2001)
+    assert not list(artifacts.rglob("*.png"))
