@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -149,17 +150,31 @@ def split(
     test: Annotated[float, typer.Option(help="Share for testing.")] = 0.1,
     seed: Annotated[int, typer.Option(help="A different seed makes a different split.")] = 0,
     ignore_published: Annotated[
-        bool, typer.Option("--ignore-published", help="Also split anew a test set that was published.")
+        bool, typer.Option("--ignore-published", help="Also split anew test and valid sets that were published.")
     ] = False,
 ) -> None:
-    """Split a data set into train, valid and test, reproducibly; a published test set stays what it is.
+    """Split a data set into train, valid and test, reproducibly; a published test set, and a valid one beside it, stay.
 
     Example: python -m synthcomp_core data split my-frames --valid 0.1 --test 0.1
     """
     card = datasets.split(name, valid=valid, test=test, seed=seed, ignore_published=ignore_published)
     say(f"{name}{_splits(card)}")
-    if not ignore_published and "test" in datasets.published_split(name):
-        say("The test set is the published one; --ignore-published would split it anew.")
+    if not ignore_published:
+        _print_published(datasets.published_split(name))
+
+
+def _print_published(parts: Container[str]) -> None:
+    """A line on what became of the parts that were published; none where the options say it."""
+    match "test" in parts, "valid" in parts:
+        case True, True:
+            say(
+                "The test and valid sets are the published ones, whatever --test and --valid say; --ignore-published "
+                "splits them anew."
+            )
+        case True, False:
+            say("The test set is the published one, whatever --test says; --ignore-published splits it anew.")
+        case False, True:
+            say("The published valid set was split anew, since no test set was published beside it.")
 
 
 @data_app.command()

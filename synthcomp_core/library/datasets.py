@@ -235,7 +235,8 @@ def split(
 
     Images are ordered by a hash of seed and path, so that adding an image moves few others. A test set that was
     published stays what it is, and nothing of it gets into the others: train and valid share what is left, and
-    ``test`` has no effect; unless ignore_published. SynthcompError when a split would be empty.
+    ``test`` has no effect, nor has ``valid`` where one was published beside it; unless ignore_published.
+    SynthcompError when a split would be empty.
     """
     card = read_data_set_card(name)
     published = {} if ignore_published else published_split(name)

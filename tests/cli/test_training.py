@@ -116,6 +116,32 @@ def test_data_fetch_list_split_and_convert(app: typer.Typer, tmp_path: Path, art
     assert "10 images written" in converted.output.replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    ("published", "splits", "sentence"),
+    [
+        (("train", "valid", "test"), "test 4, train 4, valid 4", "The test and valid sets are the published ones"),
+        (("train", "test"), "train 3, valid 1, test 4", "The test set is the published one, whatever --test says"),
+        (("train", "valid"), "train 4, valid 2, test 2", "The published valid set was split anew"),
+    ],
+)
+def test_data_split_says_which_published_parts_it_keeps(
+    app: typer.Typer,
+    tmp_path: Path,
+    artifacts: Path,
+    published: tuple[str, ...],
+    splits: str,
+    sentence: str,
+) -> None:
+    for part in published:
+        for number in range(4):
+            write_png(generated_image(number, width=32, height=24), tmp_path / "frames" / part / f"{number}.png")
+    runner.invoke(app, ["data", "fetch", str(tmp_path / "frames"), "--name", "mine"])
+    said = runner.invoke(app, ["data", "split", "mine", "--valid", "0.3", "--test", "0.3"]).output
+    assert f"mine: {splits}" in said and sentence in said
+    said = runner.invoke(app, ["data", "split", "mine", "--ignore-published"]).output
+    assert "published" not in said
+
+
 def test_a_dry_run_estimates_only_the_models_that_are_asked_for(
     app: typer.Typer, tmp_path: Path, artifacts: Path
 ) -> None:
