@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import png_bytes, read_image, resize, write_png
@@ -240,6 +241,41 @@ def test_a_conversion_says_what_reading_the_images_changed(mine: str, artifacts:
     notes: list[str] = []
     convert(mine, tmp_path / "out", on_note=notes.append)
     assert notes == ["transparent parts are shown over black"] * 2
+
+
+def test_conversion_refuses_a_folder_of_another_size_and_changes_nothing_in_it(mine: str, tmp_path: Path) -> None:
+    out = tmp_path / "half"
+    convert(mine, out, downscale=2)
+    (out / "03.png").unlink()
+    before = contents(out)
+    with pytest.raises(SynthcompError, match=r"00\.png is there already and is 5x6, not 2x3; give another folder"):
+        convert(mine, out, downscale=4)
+    (out / "00.png").write_bytes(b"no image")
+    with pytest.raises(SynthcompError, match=r"00\.png is there already and is no readable image, not 5x6"):
+        convert(mine, out, downscale=2)
+    (out / "00.png").write_bytes(before["00.png"])
+    assert contents(out) == before and convert(mine, out, downscale=2) == 1
+
+
+def test_a_turned_photograph_is_converted_on_where_it_stopped(tmp_path: Path, artifacts: Path) -> None:
+    exif = PillowImage.Exif()
+    exif[0x0112] = 6  # Orientation: a quarter turn
+    (tmp_path / "photos").mkdir()
+    PillowImage.fromarray(picture(1, (16, 32))).save(tmp_path / "photos" / "a.jpg", exif=exif)
+    datasets.fetch(str(tmp_path / "photos"), name="photos")
+    assert [convert("photos", tmp_path / "out") for _ in range(2)] == [1, 0]
+    assert read_image(tmp_path / "out" / "a.png").image.shape == (32, 16, 3)
+
+
+def test_two_images_that_would_be_one_file_are_not_converted(tmp_path: Path, artifacts: Path) -> None:
+    for name in ("level/a.png", "level/a.jpg", "a.png"):
+        path = tmp_path / "frames" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        PillowImage.fromarray(picture(1)).save(path)
+    datasets.fetch(str(tmp_path / "frames"), name="mine")
+    with pytest.raises(SynthcompError, match="Data set mine has 2 images named level/a; rename all but one"):
+        convert("mine", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_data_set_is_not_converted_into_itself(mine: str, artifacts: Path, tmp_path: Path) -> None:
