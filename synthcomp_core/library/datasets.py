@@ -20,8 +20,8 @@ from synthcomp_core.images import EXTENSIONS, image_count, iter_images
 from synthcomp_core.library.dataset_sources import SOURCES, Download, origin_of
 from synthcomp_core.library.json_records import JsonError, parse_json, read_json
 from synthcomp_core.library.left_out import left_out_of_folder
-from synthcomp_core.library.split_names import SPLITS, listed, shuffled, split_of
-from synthcomp_core.library.taking_in import bring, check_unlinked, folder_in_zip, keep_only, take_in
+from synthcomp_core.library.split_names import SPLITS, check_listable, listed, shuffled, split_of
+from synthcomp_core.library.taking_in import bring, check_own, check_unlinked, folder_in_zip, keep_only, take_in
 from synthcomp_core.progress import OnProgress, silent, span
 from synthcomp_core.storage import artifacts_dir, check_name, is_file, own_name, write_text
 
@@ -185,13 +185,14 @@ def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
     link = images_dir(_checked(name))
     if not images.is_dir():
         raise SynthcompError(f"There is no folder {images}.")
+    check_own(link.parent, name)
+    card = _new_card(name, str(images), licence)
     link.parent.mkdir(parents=True, exist_ok=True)
     if link.is_symlink():
         link.unlink()
     if link.exists():
         raise SynthcompError(f"There is a data set {name!r} already, which is no link; choose another name.")
     link.symlink_to(images.resolve(), target_is_directory=True)
-    card = _new_card(name, str(images), licence)
     return _carded(dataclasses.replace(card, notes="linked, not copied", left_out=left_out_of_folder(images)))
 
 
@@ -269,6 +270,7 @@ def _split_around(card: DataSetCard, published: dict[str, list[str]], valid: flo
 
 def _write_splits(card: DataSetCard, parts: dict[str, list[str]]) -> DataSetCard:
     """Write the lists of these parts and a card that names them; the list of any other part is removed."""
+    check_listable(path for chosen in parts.values() for path in chosen)
     for part in SPLITS:
         listed = split_path(card.name, part)
         if part in parts:

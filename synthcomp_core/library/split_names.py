@@ -37,10 +37,20 @@ def shuffled(paths: Iterable[str], seed: int) -> list[str]:
     return sorted(paths, key=lambda path: hashlib.sha256(f"{seed}|{path}".encode()).digest())
 
 
+def check_listable(paths: Iterable[str]) -> None:
+    """SynthcompError for a path with a line break, which would be two lines of a list."""
+    broken = next((path for path in paths if "\n" in path), None)
+    if broken is not None:
+        raise SynthcompError(
+            f"The image {broken[:80]!r} has a line break in its name, so that no list can hold it; rename it."
+        )
+
+
 def listed(path: Path, name: str) -> list[str]:
     """The paths in the list of a split of the data set ``name``; SynthcompError for what is none, or leads outside."""
     try:
-        lines = read_file(path, max_bytes=limits.RESULTS_BYTES).decode("utf-8").splitlines()
+        # Not splitlines, which takes characters for line breaks that names may hold.
+        lines = read_file(path, max_bytes=limits.RESULTS_BYTES).decode("utf-8").replace("\r\n", "\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = reason_of(error)
         raise SynthcompError(f"{path} is no list of images ({reason}); make it with `data split {name}`.") from None

@@ -42,15 +42,26 @@ def take_in(path: Path, folder: Path, *, known: str, inside: str = "", on_progre
     return ", ".join(filter(None, (leading_out, left_out_of_folder(path))))
 
 
+def check_own(folder: Path, name: str) -> None:
+    """SynthcompError where the folder of a data set leads elsewhere, to what is none yet: to images of a project."""
+    if folder.is_symlink() and not (folder / "card.json").is_file():
+        raise _linked(name, folder)
+
+
 def check_unlinked(images: Path, name: str) -> None:
-    """SynthcompError where a data set's folder of images, or one in it, is a link: what it leads to is not ours."""
+    """SynthcompError as :func:`check_own`, and where a data set's folder of images, or one in it, is a link."""
+    check_own(images.parent, name)
     folders = [images, *(Path(here, folder) for here, folders, _ in os.walk(images) for folder in folders)]
     linked = next((folder for folder in folders if folder.is_symlink()), None)
     if linked is not None:
-        raise SynthcompError(
-            f"The images of {name} are linked to {os.path.realpath(linked)}, where nothing is written; choose another "
-            "name with --name."
-        )
+        raise _linked(name, linked)
+
+
+def _linked(name: str, folder: Path) -> SynthcompError:
+    return SynthcompError(
+        f"The images of {name} are linked to {os.path.realpath(folder)}, where nothing is written; choose another name "
+        "with --name."
+    )
 
 
 def folder_in_zip(path: Path, part: str) -> str:

@@ -433,6 +433,42 @@ def test_nothing_is_written_through_a_link_among_the_images(mine: str, tmp_path:
     assert contents(outside) == before
 
 
+def test_a_folder_of_images_linked_into_the_data_folder_does_not_become_a_data_set(
+    tmp_path: Path, artifacts: Path
+) -> None:
+    own, frames = other_frames(tmp_path / "own"), published_folder(tmp_path)
+    before = contents(own)
+    (artifacts / "data").mkdir(parents=True)
+    (artifacts / "data" / "own").symlink_to(own)
+    with pytest.raises(SynthcompError, match="where nothing is written"):
+        datasets.fetch(str(frames), name="own")
+    with pytest.raises(SynthcompError, match="where nothing is written"):
+        datasets.link_data_set("own", frames)
+    assert contents(own) == before and not list(own.glob("images"))
+    # A whole data set, however, may have been moved to another disk.
+    datasets.fetch(str(frames), name="mine")
+    (artifacts / "data" / "mine").rename(tmp_path / "disk")
+    (artifacts / "data" / "mine").symlink_to(tmp_path / "disk")
+    assert datasets.fetch(str(frames), name="mine").images == 20
+
+
+def test_names_with_what_some_take_for_line_breaks_stand_in_splits(tmp_path: Path, artifacts: Path) -> None:
+    for part in ("train", "test"):
+        for name in ("a\u2028b.png", "c\x85d.png", "e\x0cf.png"):
+            path = tmp_path / "frames" / part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png_bytes(picture(1)))
+    datasets.fetch(str(tmp_path / "frames"), name="mine")
+    assert [len(datasets.split_files("mine", part)) for part in ("train", "test")] == [3, 3]
+    listed = datasets.split_path("mine", "train")
+    listed.write_bytes(listed.read_bytes().replace(b"\n", b"\r\n"))  # As some editors write it.
+    assert len(datasets.split_files("mine", "train")) == 3
+    (tmp_path / "frames" / "train" / "g\nh.png").write_bytes(png_bytes(picture(1)))
+    with pytest.raises(SynthcompError, match="has a line break in its name") as caught:
+        datasets.fetch(str(tmp_path / "frames"), name="mine")
+    assert "\n" not in str(caught.value)
+
+
 def test_two_sources_are_not_mixed_under_one_name(mine: str, server: Server, tmp_path: Path, artifacts: Path) -> None:
     frames_zip(server.folder / "frames")  # Called as the folder is.
     images, card = contents(artifacts / "data" / mine / "images"), datasets.read_data_set_card(mine)
