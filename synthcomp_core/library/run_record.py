@@ -94,7 +94,9 @@ class RunRecord:
 
 def write_state(folder: Path, state: RunState) -> None:
     """Write a run's state into its folder, whole or not at all."""
-    write_text(folder / STATE, json.dumps(dataclasses.asdict(state), indent=1))
+    text = json.dumps(dataclasses.asdict(state), indent=1, ensure_ascii=False)
+    # An error may name a file whose name is not UTF-8: half a surrogate pair, with which nothing could be read back.
+    write_text(folder / STATE, text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def read_state(folder: Path) -> RunState | None:
@@ -108,12 +110,13 @@ def read_state(folder: Path) -> RunState | None:
 
 
 def write_record(folder: Path, record: RunRecord, *, plan_text: str) -> None:
-    """Write run.json and the plan's copy into a run's folder."""
+    """Write run.json and the plan's copy into a run's folder; SynthcompError for a name in it that is not UTF-8."""
     write_text(folder / PLAN_COPY, plan_text)
     content = dataclasses.asdict(record)
     details = content.pop("details")
     written = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    write_text(folder / RUN_JSON, json.dumps({**content, "written": written, "plan": PLAN_COPY, **details}, indent=1))
+    text = json.dumps({**content, "written": written, "plan": PLAN_COPY, **details}, indent=1, ensure_ascii=False)
+    write_text(folder / RUN_JSON, text)
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -68,6 +68,8 @@ def adopt_project(folder: Path, *, on_progress: OnProgress = silent) -> list[Ado
             "renderings such as mbt2018_q4_mse_fullres, no FSR samples, no table."
         )
     key, outcomes = str(folder.resolve()), []
+    if any("\ud800" <= letter <= "\udfff" for letter in key):
+        raise SynthcompError(f"The path of {key[:300]!r} is not UTF-8, so that it cannot be noted; rename that folder.")
     created = set(_registry().get(key, []))
     for number, finding in enumerate(findings):
         on_progress(number / len(findings), finding.path.name)

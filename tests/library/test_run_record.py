@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcomp_core.errors import PlanError
+from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.library.run_record import (
     RunKind,
     RunRecord,
@@ -35,6 +35,18 @@ def test_a_state_written_is_read_again(tmp_path: Path, kind: RunKind) -> None:
     assert read_state(tmp_path) == state
     assert (state.pid, state.host) == (os.getpid(), socket.gethostname())
     assert abs(state.updated - time.time()) < 60
+
+
+def test_an_error_that_names_what_is_not_utf_8_does_not_cost_the_state(tmp_path: Path) -> None:
+    write_state(tmp_path, RunState(RunKind.BATCH, Stage.FAILED, 1, 0, 1.5, error="no \udcff.png"))
+    state = read_state(tmp_path)
+    assert state is not None and state.error == "no ?.png"
+
+
+def test_a_record_that_could_not_be_read_again_is_refused(tmp_path: Path) -> None:
+    record = RunRecord(RunKind.TRAINING, "a", "train it", "/plans\udcff/tiny.toml", {}, {}, {}, {})
+    with pytest.raises(SynthcompError, match=r"run\.json cannot be written: it would name .* not UTF-8; rename"):
+        write_record(tmp_path, record, plan_text="")
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"state": "running"}', '{"kind": "x", "state": "running"}', "\0"])

@@ -485,3 +485,14 @@ def test_variants_whose_rate_is_known_of_some_images_only_are_counted_and_not_av
     assert f"{some} (1 of 2 images)" in said and "whose bpp is left empty" in said
     rows = {line.split(";")[0]: line.split(";")[4] for line in (tmp_path / "means.csv").read_text().splitlines()}
     assert rows["mbt2018"] == "" and float(rows["jpeg"]) > 0
+
+
+def test_a_project_whose_path_cannot_be_noted_is_refused_and_hides_no_other(tmp_path: Path, artifacts: Path) -> None:
+    for name in ("project", os.fsdecode(b"proj\xff")):
+        for part in ("train", "test"):
+            (tmp_path / name / "frames" / part).mkdir(parents=True)
+            (tmp_path / name / "frames" / part / "0.png").write_bytes(png_bytes(picture(1)))
+    adopt_project(tmp_path / "project")
+    with pytest.raises(SynthcompError, match="is not UTF-8, so that it cannot be noted; rename that folder"):
+        adopt_project(tmp_path / os.fsdecode(b"proj\xff"))
+    assert forget_project(tmp_path / "project") == 1
