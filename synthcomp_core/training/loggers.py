@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from synthcomp_core.errors import PlanError
+from synthcomp_core.errors import PlanError, reason_of
 from synthcomp_core.storage import runs_dir
 
 if TYPE_CHECKING:
@@ -85,9 +85,15 @@ def _is_importable(package: str) -> bool:
 
 
 def model_loggers(plan: TrainingPlan, model: ModelPlan, folder: Path) -> list[MetricLogger]:
-    """The loggers that a plan asks for, begun for one model."""
+    """The loggers that a plan asks for, begun for one model; PlanError for one that cannot begin."""
     if plan.device.logger == "tensorboard":
         return [TensorBoardLog(folder)]
     if plan.device.logger == "wandb":
-        return [WandbLog(plan, model)]
+        try:
+            return [WandbLog(plan, model)]
+        except Exception as error:  # wandb's own are plain Exceptions, of a type that only it can name.
+            raise PlanError(
+                f"`device.logger` is wandb, which cannot begin a run ({reason_of(error)}); run `wandb login`, or set "
+                "WANDB_MODE=offline."
+            ) from error
     return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 from synthcomp_core.errors import PlanError
 from synthcomp_core.training import runner
 from synthcomp_core.training.dry_run import estimate_training
+from synthcomp_core.training.loggers import model_loggers
 from synthcomp_core.training.plan import DevicePlan, read_training_plan
 from synthcomp_core.training.runner import launch, train_models
 from tests.conftest import PROJECT_ROOT
@@ -72,3 +74,18 @@ def test_what_lightning_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(PlanError, match=r"cannot be started on 4 devices of 1 node, as `\[device\]` asks \(") as caught:
         launch(DevicePlan(accelerator="cpu", devices=4))
     assert "\n" not in str(caught.value)
+
+
+def test_a_wandb_that_cannot_begin_is_a_sentence(
+    artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init(**settings: object) -> None:
+        raise Exception("api_key not configured (no-tty).\nCall wandb.login")
+
+    wandb = types.ModuleType("wandb")
+    wandb.init = init  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    plan = read_training_plan(PROJECT_ROOT / "artifacts" / "plans" / "smoke.toml")
+    plan = dataclasses.replace(plan, device=DevicePlan(accelerator="cpu", logger="wandb"))
+    with pytest.raises(PlanError, match=r"wandb, which cannot begin a run \(api_key not configured \(no-tty\)\)"):
+        model_loggers(plan, plan.models[0], tmp_path)
