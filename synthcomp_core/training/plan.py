@@ -316,6 +316,8 @@ def _compression_problem(plan: TrainingPlan, model: ModelPlan) -> tuple[str, str
         return "patch", f"is {model.patch}; MS-SSIM needs at least {smallest}."
     if model.init == KLT_START and model.distortion != Distortion.MSE:
         return "init", f'is "{KLT_START}", whose step size is known for `distortion` mse only.'
+    if model.gain and model.init is None:
+        return "gain", "is true, but there is no `init` whose latents could be rescaled."
     if model.init == KLT_START and model.gain:
         return "gain", f'is true; a model that begins as "{KLT_START}" has the step of its lambda already.'
     if model.entropy_steps and plan.device.processes > 1:

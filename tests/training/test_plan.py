@@ -53,6 +53,7 @@ def test_a_good_plan_is_read_with_its_defaults(plan: Path) -> None:
         ("steps = 10", "steps = 1.5", ["model[1].steps", "whole number"]),
         ("steps = 10", "steps = true", ["model[1].steps", "whole number"]),
         ("quality = 4", "quality = 9", ["model[1].quality", "1 to 8"]),
+        ("quality = 4", "quality = 4\ngain = true", ["model[1].gain", "no `init`"]),
         # What no snapshot's card may hold, and would be refused at the end of the training.
         ("quality = 4", "lmbda = 1e20", ["model[1].lmbda", "at most 1e+12"]),
         ("quality = 4", "lmbda = nan", ["model[1].lmbda", "above 0"]),
