@@ -35,10 +35,8 @@ def share_weights(snapshot_id: str, lender_ids: Sequence[str] = ()) -> SnapshotC
     for lender_id in lender_ids:
         # Also by a link of another name: it would lead to the new file, which holds nothing.
         if is_same(snapshot_path(lender_id), snapshot_path(snapshot_id)):
-            raise SnapshotError(
-                f"{lender_id} is the file of {snapshot_id} itself, which cannot borrow its own weights; name another "
-                "snapshot."
-            )
+            same = "itself" if lender_id == snapshot_id else f"{lender_id}, which is the same file"
+            raise SnapshotError(f"{snapshot_id} cannot share weights with {same}; name another snapshot.")
     borrowers = [other.id for other in list_snapshots() if other.lenders and lends_to(card.id, other.id)]
     if borrowers and lender_ids:
         raise SnapshotError(
