@@ -16,7 +16,15 @@ from synthcomp_core import limits
 from synthcomp_core.errors import SnapshotError, SynthcompError, reason_of
 from synthcomp_core.library.checkpoint_files import read_checkpoint
 from synthcomp_core.library.checkpoint_names import point_in_name
-from synthcomp_core.library.datasets import count_text, data_dir, fetch, has_data_set, link_data_set
+from synthcomp_core.library.datasets import (
+    count_text,
+    data_dir,
+    fetch,
+    has_data_set,
+    images_dir,
+    link_data_set,
+    read_data_set_card,
+)
 from synthcomp_core.library.findings import CHECKPOINT_SUFFIXES, Finding, Kind
 from synthcomp_core.library.json_records import JsonError, read_json
 from synthcomp_core.library.project_scan import scan_project
@@ -33,11 +41,12 @@ from synthcomp_core.library.snapshots import (
 )
 from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.results.formats import load_results
-from synthcomp_core.storage import artifacts_dir, is_file, is_folder, link_to, write_text
+from synthcomp_core.storage import artifacts_dir, is_file, is_folder, is_inside, link_to, write_text
 
 TABLES, SAMPLES = "adopted", "fsr-samples"  # below artifacts/
 _REGISTRY = "adopted.json"
 _LEFT_OUT = "left out"
+_ADOPTED_FROM = "adopted from "
 _MADE = re.compile(rf"(data|snapshots|renderings|{TABLES}|{SAMPLES})/(?!\.)[^/\0\n]{{1,{limits.PATH_BYTES}}}")
 
 
@@ -102,7 +111,8 @@ def forget_project(folder: Path) -> int:
 def put_by_adoption(folder: Path) -> list[Path]:
     """What the adoption of a project put below the artifacts folder and is still there: what forgetting it removes.
 
-    SynthcompError for a folder that was not adopted.
+    What was put in its place since then, by a fetch or an import of the same name, is not. SynthcompError for a folder
+    that was not adopted.
     """
     registry = _registry()
     key = str(folder.resolve())
@@ -110,7 +120,23 @@ def put_by_adoption(folder: Path) -> list[Path]:
         known = ", ".join(registry) or "none"
         raise SynthcompError(f"{folder} was not adopted; adopted folders: {known}.")
     paths = (artifacts_dir() / name for name in registry[key])
-    return [path for path in paths if path.is_symlink() or is_file(path) or is_folder(path)]
+    return [path for path in paths if _is_adopted(path, folder)]
+
+
+def _is_adopted(path: Path, folder: Path) -> bool:
+    """Whether what is there is what an adoption put there: a link, or what was unpacked or converted and says so."""
+    if path.is_symlink():
+        return True
+    try:
+        if path.parent == snapshots_dir() and is_file(path):
+            return (find_snapshot(path.stem).source or "").startswith(_ADOPTED_FROM)
+        if path.parent == data_dir() and is_folder(path):
+            images = images_dir(path.name)
+            zipped = read_data_set_card(path.name).source.lower().endswith(".zip")
+            return is_inside(images, folder) if images.is_symlink() else zipped
+    except SynthcompError:
+        return True  # Damaged: nothing says that it is another one.
+    return False
 
 
 def sample_sets() -> dict[str, Path]:
@@ -193,7 +219,7 @@ def _adopt_checkpoint(finding: Finding) -> Adopted:
             raise _Installed(snapshot_id)
 
     try:
-        card = import_checkpoint(finding.path, check_free=check_free, source=f"adopted from {finding.path.name}")
+        card = import_checkpoint(finding.path, check_free=check_free, source=f"{_ADOPTED_FROM}{finding.path.name}")
     except _Installed as installed:
         return Adopted(finding, _of_taken_id(finding.path, str(installed)))
     return Adopted(finding, f"snapshot {card.id}", snapshot_path(card.id))

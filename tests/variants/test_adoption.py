@@ -496,3 +496,20 @@ def test_a_project_whose_path_cannot_be_noted_is_refused_and_hides_no_other(tmp_
     with pytest.raises(SynthcompError, match="is not UTF-8, so that it cannot be noted; rename that folder"):
         adopt_project(tmp_path / os.fsdecode(b"proj\xff"))
     assert forget_project(tmp_path / "project") == 1
+
+
+def test_forgetting_keeps_what_was_put_in_the_place_of_what_was_adopted(
+    project: Path, artifacts: Path, tmp_path: Path
+) -> None:
+    run("adopt", project)
+    checkpoint = next(project.rglob("mbt2018_q4_mse_500ep.pth.tar"))
+    run("snapshot", "import", checkpoint, "--id", "mbt2018-q4-mse-own", "--replace")
+    shutil.rmtree(artifacts / "data" / "gta-plus")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "a.png").write_bytes(png_bytes(picture(1)))
+    run("data", "fetch", tmp_path / "own", "--name", "gta-plus")
+    said = run("adopt", project, "--dry-run", "--forget")
+    assert "would be removed" in said and "gta-plus" not in said and "mbt2018-q4-mse-own" not in said
+    run("adopt", project, "--forget")
+    assert find_snapshot("mbt2018-q4-mse-own") and datasets.image_paths("gta-plus") == ["a.png"]
+    assert not list_renderings()
