@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from synthcomp_core.errors import SynthcompError
