@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from synthcomp_core.ui.live.expected import Timings
+from synthcomp_core.ui.live.sides import LONG_S
 from synthcomp_core.variants import Rendering, Variant, render
 
 FRAME = np.zeros((100, 200, 3), np.uint8)
@@ -44,3 +45,11 @@ def test_one_rendering_on_a_busy_server_makes_no_small_image_long(rendering: Ren
 def test_a_searched_quality_takes_several_encodings() -> None:
     timings = Timings()
     assert timings.expected_s(FRAME, Variant("webp-psnr35")) > timings.expected_s(FRAME, Variant("webp-q75"))
+
+
+def test_a_file_that_is_only_read_takes_no_coding() -> None:
+    frame_4k = np.broadcast_to(np.zeros(3, np.uint8), (2160, 3840, 3))
+    measuring = Timings().expected_s(frame_4k, Variant("none")) - 0.05 * 3840 * 2160 / 1e6
+    timings = Timings()
+    assert timings.expected_s(frame_4k, Variant.parse("files:opened")) == pytest.approx(measuring)
+    assert measuring < LONG_S

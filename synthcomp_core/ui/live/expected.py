@@ -8,6 +8,7 @@ import streamlit as st
 
 from synthcomp_core.codecs import CodecId
 from synthcomp_core.images import Image, coded_size
+from synthcomp_core.library.renderings import is_files
 from synthcomp_core.variants import Rendering, Variant
 
 # Seconds per coded megapixel (codecs) or per final megapixel (upscalers), until this server has measured its own.
@@ -30,7 +31,9 @@ class Timings:
         self._lock = threading.Lock()
 
     def note(self, rendering: Rendering) -> None:
-        """Remember what a rendering took."""
+        """Remember what a rendering took; nothing of one made elsewhere, which is only read."""
+        if is_files(rendering.variant.codec):
+            return
         final, coded = (image.shape[0] * image.shape[1] / 1e6 for image in (rendering.image, rendering.coded_image))
         codec = _codec_name(rendering.variant)
         self._note(codec, (rendering.encode_s + (rendering.decode_s or 0.0)) / coded, _codec_guess(codec))
@@ -57,6 +60,8 @@ class Timings:
 
 
 def _codec_guess(codec: str) -> float:
+    if is_files(codec):
+        return 0.0
     return _FIRST_GUESSES.get(codec, _LEARNED_GUESS)
 
 
