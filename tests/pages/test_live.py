@@ -156,6 +156,17 @@ def test_a_match_is_not_applied_to_another_codec_or_image(app: AppTest, control:
     assert linked(app, "b") == left
 
 
+def test_a_match_is_given_up_with_a_sentence_when_the_other_side_is_moved(app: AppTest) -> None:
+    show(app, a="jpeg-q50", b="webp-q99")
+    next(button for button in app.button if button.label == "Match A's bytes to B").click()
+    next(slider for slider in app.slider if slider.key == "b_quality_webp").set_value(20)
+    settled(app)
+    settled(app)
+    assert not app.exception
+    assert linked(app, "a") == "jpeg-q50", "the quality that fits a size which is no longer on screen"
+    assert ["A was not matched to B" in error.value for error in app.error] == [True]
+
+
 def test_a_match_that_cannot_be_reached_says_why(app: AppTest) -> None:
     show(app, a="jpeg-q1", b="webp-q75")
     next(button for button in app.button if button.label == "Match B's bytes to A").click()

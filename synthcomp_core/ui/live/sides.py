@@ -71,12 +71,17 @@ class Side:
 
 @dataclass(frozen=True)
 class Match:
-    """A search for the quality at which a side has the other's size, with the image and the variant it began with."""
+    """A search for the quality at which a side has the other's size, with the image and the variant it began with.
+
+    other: the side whose size it is; other_key: of the rendering that has it.
+    """
 
     side: str
     job: Job[Variant]
     image: str
     variant: Variant
+    other: str
+    other_key: RenderedKey | None
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ def update_sides(picked: PickedImage, variants: Mapping[str, Variant]) -> Mappin
     state = replace(state, image=picked.sha256, sides=sides, failure=failure)
     if state.match is not None and not _is_wanted(state.match, state):
         state.match.job.stop()
+        if is_same and not _has_its_size(state.match, state):
+            state = replace(state, failure=_not_matched(state.match.side, state.match.other))
         state = replace(state, match=None)
     store_state(state)
     _wait_for_an_image(list(sides.values()))
@@ -175,21 +182,42 @@ def _num_bytes(side: Side) -> int | None:
 def start_match(picked: PickedImage, name: str, other: str) -> None:
     """Search for the quality at which side ``name`` takes at most the bytes of side ``other``."""
     state = load_state(LiveState)
-    variant, num_bytes = state.sides[name].variant, _num_bytes(state.sides[other])
+    target = state.sides[other]
+    variant, num_bytes = state.sides[name].variant, _num_bytes(target)
     if num_bytes is None:
+        return
+    if not target.is_current:
+        store_state(replace(state, failure=_not_matched(name, other)))
         return
 
     def search(on_progress: OnProgress, publish: Callable[[Variant], None]) -> None:
         publish(match_bytes(picked.image, variant, num_bytes, on_progress=on_progress).variant)
 
     job = server_queue().submit(session_id(), "live-match", (picked.sha256, str(variant), num_bytes), search)
-    store_state(replace(state, match=Match(name, job, picked.sha256, variant), failure=None))
+    match = Match(name, job, picked.sha256, variant, other, target.key)
+    store_state(replace(state, match=match, failure=None))
 
 
 def _is_wanted(match: Match, state: LiveState) -> bool:
-    """Whether the side that is being matched still has the image and the variant that the match began with."""
+    """Whether the side that is being matched still has the image and the variant that the match began with, and the
+    other one the size.
+    """
     side = state.sides.get(match.side)
-    return side is not None and (match.image, match.variant) == (state.image, side.variant)
+    is_as_begun = side is not None and (match.image, match.variant) == (state.image, side.variant)
+    return is_as_begun and _has_its_size(match, state)
+
+
+def _has_its_size(match: Match, state: LiveState) -> bool:
+    """Whether the other side still asks for the rendering whose size is searched for."""
+    other = state.sides.get(match.other)
+    return other is not None and other.key == match.other_key
+
+
+def _not_matched(name: str, other: str) -> str:
+    return (
+        f"{name} was not matched to {other}, whose controls have been moved since: press “Match {name}'s bytes to "
+        f"{other}” again once {other} shows what they ask for."
+    )
 
 
 def take_match() -> bool:
