@@ -14,6 +14,7 @@ from synthcomp_core.codecs import FAMILIES
 from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.advice_chart import advice_chart
+from synthcomp_core.figures.chart_alt import chart_alt
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.metrics import Reference
 from synthcomp_core.progress import OnProgress, span
@@ -226,7 +227,8 @@ def show_found(picked: PickedImage, question: Question, rows: Sequence[ResultRow
     others = [sentence for sentence in found.sentences if sentence != main.sentence]
     if others:
         st.markdown("  \n".join(plain(sentence) for sentence in others))
-    st.plotly_chart(advice_chart(found, main.quantity), key="advice_chart", config=mode_bar("advice"))
+    chart = advice_chart(found, main.quantity)
+    st.plotly_chart(chart, key="advice_chart", config=mode_bar("advice"), alt=chart_alt(chart))
     compared = [option.variant for option in found.options[:_COMPARED]]
     link = [("source", picked.dataset), ("image", picked.choice), ("computed", "1")]
     link += [("variant", str(variant)) for variant in compared]

@@ -23,6 +23,7 @@ from synthcomp_core.batch.status import (
     unrecorded_trainings,
 )
 from synthcomp_core.errors import SynthcompError, sentence_of
+from synthcomp_core.figures.chart_alt import chart_alt
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.figures.training_chart import training_chart
 from synthcomp_core.library.run_record import RunKind, Stage
@@ -185,7 +186,8 @@ def _show_curves(run: RunSummary) -> None:
     if not points:
         st.info("The log is empty so far.")
         return
-    st.plotly_chart(training_chart(points, name=run.name), key="curves", config=mode_bar("training"))
+    chart = training_chart(points, name=run.name)
+    st.plotly_chart(chart, key="curves", config=mode_bar("training"), alt=chart_alt(chart))
 
 
 def _show_settings(run: RunSummary) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from synthcomp_core.figures.chart_alt import chart_alt
 from synthcomp_core.figures.ranking_chart import ranking_chart
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.metrics import METRICS
@@ -240,7 +241,8 @@ def show_numbers(shown: Sequence[Compared], others: Sequence[Compared]) -> None:
                 index=[str(place) for place in range(1, len(everything) + 1)],
             )
         )
-        st.plotly_chart(ranking_chart(rows, image=rows[0].image), key="ranking_chart", config=mode_bar("ranking"))
+        chart = ranking_chart(rows, image=rows[0].image)
+        st.plotly_chart(chart, key="ranking_chart", config=mode_bar("ranking"), alt=chart_alt(chart))
 
 
 def ranking(rows: Sequence[ResultRow]) -> list[tuple[str, list[str]]]:

@@ -26,8 +26,13 @@ class GalleryItem:
     png: bytes
 
 
-def show_gallery(items: Sequence[GalleryItem], *, selected: str, key: str, on_pick: Callable[[str], None]) -> None:
-    """Draw the strip with one item marked; a click calls ``on_pick(id)`` before the rerun it causes."""
+def show_gallery(
+    items: Sequence[GalleryItem], *, label: str, selected: str, key: str, on_pick: Callable[[str], None]
+) -> None:
+    """Draw the strip with one item marked; a click calls ``on_pick(id)`` before the rerun it causes.
+
+    label: what a screen reader calls the strip.
+    """
 
     def picked() -> None:
         chosen = (st.session_state.get(key) or {}).get("picked")
@@ -35,6 +40,7 @@ def show_gallery(items: Sequence[GalleryItem], *, selected: str, key: str, on_pi
             on_pick(str(chosen))
 
     data = {
+        "label": label,
         "selected": selected,
         # A thumbnail is about 20 kB: it travels with the element rather than as a separate file.
         "items": [{"id": item.id, "label": item.label, "png": _data_url(item.png)} for item in items],
@@ -70,7 +76,7 @@ def _data_url(png: bytes) -> str:
 def _component() -> Any:
     return st.components.v2.component(
         "synthcomp_gallery",
-        html='<div class="strip" role="listbox" aria-label="Bundled frames"></div>',
+        html='<div class="strip" role="listbox" aria-label="Images"></div>',
         css=(_FOLDER / "gallery.css").read_text(encoding="utf-8"),
         js=(_FOLDER / "gallery.js").read_text(encoding="utf-8"),
     )

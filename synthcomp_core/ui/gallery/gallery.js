@@ -5,7 +5,7 @@
 /**
  * What Streamlit hands to a component (Components v2).
  * @typedef {object} Component
- * @property {{items: Item[], selected: string}} data
+ * @property {{items: Item[], label: string, selected: string}} data
  * @property {ParentNode} parentElement
  * @property {(name: string, value: string) => void} setTriggerValue
  */
@@ -13,6 +13,7 @@
 /** @param {Component} component */
 export default function ({ data, parentElement, setTriggerValue }) {
   const strip = /** @type {HTMLElement} */ (parentElement.querySelector(".strip"));
+  strip.setAttribute("aria-label", data.label);
   const shown = JSON.stringify(data.items.map((item) => [item.id, item.png.length]));
   if (strip.dataset.shown !== shown) {
     strip.dataset.shown = shown;

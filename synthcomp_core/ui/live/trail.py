@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 import streamlit as st
 
+from synthcomp_core.figures.chart_alt import chart_alt
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.figures.trail_chart import trail_chart
 from synthcomp_core.metrics import METRICS
@@ -128,12 +129,14 @@ def _draw(
         if side.rendered is not None and side.is_current:
             marks[_settled_id(side)] = marks.get(_settled_id(side), "") + name
     curves = state.curves.get(picked.sha256, ()) if with_curves else ()
+    chart = trail_chart(points, curves, metric, marks=marks)
     clicked = st.plotly_chart(
-        trail_chart(points, curves, metric, marks=marks),
+        chart,
         key="trail_chart",
         on_select="rerun",
         selection_mode="points",
         config=mode_bar("trail"),
+        alt=chart_alt(chart, title="trail of this image"),
     )
     _take_click(clicked.selection.points if clicked else [], target)
     shown = [*rows.values(), *(row for row in curves if row.variant not in rows)]

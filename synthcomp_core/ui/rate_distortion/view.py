@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from synthcomp_core.figures.chart_alt import chart_alt
 from synthcomp_core.figures.curve_styles import curve_styles
 from synthcomp_core.figures.domain_gap_chart import domain_gap_chart
 from synthcomp_core.figures.rd_chart import (
@@ -74,7 +75,9 @@ def show_chart(curves: Sequence[RDCurve], choice: RDChoice) -> tuple[str, str, s
         bind="query-params",
     )  # fmt: skip
     config = mode_bar("rate-distortion", str(camera).lower())
-    clicked = chart.plotly_chart(figure, key="rd_chart", on_select="rerun", selection_mode="points", config=config)
+    clicked = chart.plotly_chart(
+        figure, key="rd_chart", on_select="rerun", selection_mode="points", config=config, alt=chart_alt(figure)
+    )
     at_html.download_button(
         "Chart as HTML",
         lambda: figure.to_html(include_plotlyjs=True),
@@ -151,7 +154,8 @@ def show_domain_gap(curves: Sequence[RDCurve]) -> None:
     for number, gap in enumerate(gaps):
         for sentence in gap.sentences:
             st.markdown(plain(sentence))
-        st.plotly_chart(domain_gap_chart(gap), key=f"gap_{number}", config=mode_bar(f"domain-gap-{number}"))
+        chart = domain_gap_chart(gap)
+        st.plotly_chart(chart, key=f"gap_{number}", config=mode_bar(f"domain-gap-{number}"), alt=chart_alt(chart))
 
 
 def _name_beyond(curves: Sequence[RDCurve], rates: tuple[float, float] | None) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.figures.chart_alt import chart_alt
 from synthcomp_core.figures.fsr_chart import mode_points, sharpness_chart
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.metrics import METRICS, Reference
@@ -160,13 +161,11 @@ def show_charts(result: FsrResult) -> None:
     query.check_choice("fsr_metric", names, what="the metric")
     query.keep_among("fsr_metric", names)
     metric = str(st.selectbox("Metric of the charts", names, key="fsr_metric", bind="query-params"))
-    st.plotly_chart(mode_points(result.table, metric), key="fsr_points", config=mode_bar("fsr-modes"))
+    points = mode_points(result.table, metric)
+    st.plotly_chart(points, key="fsr_points", config=mode_bar("fsr-modes"), alt=chart_alt(points))
     if result.curve is not None and result.picked is not None:
-        st.plotly_chart(
-            sharpness_chart(result.curve, metric, result.picked.name),
-            key="fsr_sharpness",
-            config=mode_bar("fsr-sharpness"),
-        )
+        chart = sharpness_chart(result.curve, metric, result.picked.name)
+        st.plotly_chart(chart, key="fsr_sharpness", config=mode_bar("fsr-sharpness"), alt=chart_alt(chart))
         best = result.curve.best(metric)
         where = "without sharpening" if best.stops is None else f"at {best.stops:g} stops"
         st.markdown(plain(f"{METRICS[metric].heading} is best {where}."))

@@ -98,7 +98,7 @@ def pick_image() -> PickedImage | None:
     name = _pick_name(source, list(paths))
     if walked := subfolders_walked(source, list(paths.values())):
         st.caption(walked)
-    _show_thumbnails(paths, name)
+    _show_thumbnails(source, paths, name)
     path = paths[name]
     try:
         loaded, png, sha256 = _load_file(str(path), path.stat().st_mtime)
@@ -157,7 +157,7 @@ def _choice_called(linked: str, names: list[str]) -> str:
     return found[0] if len(found) == 1 else linked
 
 
-def _show_thumbnails(paths: Mapping[str, Path], name: str) -> None:
+def _show_thumbnails(source: str, paths: Mapping[str, Path], name: str) -> None:
     """Thumbnails to click; with many files, those whose names hold what is searched for."""
     names = list(paths)
     if len(names) > _MAX_GALLERY:
@@ -170,6 +170,7 @@ def _show_thumbnails(paths: Mapping[str, Path], name: str) -> None:
             names = names[first : first + _MAX_GALLERY]
     show_gallery(
         [GalleryItem(item, _readable(item), png) for item, png in zip(names, _thumbnails(names, paths), strict=True)],
+        label=f"Images of {source}",
         selected=name,
         key="gallery",
         # The select box is already drawn when the gallery reports; it takes the new value in the next run.
