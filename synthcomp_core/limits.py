@@ -24,6 +24,7 @@ JPEG_2000_BLOCK_PIXELS = (
     128  # One code-block or precinct per so many pixels of the limit: blocks of 32 x 32, and a margin
 )
 TIFF_TILE_PIXELS = 2**24  # that a tile may have, however small its image
+FIGURE_PIXELS = 200_000_000  # of a publication figure: a slide of 10 x 13 inches at 1200 dpi; held at 11 bytes each
 
 # Bitstreams. Padding to whole hyper-latents may enlarge a small or narrow image, but not without end.
 BITSTREAM_BYTES = 256 * MIB

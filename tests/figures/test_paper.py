@@ -96,22 +96,49 @@ def test_every_tile_of_the_png_is_the_crop_enlarged_by_a_whole_factor(width: str
         assert np.array_equal(drawn, np.kron(source[30:70, 40:88], np.ones((factor, factor, 1), np.uint8)))
 
 
+def check_places(content: FigureContent, style: FigureStyle) -> None:
+    layout = content_layout(content, style)
+    taken = np.zeros((layout.height, layout.width), np.uint8)
+    for box in (layout.overview, *(tile.box for tile in layout.tiles)):
+        assert box.x >= 0 and box.y >= 0
+        assert box.x + box.width <= layout.width and box.y + box.height <= layout.height
+        taken[box.y : box.y + box.height, box.x : box.x + box.width] += 1
+    assert taken.max() == 1
+    for text in layout.texts:
+        if text.rotated:
+            continue
+        half = text_width(text.text, text.size_pt, style, bold=text.bold) / 2
+        assert text.x - half >= -1 and text.x + half <= layout.width + 1, text
+        row = taken[round(text.y) - 1, max(0, round(text.x - half)) : round(text.x + half)]
+        assert not row.any(), f"{text} lies over a picture"
+
+
 def test_nothing_lies_over_anything_else_or_outside_of_the_page() -> None:
     for style in (FigureStyle(width="one"), FigureStyle(width="two", font="serif", error_maps=True)):
-        layout = content_layout(content(crops=(CROP, Crop(0, 0, 30, 60))), style)
-        taken = np.zeros((layout.height, layout.width), np.uint8)
-        for box in (layout.overview, *(tile.box for tile in layout.tiles)):
-            assert box.x >= 0 and box.y >= 0
-            assert box.x + box.width <= layout.width and box.y + box.height <= layout.height
-            taken[box.y : box.y + box.height, box.x : box.x + box.width] += 1
-        assert taken.max() == 1
-        for text in layout.texts:
-            if text.rotated:
-                continue
-            half = text_width(text.text, text.size_pt, style, bold=text.bold) / 2
-            assert text.x - half >= -1 and text.x + half <= layout.width + 1, text
-            row = taken[round(text.y) - 1, max(0, round(text.x - half)) : round(text.x + half)]
-            assert not row.any(), f"{text} lies over a picture"
+        check_places(content(crops=(CROP, Crop(0, 0, 30, 60))), style)
+
+
+def narrow(width: int, height: int, crop: Crop) -> FigureContent:
+    """A figure of one variant of an image of this size."""
+    image = np.zeros((height, width, 3), np.uint8)
+    shown = FigureCell(image, ResultRow("samples", "a.png", width, height, "v", bpp=0.1))
+    return FigureContent(image, "strip.png", ("",), (FigureBlock("", ("JPEG",), ((shown,),)),), (crop,))
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 12_000), (1, 4000), (200, 999)])
+def test_a_very_tall_image_makes_a_page_of_a_page_s_height(width: int, height: int) -> None:
+    figure = narrow(width, height, Crop(0, 10, min(width, 32), 32 if width > 1 else 1))
+    for style in (FigureStyle(width="one", dpi=72), FigureStyle(width="two")):
+        layout = content_layout(figure, style)
+        assert layout.height < 2.5 * layout.width
+        assert layout.overview.height <= layout.width and layout.overview.width >= 1
+        check_places(figure, style)
+    assert any(f"{width} × {height}" in text.text for text in layout.texts), "the caption is not cut off"
+
+
+def test_a_page_of_gigabytes_is_refused_before_it_is_drawn() -> None:
+    with pytest.raises(SynthcompError, match=r"more than the 200,000,000 that one may have: choose crops"):
+        draw_figure(narrow(1, 4000, Crop(0, 0, 1, 4000)), FigureStyle())
 
 
 def svg_images(file: bytes) -> list[np.ndarray]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from synthcomp_core import limits
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures import palette
 from synthcomp_core.figures.paper.layout import (
@@ -125,7 +126,7 @@ class FigureContent:
 
 
 def content_layout(content: FigureContent, style: FigureStyle) -> Layout:
-    """The layout of a figure; SynthcompError for wrong crops, unequal sizes, or too many columns.
+    """The layout of a figure; SynthcompError for wrong crops, unequal sizes, too many columns, or too large a page.
 
     Rows of maps are left out if no cell has such a map.
     """
@@ -150,7 +151,7 @@ def content_layout(content: FigureContent, style: FigureStyle) -> Layout:
         bit_maps=style.bit_maps and any(cell.bit_map is not None for cell in cells),
     )
     height, width = content.reference.shape[:2]
-    return lay_out(
+    layout = lay_out(
         Grid(
             reference_size=(width, height),
             reference_caption=(content.name, f"{width} × {height}"),
@@ -165,6 +166,12 @@ def content_layout(content: FigureContent, style: FigureStyle) -> Layout:
         ),
         style,
     )
+    if layout.width * layout.height > limits.FIGURE_PIXELS:
+        raise SynthcompError(
+            f"The figure would have {layout.width:,} x {layout.height:,} pixels, more than the "
+            f"{limits.FIGURE_PIXELS:,} that one may have: choose crops that are less high, fewer rows, or fewer dpi."
+        )
+    return layout
 
 
 def _caption_in(block: FigureBlock, cell: FigureCell | None) -> tuple[str, ...] | None:

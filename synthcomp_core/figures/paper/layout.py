@@ -22,7 +22,7 @@ _ASCENT = 0.95  # Baseline below the line's top over font size.
 _SMALLEST_PT = 4.0
 _SMALLEST_FITTED_PT = 5.0
 _OVERVIEW_STRETCH = 1.35  # The original's height over that of the crops beside it, if there is room.
-_MIN_OVERVIEW = 0.2  # Of the figure's width: a smaller original shows nothing.
+_MIN_OVERVIEW = 0.2  # Of the figure's width: a smaller original shows nothing; one higher than that width fills a page.
 _WIDEST_COLUMN = 0.32  # Of the figure's width: a single variant must not fill the page.
 _FILLED = 0.8  # Of a column: a crop that fills less gets a note.
 NOT_INSTALLED = "not installed"  # In place of a variant whose snapshot is missing.
@@ -235,14 +235,8 @@ class _Builder:
         y = self._headings(y + self.gap)
         for row in range(len(self.grid.row_labels)):
             y = self._row(row, y) + self.gap
-        return Layout(
-            width=self.style.width_px,
-            height=math.ceil(y),
-            overview=overview,
-            tiles=tuple(self.tiles),
-            texts=tuple(self.texts),
-            notes=self._notes(),
-        )
+        size = self.style.width_px, math.ceil(y)
+        return Layout(*size, overview, tuple(self.tiles), tuple(self.texts), self._notes())
 
     def _original(self, top: int) -> tuple[Box, int]:
         """The original with its crops to its right; its box and the y below."""
@@ -253,21 +247,22 @@ class _Builder:
         width, height = self.grid.reference_size
         room = self.style.width_px - crops_width - 4 * self.gap
         stretched = _OVERVIEW_STRETCH * stack * width / height
-        overview_width = min(room, max(stretched, _MIN_OVERVIEW * self.style.width_px))
+        overview_width = min(room, max(stretched, min(_MIN_OVERVIEW, width / height) * self.style.width_px))
         box_size = max(1, round(overview_width)), max(1, round(overview_width * height / width))
         band = max(stack, box_size[1])
-        left = (self.style.width_px - box_size[0] - crops_width - 2 * self.gap) // 2
-        overview = Box(left, top + (band - box_size[1]) // 2, *box_size)
-        x, y = left + box_size[0] + 2 * self.gap, top + (band - stack) // 2
+        place = max(box_size[0], round(min(room, _MIN_OVERVIEW * self.style.width_px)))  # The caption's, too.
+        left = (self.style.width_px - place - crops_width - 2 * self.gap) // 2
+        overview = Box(left + (place - box_size[0]) // 2, top + (band - box_size[1]) // 2, *box_size)
+        x, y = left + place + 2 * self.gap, top + (band - stack) // 2
         for index, (tile_width, tile_height) in enumerate(self.sizes):
             self.tiles.append(Tile("image", -1, 0, 0, index, Box(x, y, tile_width, tile_height)))
             y += tile_height + self.gap
         bottom = top + band
-        caption_width = box_size[0] + self.gap
+        caption_width = place + self.gap
         lines = break_caption(self.grid.reference_caption, caption_width, self.style)
         for number, line in enumerate(lines):
             shown = shorten(line, caption_width, self.style)
-            self._centred(shown, left + box_size[0] / 2, bottom + self.gap / 2 + number * self.line)
+            self._centred(shown, left + place / 2, bottom + self.gap / 2 + number * self.line)
         self._centred("original", x + crops_width / 2, y - self.gap / 2)
         return overview, math.ceil(bottom + self.gap / 2 + len(lines) * self.line)
 
