@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from synthcomp_core.ui.upscaling.benchmark import last_result, run_image, run_samples, show_charts, show_table
+from synthcomp_core.ui.upscaling.benchmark import show_benchmark, start_image, start_samples
 from synthcomp_core.ui.upscaling.choice import ANY_IMAGE, pick_choice, pick_source
 from synthcomp_core.ui.upscaling.pictures import compute_picture, show_figure_of, show_pictures
 from synthcomp_core.ui.upscaling.sample_choice import opened_samples, pick_sample, pick_samples
@@ -21,16 +21,10 @@ def compare_image() -> None:
         return
     missing = show_pictures(picked, choice)
     pressed = st.button("Run the benchmark", type="primary", icon=":material/play_arrow:", key="fsr_run")
-    work = st.container()
-    failure = run_image(picked, choice, work.empty()) if pressed else None
+    failure = start_image(picked, choice) if pressed else None
     if failure is not None:
         st.error(plain(failure))
-    elif pressed:
-        st.rerun()
-    result = last_result(picked)
-    if result is not None:
-        show_table(result.table)
-        show_charts(result)
+    show_benchmark(picked)
     show_figure_of(picked, choice)
     if missing is not None:
         compute_picture(picked, *missing)
@@ -50,14 +44,9 @@ def compare_samples() -> None:
     with st.sidebar:
         choice = pick_sample(samples)
     missing = show_sample(samples, choice)
-    pressed = st.button("Evaluate the samples", type="primary", icon=":material/play_arrow:", key="fsr_evaluate")
-    failure = run_samples(samples, st.container()) if pressed else None
-    if failure is not None:
-        st.error(plain(failure))
-    result = last_result(samples)
-    if result is not None:
-        show_table(result.table)
-        show_charts(result)
+    if st.button("Evaluate the samples", type="primary", icon=":material/play_arrow:", key="fsr_evaluate"):
+        start_samples(samples)
+    show_benchmark(samples)
     if missing is not None:
         read_sample(samples, missing)
         st.rerun()

@@ -72,6 +72,8 @@ def fsr_markdown(table: FsrTable) -> str:
         "",
         markdown_table(mean_columns(table.measured), means),
     ]
+    if not table.is_whole:
+        lines += [f"Stopped after {len(table.rows)} of {table.num_planned} measurements.", ""]
     identical = sum(mean.num_identical for mean in means)
     if identical:
         lines += [f"{identical} identical to native (PSNR infinite), left out of the mean PSNR.", ""]

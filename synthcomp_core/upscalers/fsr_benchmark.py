@@ -19,6 +19,7 @@ from synthcomp_core.upscalers import FSR_MODES, Upscaler, list_upscalers, parse_
 from synthcomp_core.upscalers.fsr_samples import SampleFile, SampleSet, open_samples
 from synthcomp_core.upscalers.fsr_table import FsrRow, FsrTable, Treatment
 
+OnTable = Callable[[FsrTable], None]
 DEFAULT_STOPS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
 
 
@@ -47,15 +48,21 @@ class SharpnessCurve:
 
 
 def evaluate_samples(
-    source: Path | SampleSet, *, metrics: Collection[str] = SHOWN_METRICS, on_progress: OnProgress = silent
+    source: Path | SampleSet,
+    *,
+    metrics: Collection[str] = SHOWN_METRICS,
+    on_table: OnTable = lambda table: None,
+    on_progress: OnProgress = silent,
 ) -> FsrTable:
     """Measure a folder (or a zip of one) in the thesis's layout: one row per image, quality and sharpening.
 
     A file that is missing, cannot be read or differs in size from its native image is a row with an error; so is
-    every file of an image whose native one is faulty. SynthcompError if there is nothing in that layout.
+    every file of an image whose native one is faulty. SynthcompError if there is nothing in that layout. on_table:
+    called with the table so far after every row.
     """
     samples = open_samples(source) if isinstance(source, Path) else source
     rows: list[FsrRow] = []
+    planned = tuple(file.treatment for file in samples.files)
     native: Reference | SynthcompError = SynthcompError("not read yet")
     native_of = None
     for number, file in enumerate(samples.files):
@@ -64,6 +71,7 @@ def evaluate_samples(
         if file.image != native_of:
             native, native_of = _read_or_error(samples, samples.native_name(file.image)), file.image
         rows.append(_sample_row(samples, file, native, metrics, part))
+        on_table(FsrTable(samples.name, tuple(rows), _ordered(metrics), planned))
     on_progress(1.0, "measured")
     return FsrTable(samples.name, tuple(rows), _ordered(metrics))
 
@@ -77,22 +85,23 @@ def evaluate_image(
     metrics: Collection[str] = SHOWN_METRICS,
     reference: Reference | None = None,
     precision: str = "auto",
-    on_row: Callable[[FsrRow], None] = lambda row: None,
+    on_table: OnTable = lambda table: None,
     on_progress: OnProgress = silent,
 ) -> FsrTable:
     """Downscale an image (Pillow bicubic, antialiased) by each scale, bring it back by each upscaler, and measure.
 
     upscaler_ids: default :func:`benchmark_upscalers`. An upscaler that is not available is rows with an error.
-    reference: of the image, where more is measured against it. on_row: called with every row when it is ready.
+    reference: of the image, where more is measured against it. on_table: called with the table so far after every row.
     """
     known = reference or Reference(image)
     lows: dict[float, Image] = {}
     ids = benchmark_upscalers() if upscaler_ids is None else list(upscaler_ids)
     tasks = [(scale, upscaler_id) for scale in scales for upscaler_id in ids]
+    planned = tuple(_upscaler_treatment(upscaler_id, scale) for scale, upscaler_id in tasks)
     rows = []
-    for number, (scale, upscaler_id) in enumerate(tasks):
+    for number, ((scale, upscaler_id), treatment) in enumerate(zip(tasks, planned, strict=True)):
         part = span(on_progress, number / len(tasks), (number + 1) / len(tasks))
-        treatment = _upscaler_treatment(upscaler_id, scale)
+        part(0.0, f"{treatment.label}, {treatment.mode_label}")
         try:
             if scale not in lows:  # All upscalers of a scale follow each other.
                 lows = {scale: downscale(image, scale)}
@@ -103,7 +112,7 @@ def evaluate_image(
             rows.append(FsrRow(name, treatment, values, upscale_s=seconds))
         except SynthcompError as error:
             rows.append(FsrRow(name, treatment, Metrics(), error=str(error)))
-        on_row(rows[-1])
+        on_table(FsrTable(name, tuple(rows), _ordered(metrics), planned))
     on_progress(1.0, "measured")
     return FsrTable(name, tuple(rows), _ordered(metrics))
 

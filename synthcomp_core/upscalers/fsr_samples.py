@@ -98,8 +98,16 @@ class SampleSet:
             return (self.origin, name)
         if self._zipped is not None:
             return (name, *self._zipped.checksum(PurePosixPath(self._folder / name)))
-        about = Path(self._folder / name).stat()
+        try:
+            about = Path(self._folder / name).stat()
+        except OSError:  # It has gone since, or its link leads nowhere, which reading it says.
+            return (self.origin, name)
         return (self.origin, name, about.st_size, about.st_mtime_ns)
+
+    def versions(self) -> tuple[tuple[object, ...], ...]:
+        """What changes when any of the images does, without reading them."""
+        natives = [self.native_name(image) for image in self.images]
+        return tuple(self.version(name) for name in [*natives, *(file.name for file in self.files)])
 
 
 def open_samples(source: Path | bytes, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS) -> SampleSet:

@@ -97,11 +97,26 @@ class FsrMean:
 
 @dataclass(frozen=True)
 class FsrTable:
-    """The benchmark's result. source: folder or image name. measured: names of the metrics, in order."""
+    """The benchmark's result. source: folder or image name. measured: names of the metrics, in order.
+
+    planned: of a table whose rows are only the first ones, the treatment of every row that it is to have. A scale at
+    which one of them has no row yet is not judged.
+    """
 
     source: str
     rows: tuple[FsrRow, ...]
     measured: tuple[str, ...] = SHOWN_METRICS
+    planned: tuple[Treatment, ...] = ()
+
+    @property
+    def num_planned(self) -> int:
+        """The number of rows of the whole table."""
+        return max(len(self.planned), len(self.rows))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the table has all of its rows."""
+        return len(self.rows) == self.num_planned
 
     @property
     def errors(self) -> tuple[FsrRow, ...]:
@@ -119,7 +134,8 @@ class FsrTable:
         means = []
         for treatment in treatments:
             rivals = [other for other in treatments if other.scale == treatment.scale]
-            best = tuple(name for name in self.measured if self._is_best(treatment, rivals, name))
+            judged = self.measured if self._is_judged(treatment.scale) else ()
+            best = tuple(name for name in judged if self._is_best(treatment, rivals, name))
             means.append(dataclasses.replace(self._mean(treatment), best=best))
         return tuple(means)
 
@@ -140,6 +156,10 @@ class FsrTable:
         scales = {mean.treatment.scale for mean in means}
         if not means:
             return "Nothing could be measured."
+
+        def is_everywhere(at: list[str]) -> bool:
+            return self.is_whole and len(at) == len(scales) > 1
+
         sentences = []
         for name in self.measured:
             winners: dict[str, list[str]] = {}
@@ -148,11 +168,15 @@ class FsrTable:
                     winners.setdefault(mean.treatment.label, []).append(f"{mean.treatment.scale:g}x")
             if winners:
                 parts = [
-                    f"{label} {'at every scale' if len(at) == len(scales) > 1 else 'at ' + ', '.join(at)}"
+                    f"{label} {'at every scale' if is_everywhere(at) else 'at ' + ', '.join(at)}"
                     for label, at in winners.items()
                 ]
                 sentences.append(f"{METRICS[name].label}: {' and '.join(parts)}")
         return f"Best by {'; '.join(sentences)}. {CAVEAT}" if sentences else CAVEAT
+
+    def _is_judged(self, scale: float) -> bool:
+        """Whether every treatment that is planned at a scale has a row."""
+        return {planned for planned in self.planned if planned.scale == scale} <= {row.treatment for row in self.rows}
 
     def _mean(self, treatment: Treatment) -> FsrMean:
         rows = [row for row in self.rows if row.treatment == treatment and row.error is None]

@@ -15,6 +15,7 @@ from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.live.sides import LiveState
 from synthcomp_core.ui.live.time_this import TimeThisState
 from synthcomp_core.ui.live.trail import TrailState
+from synthcomp_core.ui.upscaling.benchmark import UpscalingState
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.ui.work_queue import Job
 from tests.clock import LIMIT_S
@@ -56,6 +57,8 @@ def jobs_of(app: AppTest) -> list[Job[Any]]:
         jobs.append(app.session_state[state_key(TimeThisState)].job)
     if state_key(AdviseState) in app.session_state:
         jobs.append(app.session_state[state_key(AdviseState)].job)
+    if state_key(UpscalingState) in app.session_state:
+        jobs.append(app.session_state[state_key(UpscalingState)].job)
     return [job for job in jobs if job is not None]
 
 

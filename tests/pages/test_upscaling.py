@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from synthcomp_core.metrics import METRICS, measure
 from synthcomp_core.ui.bytes_cache import BytesCache
 from synthcomp_core.ui.upscaling import pictures
 from synthcomp_core.ui.widgets.state import state_key
+from synthcomp_core.upscalers import fsr_benchmark
 from synthcomp_core.upscalers.fsr_benchmark import upscaled
 from synthcomp_core.upscalers.fsr_samples import SampleSet
-from tests.pages.conftest import frame
+from tests.clock import LIMIT_S
+from tests.pages.conftest import frame, jobs_of, settled
 from tests.upscalers.random_rcan import save_random_rcan
 
 
@@ -33,7 +36,7 @@ def page(app: AppTest, small_artifacts: Path) -> AppTest:
 
 def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label == label).click()
-    return app.run()
+    return settled(app)
 
 
 def said(elements: Iterable[Any]) -> list[str]:
@@ -220,7 +223,10 @@ def test_the_charts_offer_only_metrics_that_were_measured(page: AppTest, tmp_pat
     page.run()
     page.segmented_control(key="fsr_source").set_value("FSR samples").run()
     page.text_input(key="fsr_folder").set_value(str(tmp_path)).run()
-    press(page, "Evaluate the samples")
+    page.button(key="fsr_evaluate").click().run()
+    (job,) = jobs_of(page)
+    assert job.wait(lambda status: status.is_over, LIMIT_S).is_over
+    page.run()  # The first run with charts says what the link asks for in vain.
     assert not page.exception
     assert page.selectbox(key="fsr_metric").options == ["psnr_rgb", "ssim_rgb", "flip", "ssimulacra2"]
     assert ["msssim" in warning.value.replace("\\", "") for warning in page.warning] == [True]
@@ -356,4 +362,100 @@ def test_a_table_of_samples_stays_with_its_samples(page: AppTest, tmp_path: Path
     press(page, "Evaluate the samples")
     assert page.table and not page.exception
     page.text_input(key="fsr_folder").set_value(str(tmp_path / "night")).run()
+    assert not page.table and not page.exception
+
+
+class Gate:
+    """Holds the benchmark back before one of its measurements, until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+        self.reached, self.opened, self.left = threading.Event(), threading.Event(), after
+        monkeypatch.setattr(fsr_benchmark, "measure", self.measure)
+
+    def measure(self, *args: Any, **options: Any) -> Any:
+        if self.left == 0:
+            self.reached.set()
+            assert self.opened.wait(LIMIT_S)
+        self.left -= 1
+        return measure(*args, **options)
+
+
+@pytest.fixture
+def begun(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """A benchmark of 2 modes x 3 methods that has measured four and holds at the fifth."""
+    page.query_params["fsr_against"] = ["bicubic"]
+    page.query_params["fsr_modes"] = ["ultra-quality", "performance"]
+    page.run()
+    gate = Gate(monkeypatch, after=4)
+    next(button for button in page.button if button.label == "Run the benchmark").click()
+    page.run()
+    assert gate.reached.wait(LIMIT_S)
+    yield gate
+    gate.opened.set()
+    settled(page)
+
+
+def test_a_click_during_the_benchmark_does_not_end_it(page: AppTest, begun: Gate) -> None:
+    page.segmented_control(key="fsr_view_scale").set_value("1.5").run()
+    assert not page.exception and len(cells(page)) == 4
+    assert not any("Best by" in text for text in said(page.markdown)), "no verdict before the end"
+    begun.opened.set()
+    settled(page)
+    assert not page.exception and not page.warning
+    assert len(cells(page)) == 6
+    assert any("Best by" in text for text in said(page.markdown))
+
+
+def test_what_a_stopped_benchmark_has_measured_is_not_judged_as_if_it_were_whole(page: AppTest, begun: Gate) -> None:
+    page.run()
+    page.button(key="fsr_stop").click().run()
+    begun.opened.set()
+    settled(page)
+    assert not page.exception
+    assert ["Stopped after 4 of 6 measurements" in text for text in said(page.warning)] == [True]
+    assert len(cells(page)) == 4
+    (verdict,) = [text for text in said(page.markdown) if "Best by" in text]
+    assert "at 1.3x" in verdict and "2x" not in verdict and "every scale" not in verdict
+
+
+def test_a_click_during_the_evaluation_of_samples_does_not_end_it(
+    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, image in sample_files("1", "2").items():
+        write_png(image, tmp_path / name)
+    opened_on_samples(page, tmp_path)
+    gate = Gate(monkeypatch, after=2)
+    next(button for button in page.button if button.label == "Evaluate the samples").click()
+    page.run()
+    assert gate.reached.wait(LIMIT_S)
+    page.multiselect(key="fsr_kinds").set_value(["q2"]).run()
+    assert any(button.key == "fsr_stop" for button in page.button)
+    gate.opened.set()
+    settled(page)
+    assert not page.exception and not page.warning
+    assert cells(page)["performance (x2)", "FSR 1, not sharpened"]["images"] == "2"
+
+
+def test_a_table_of_samples_goes_when_a_file_is_replaced(page: AppTest, tmp_path: Path) -> None:
+    for name, image in sample_files("1").items():
+        write_png(image, tmp_path / name)
+    opened_on_samples(page, tmp_path)
+    press(page, "Evaluate the samples")
+    assert page.table and not page.info
+    write_png(frame(7, width=96, height=72), tmp_path / "1-q2.png")
+    page.run()
+    assert not page.table and not page.exception
+    assert ["have changed since they were evaluated" in text for text in said(page.info)] == [True]
+    press(page, "Evaluate the samples")
+    assert page.table and not page.info
+
+
+def test_a_table_goes_when_a_network_in_it_is_replaced(page: AppTest) -> None:
+    page.query_params["fsr_against"] = ["rcan"]
+    page.query_params["fsr_modes"] = ["performance"]
+    page.run()
+    press(page, "Run the benchmark")
+    assert page.table and not page.exception
+    save_random_rcan("rcan-x2-games", scale=2, seed=4)
+    page.run()
     assert not page.table and not page.exception

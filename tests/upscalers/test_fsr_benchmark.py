@@ -182,6 +182,38 @@ def test_the_verdict_says_what_won_by_which_metric_and_what_such_metrics_penalis
     assert "penalise sharpening" in verdict
 
 
+def test_a_scale_at_which_a_method_is_missing_is_not_judged() -> None:
+    """Of two scales, one is whole; at the other, FSR 1 would win for want of a rival that has been measured."""
+    methods = [Treatment(method, scale) for scale in (1.5, 2.0) for method in ("nis", "bicubic", "lanczos")]
+    values = (30.0, 29.0, 28.0, 27.0, 26.0)
+    rows = tuple(FsrRow("a", how, Metrics(psnr_rgb=psnr)) for how, psnr in zip(methods, values, strict=False))
+    begun = FsrTable("made up", rows, ("psnr_rgb",), tuple(methods))
+    assert (begun.is_whole, begun.num_planned) == (False, 6)
+    assert [mean.best for mean in begun.means()] == [("psnr_rgb",), (), (), (), ()]
+    assert begun.verdict().startswith("Best by PSNR RGB: NVIDIA Image Scaling at 1.5x. ")
+    assert "Stopped after 5 of 6 measurements." in fsr_markdown(begun)
+    whole = FsrTable("made up", (*rows, FsrRow("a", methods[5], Metrics(), error="no")), ("psnr_rgb",), tuple(methods))
+    assert whole.is_whole and "NVIDIA Image Scaling at every scale" in whole.verdict()
+    assert "Stopped" not in fsr_markdown(whole)
+
+
+def test_the_table_grows_row_by_row_and_says_how_many_there_will_be() -> None:
+    seen: list[FsrTable] = []
+    table = evaluate_image(
+        frame(4), "castle", upscaler_ids=["bicubic", "lanczos"], scales=[1.5, 2.0], metrics=("psnr_rgb",),
+        on_table=seen.append,
+    )  # fmt: skip
+    assert [(len(so_far.rows), so_far.num_planned) for so_far in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert seen[-1].rows == table.rows and table.is_whole
+
+
+def test_samples_grow_row_by_row_too(samples: Path) -> None:
+    seen: list[FsrTable] = []
+    table = evaluate_samples(samples, metrics=("psnr_rgb",), on_table=seen.append)
+    assert [len(so_far.rows) for so_far in seen] == list(range(1, len(table.rows) + 1))
+    assert {so_far.num_planned for so_far in seen} == {len(table.rows)}
+
+
 def test_markdown_marks_the_best_and_lists_errors() -> None:
     text = fsr_markdown(made_up_table())
     assert "| performance (x2) | FSR 1, not sharpened | **25.00** | 0.1500 | 2 | – |" in text

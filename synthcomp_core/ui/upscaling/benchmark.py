@@ -1,118 +1,181 @@
-"""The benchmark of the Upscaling page: run on an image or on samples, its table row by row, and its charts."""
+"""The benchmark of the Upscaling page, of an image or of samples: in the server's queue, row by row, and its charts."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from synthcomp_core.errors import SynthcompError
 from synthcomp_core.figures.chart_alt import chart_alt
 from synthcomp_core.figures.fsr_chart import mode_points, sharpness_chart
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.metrics import METRICS, Reference
+from synthcomp_core.progress import OnProgress, span
 from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown, mean_columns, row_columns
 from synthcomp_core.results.text_tables import TableColumn
 from synthcomp_core.ui import query
 from synthcomp_core.ui.upscaling.choice import UpscalingChoice
 from synthcomp_core.ui.widgets.image_picker import PickedImage
-from synthcomp_core.ui.widgets.stages import stages
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
-from synthcomp_core.upscalers.fsr_benchmark import SharpnessCurve, evaluate_image, evaluate_samples, sharpness_curve
+from synthcomp_core.ui.work_queue import Job, JobState, JobStatus, server_queue, session_id
+from synthcomp_core.upscalers.fsr_benchmark import (
+    DEFAULT_STOPS,
+    SharpnessCurve,
+    evaluate_image,
+    evaluate_samples,
+    sharpness_curve,
+)
 from synthcomp_core.upscalers.fsr_samples import SampleSet
-from synthcomp_core.upscalers.fsr_table import FsrMean, FsrRow, FsrTable
+from synthcomp_core.upscalers.fsr_table import FsrMean, FsrTable
+from synthcomp_core.variants import Variant
+from synthcomp_core.variants.snapshots_of import weights_of
 
 _BEST = "◀"
-_REDRAW_S = 0.5  # How often the growing table is drawn.
+_POLL_S = 0.5
+_PLACE = "upscaling"  # In the server's queue.
 
 
 @dataclass(frozen=True)
 class FsrResult:
-    """The table of a benchmark; of an image also the image, and its sharpness curve at the largest scale if wanted.
+    """What has been measured so far: the table, and of an image its sharpness curve at the largest scale if wanted.
 
-    origin: of the samples that it is of, "" for an image.
+    lacks_curve: whether the curve is wanted and not there yet.
     """
 
     table: FsrTable
-    picked: PickedImage | None = None
     curve: SharpnessCurve | None = None
-    origin: str = ""
+    lacks_curve: bool = False
 
 
 @dataclass(frozen=True)
 class UpscalingState:
-    """What the page remembers: the result that it shows until the next one is ready."""
+    """What the page remembers: the job of the benchmark that was begun last.
 
-    result: FsrResult | None = None
+    about: what it is of, see ``_about``. methods: (upscaler id, scale) of those measured on an image. origin: of the
+    samples, "" for an image.
+    """
 
-
-def last_result(of: PickedImage | SampleSet) -> FsrResult | None:
-    """The result to show for an image or for samples; None before there is one of them."""
-    result = load_state(UpscalingState).result
-    if result is None:
-        return None
-    if isinstance(of, SampleSet):
-        return result if result.origin == of.origin else None
-    return result if result.picked is not None and result.picked.png == of.png else None
+    job: Job[FsrResult] | None = None
+    about: Hashable = None
+    methods: tuple[tuple[str, float], ...] = ()
+    origin: str = ""
 
 
-def run_image(picked: PickedImage, choice: UpscalingChoice, place: DeltaGenerator) -> str | None:
-    """Run the benchmark on an image, its table growing at ``place``; a sentence if that fails, else None."""
+def start_image(picked: PickedImage, choice: UpscalingChoice) -> str | None:
+    """Begin the benchmark on an image; a sentence if nothing was picked that it could measure, else None."""
     if not choice.scales:
         return "Pick at least one mode."
     if not choice.metrics:
         return "Pick at least one metric."
-    with place.container():
-        bar = st.progress(0.0, text="Benchmark")
-        st.button("Stop", key="fsr_stop", icon=":material/stop:")
-        growing = st.empty()
-    rows: list[FsrRow] = []
-    drawn = 0.0
-    expected = len(choice.scales) * len(choice.upscaler_ids)
 
-    def show(row: FsrRow) -> None:
-        nonlocal drawn
-        rows.append(row)
-        bar.progress(len(rows) / expected, text=plain(f"{row.treatment.label}, {row.treatment.mode_label}"))
-        # Kept at once, so that Stop keeps what was measured.
-        store_state(UpscalingState(FsrResult(FsrTable(picked.name, tuple(rows), choice.metrics), picked)))
-        now = time.monotonic()
-        if now - drawn > _REDRAW_S or len(rows) == expected:
-            drawn = now
-            with growing.container():
-                _show_means(FsrTable(picked.name, tuple(rows), choice.metrics))
-
-    reference = Reference(picked.image)
-    try:
+    def measure(on_progress: OnProgress, publish: Callable[[FsrResult], None]) -> None:
+        count, points = len(choice.scales) * len(choice.upscaler_ids), len(DEFAULT_STOPS) + 1
+        share = count / (count + points) if choice.with_curve else 1.0
+        reference = Reference(picked.image)
         table = evaluate_image(
             picked.image, picked.name, upscaler_ids=choice.upscaler_ids, scales=choice.scales, metrics=choice.metrics,
-            reference=reference, on_row=show,
+            reference=reference, on_table=lambda table: publish(FsrResult(table, lacks_curve=choice.with_curve)),
+            on_progress=span(on_progress, 0.0, share),
         )  # fmt: skip
-        curve = None
-        if choice.with_curve:
-            bar.progress(1.0, text="Sharpness curve")
-            curve = sharpness_curve(picked.image, scale=max(choice.scales), metrics=choice.metrics, reference=reference)
-    except SynthcompError as failure:
-        return str(failure)
-    store_state(UpscalingState(FsrResult(table, picked, curve)))
-    place.empty()  # Else the grown table would stand beside the final one until the page has been drawn.
+        if not choice.with_curve:
+            publish(FsrResult(table))
+            return
+        publish(FsrResult(table, lacks_curve=True))
+        curve = sharpness_curve(
+            picked.image, scale=max(choice.scales), metrics=choice.metrics, reference=reference,
+            on_progress=lambda fraction, _: on_progress(share + (1 - share) * fraction, "sharpness curve"),
+        )  # fmt: skip
+        publish(FsrResult(table, curve))
+
+    methods = tuple((upscaler_id, scale) for scale in choice.scales for upscaler_id in choice.upscaler_ids)
+    about = _about(picked, methods)
+    job = server_queue().submit(session_id(), _PLACE, (about, methods, choice.metrics, choice.with_curve), measure)
+    store_state(UpscalingState(job, about, methods))
     return None
 
 
-def run_samples(samples: SampleSet, place: DeltaGenerator) -> str | None:
-    """Evaluate samples, the stages shown at ``place``; a sentence if that fails, else None."""
-    try:
-        with place.container(), stages("Samples") as on_progress:
-            table = evaluate_samples(samples, on_progress=on_progress)
-    except SynthcompError as failure:
-        return str(failure)
-    store_state(UpscalingState(FsrResult(table, origin=samples.origin)))
-    return None
+def start_samples(samples: SampleSet) -> None:
+    """Begin the evaluation of samples."""
+
+    def measure(on_progress: OnProgress, publish: Callable[[FsrResult], None]) -> None:
+        table = evaluate_samples(
+            samples, on_table=lambda table: publish(FsrResult(table)), on_progress=on_progress
+        )  # fmt: skip
+        publish(FsrResult(table))
+
+    about = _about(samples, ())
+    job = server_queue().submit(session_id(), _PLACE, about, measure)
+    store_state(UpscalingState(job, about, origin=samples.origin))
+
+
+def _about(of: PickedImage | SampleSet, methods: Sequence[tuple[str, float]]) -> Hashable:
+    """What a result depends on: the image and the weights of networks among the methods, or the samples' files."""
+    if isinstance(of, SampleSet):
+        return of.origin, of.versions()
+    return of.sha256, of.name, tuple(weights_of(Variant("none", scale, method)) for method, scale in methods)
+
+
+def show_benchmark(of: PickedImage | SampleSet) -> None:
+    """Draw what the benchmark of an image or of samples has measured; nothing where there is none of what they are."""
+    state = load_state(UpscalingState)
+    job = state.job
+    if job is None:
+        return
+    if state.about != _about(of, state.methods):
+        if isinstance(of, SampleSet) and of.origin == state.origin:
+            st.info(plain(f"Files of {of.name} have changed since they were evaluated: evaluate the samples again."))
+        return
+    if job.status().state == JobState.DROPPED:  # The browser was away, and is back.
+        job = server_queue().take_up(job)
+        store_state(replace(state, job=job))
+    status = job.status()
+    if not status.is_over:
+        _follow(job)
+        return
+    _say_how_it_ended(status)
+    if status.latest is not None:
+        show_table(status.latest.table)
+        show_charts(status.latest)
+
+
+def _follow(job: Job[FsrResult]) -> None:
+    """The progress of a benchmark and its growing table, drawn again and again until it is over."""
+
+    def draw() -> None:
+        status = job.status()
+        if status.is_over:
+            st.rerun(scope="app")
+        table = None if status.latest is None else status.latest.table
+        done = "" if table is None else f"{len(table.rows)} of {table.num_planned} measured; "
+        st.progress(status.fraction, text=plain(done + status.text))
+        st.button("Stop", key="fsr_stop", icon=":material/stop:", on_click=job.stop)
+        if table is not None:
+            _show_means(table)
+
+    # In one place, which the result replaces: else the grown table would stand beside the final one for a moment.
+    with st.container():
+        st.fragment(draw, run_every=_POLL_S)()
+
+
+def _say_how_it_ended(status: JobStatus[FsrResult]) -> None:
+    """Why a benchmark failed, and how far it came, if not to its end."""
+    if status.error is not None:
+        st.error(plain(status.error))
+    if status.state == JobState.DONE:
+        return
+    result = status.latest
+    if result is None:
+        st.warning("Stopped before anything was measured.")
+    elif not result.table.is_whole:
+        st.warning(
+            f"Stopped after {len(result.table.rows)} of {result.table.num_planned} measurements; scales at which a "
+            "method is missing are not judged."
+        )
+    elif result.lacks_curve:
+        st.warning("Stopped before the sharpness curve was there.")
 
 
 def show_table(table: FsrTable) -> None:
@@ -163,8 +226,8 @@ def show_charts(result: FsrResult) -> None:
     metric = str(st.selectbox("Metric of the charts", names, key="fsr_metric", bind="query-params"))
     points = mode_points(result.table, metric)
     st.plotly_chart(points, key="fsr_points", config=mode_bar("fsr-modes"), alt=chart_alt(points))
-    if result.curve is not None and result.picked is not None:
-        chart = sharpness_chart(result.curve, metric, result.picked.name)
+    if result.curve is not None:
+        chart = sharpness_chart(result.curve, metric, result.table.source)
         st.plotly_chart(chart, key="fsr_sharpness", config=mode_bar("fsr-sharpness"), alt=chart_alt(chart))
         best = result.curve.best(metric)
         where = "without sharpening" if best.stops is None else f"at {best.stops:g} stops"
