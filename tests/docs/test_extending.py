@@ -116,7 +116,7 @@ def test_all_recipes_together_keep_to_the_style_and_the_floors_of_the_house(
     copy.run("-m", "ruff", "check", "--no-cache", *names)
     copy.run("-m", "ruff", "format", "--check", "--no-cache", *names)
     (copy.folder / "tests").mkdir()
-    for name in ("__init__.py", "conftest.py", "test_architecture.py"):
+    for name in ("__init__.py", "clock.py", "conftest.py", "test_architecture.py"):
         shutil.copy(PROJECT_ROOT / "tests" / name, copy.folder / "tests")
     about = "test_modules_and_functions_stay_short", "test_each_package_is_imported_only_where_the_design_allows"
     claims = [f"tests/test_architecture.py::{test}[{name}]" for test in about for name in names]
