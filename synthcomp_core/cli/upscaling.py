@@ -111,8 +111,6 @@ def fsr(
     if not storage.exists(source):
         source = sample_sets().get(str(source), source)
     storage.check_outputs([source, *(source.iterdir() if storage.is_folder(source) else ())], csv, markdown)
-    if curve is not None and not 1 <= curve <= MAX_SCALE:
-        raise SynthcompError(f"--curve is {curve:g}; it must be from 1 to {MAX_SCALE:g}.")
     holds_samples = source.is_dir() or source.suffix.lower() == ".zip"
     for option, is_given in (("method", bool(method)), ("curve", curve is not None)):
         if holds_samples and is_given:

@@ -175,9 +175,8 @@ def test_wheel_scrolls_the_page_until_the_image_is_clicked_or_ctrl_is_held(open_
     page.mouse.move(*viewer.point(0.3, 0.6))
     expect(hint).to_have_css("opacity", "0")
     # It shows for two seconds, less than a busy browser may take for a look at it.
-    page.evaluate(
-        """() => {
-            const hint = document.querySelector(".hint");
+    hint.evaluate(
+        """hint => {
             const watch = () => {
                 window.hintSeen ||= getComputedStyle(hint).opacity === "1";
                 requestAnimationFrame(watch);
