@@ -8,7 +8,7 @@ from synthcomp_core.ui.compare.choice import pick_comparison
 from synthcomp_core.ui.compare.export import show_copy_anything
 from synthcomp_core.ui.compare.juxtapose import show_preview
 from synthcomp_core.ui.compare.matrix_map import show_matrix_map
-from synthcomp_core.ui.compare.run import Comparison, comparison_so_far, forget_failures, opens_by_itself, start_missing
+from synthcomp_core.ui.compare.run import Comparison, comparison_so_far, forget_failures, open_link, start_missing
 from synthcomp_core.ui.compare.saved import show_saved
 from synthcomp_core.ui.compare.view import (
     FIGURE_KEY,
@@ -45,8 +45,7 @@ with st.sidebar:
 if picked is None:
     st.stop()
 comparison = comparison_so_far(picked, choice)
-if opens_by_itself(comparison):
-    start_missing(picked, choice)
+if open_link(picked, choice, comparison):
     comparison = comparison_so_far(picked, choice)
 if compute_place.button(
     compute_label(comparison),
@@ -56,7 +55,7 @@ if compute_place.button(
     disabled=not comparison.missing,
     width="stretch",
 ):
-    query.write("computed")
+    query.write_own("computed", "1")
     start_missing(picked, choice)
     st.rerun()
 

@@ -287,6 +287,61 @@ def test_a_link_computes_once_when_it_says_so(page: AppTest, renders: list[str])
     assert renders == ["webp-q60"]
 
 
+def follow(app: AppTest, *variants: str) -> None:
+    """Come from Live by a link to Compare that promises results."""
+    app.switch_page("pages/live.py")
+    app.query_params.clear()
+    app.run()
+    app.switch_page("pages/compare.py")
+    app.query_params.update({"variant": list(variants), "computed": "1"})
+    settled(app)
+    assert not app.exception
+
+
+def test_a_link_computes_what_is_missing_beside_what_other_pages_computed(page: AppTest, renders: list[str]) -> None:
+    follow(page, "webp-q60")
+    elsewhere = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
+    follow(elsewhere, "webp-q60", "webp-q61")  # The first is in the server's cache.
+    assert list(strip(elsewhere)) == names("webp-q60", "webp-q61")
+    follow(elsewhere, "webp-q61", "webp-q62")  # A second link in the same session.
+    assert list(strip(elsewhere)) == names("webp-q61", "webp-q62")
+    assert [one for one in renders if one.startswith("webp-q6")] == ["webp-q60", "webp-q61", "webp-q62"]
+
+
+def test_what_was_stopped_is_not_started_by_loading_the_address_anew(
+    page: AppTest, renders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(image: Image, variant: Variant, **options: Any) -> Evaluation:
+        while True:
+            options["on_progress"](0.5, "coding")
+            time.sleep(0.01)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(render_cache, "evaluate", endless)
+        page.query_params.update({"variant": ["webp-q60"], "computed": "1"})
+        page.session_state["blind"] = True
+        page.run()
+        assert jobs_of(page)
+        page.button(key="blind_stop").click()
+        settled(page)
+    anew = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
+    anew.switch_page("pages/compare.py")
+    for key, value in page.query_params.items():
+        anew.query_params[key] = value
+    settled(anew)
+    assert renders == [] and anew.button(key="compute").label == "Compute 1 missing"
+
+
+def test_the_link_to_a_view_promises_the_results_also_of_cells_clicked_or_cached(page: AppTest) -> None:
+    make_codecs(("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games"))
+    page.query_params["scaling"] = ["full"]
+    page.run()
+    assert not any("computed=1" in code.value for code in page.code)
+    page.button(key="cell_4_mse_games_full").click()
+    settled(page)
+    assert any("computed=1" in code.value and "view=" in code.value for code in page.code)
+
+
 def test_pictures_kept_by_a_run_are_shown_without_rendering(
     page: AppTest, renders: list[str], small_artifacts: Path
 ) -> None:

@@ -120,14 +120,19 @@ def comparison_so_far(picked: PickedImage, choice: ComparisonChoice) -> Comparis
     )
 
 
-def opens_by_itself(comparison: Comparison) -> bool:
-    """Whether the link asks for results and this session has not computed any."""
-    return query.is_set("computed") and not comparison.results and not load_state(CompareState).opened
+def open_link(picked: PickedImage, choice: ComparisonChoice, comparison: Comparison) -> bool:
+    """Start what is missing if a link that has just arrived promises the results; whether it did."""
+    if not query.arrived("computed"):
+        return False
+    query.write_own("computed", "1")
+    if comparison.missing:
+        start_missing(picked, choice)
+    return comparison.missing > 0
 
 
 def start_missing(picked: PickedImage, choice: ComparisonChoice) -> None:
     """Put what is missing into the server's queue; a variant that fails does not affect the others."""
-    store_state(replace(load_state(CompareState), opened=True, failures={}))
+    store_state(replace(load_state(CompareState), failures={}))
     for variant in choice.variants:
         key = rendered_key(picked.sha256, variant)
         if _available(load_state(CompareState), key, picked) is None:
@@ -141,7 +146,7 @@ def start_one(picked: PickedImage, variant: Variant) -> None:
     """Put one variant into the queue, also one that has failed before; nothing for one that is there or under way."""
     state, key = load_state(CompareState), rendered_key(picked.sha256, variant)
     failures = {other: why for other, why in state.failures.items() if other != key}
-    store_state(replace(state, opened=True, failures=failures))
+    store_state(replace(state, failures=failures))
     if key not in state.jobs and _available(state, key, picked) is None:
         _submit(key, _rendering(picked, variant))
 
@@ -164,6 +169,7 @@ def _start_locks(picked: PickedImage, lock: IsoLock) -> None:
 
 def stop_everything() -> None:
     """End what is under way; finished results stay, and what was begun counts as missing."""
+    query.write("computed", "")  # The address promises it no longer: to load the page anew starts nothing.
     store_state(replace(load_state(CompareState), locks_asked=False))
     for job in load_state(CompareState).jobs.values():
         job.stop()

@@ -150,8 +150,11 @@ def _show_pictures(picked: PickedImage, comparison: Comparison) -> None:
         footer=_footer(comparison, shown),
         on_stop=stop_everything,
     )
+    asked = {DEFAULT_URL_PARAM: str(view)}
+    if comparison.results or comparison.under_way:
+        asked["computed"] = "1"  # So that it opens with its images, not with a button.
     with st.popover("Link to this view", icon=":material/link:"):
-        st.code(query.address(**{DEFAULT_URL_PARAM: str(view)}), language=None, wrap_lines=True)
+        st.code(query.address(**asked), language=None, wrap_lines=True)
         st.caption(
             "Opens this page with these picks and this view." if picked.path else "Links cannot include an upload."
         )
