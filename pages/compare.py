@@ -65,13 +65,15 @@ if is_blind:
     else:
         show_blind(picked, comparison.results)
     st.stop()
-show_comparison(picked, choice, comparison)
+viewer_place = st.container()  # Filled when it is known which images are chosen for the viewer.
 for failure in comparison.failures:
     st.error(plain(failure))
 if comparison.failures:
     st.button("Try again", key="again", icon=":material/refresh:", on_click=forget_failures)
-pick_shown(comparison)
-shown = shown_results(comparison)
+pick_shown(choice, comparison)
+with viewer_place:
+    show_comparison(picked, choice, comparison)
+shown = shown_results(choice, comparison)
 show_matrix_map(picked, choice, comparison, shown)
 if comparison.results:
     others = [compared for compared in comparison.results if compared not in shown]

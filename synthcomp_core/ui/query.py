@@ -90,10 +90,18 @@ def check_switch(key: str, *, what: str = "") -> None:
 
 
 def keep_among(key: str, options: Collection[str]) -> None:
-    """Return a widget to its default if its remembered choice is no longer an option; call it before it is drawn."""
+    """Return a widget to its default if its remembered choice is no longer an option; call it before it is drawn.
+
+    Of several values, those that still are options stay.
+    """
     held = st.session_state.get(key)
     values = held if isinstance(held, list) else [held]
-    if held is not None and any(value not in options for value in values):
+    kept = [value for value in values if value in options]
+    if held is None or kept == values:
+        return
+    if kept:
+        st.session_state[key] = kept
+    else:
         del st.session_state[key]
 
 
@@ -120,6 +128,11 @@ def number(key: str, default: float, *, low: float, high: float, what: str = "")
         setting = _setting(key, asked[0], what)
         st.warning(f"{setting}, which is not from {low:g} to {high:g}; {clamped:g} is used instead.")
     return clamped
+
+
+def values(key: str) -> list[str]:
+    """The link's values of a parameter that may be repeated."""
+    return _asked(key)
 
 
 def is_set(key: str) -> bool:

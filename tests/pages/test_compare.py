@@ -415,6 +415,53 @@ def test_more_pictures_than_the_viewer_holds_can_be_chosen_from(page: AppTest) -
     assert list(strip(page))[:2] == names("webp-q11", "webp-q19")
 
 
+def in_viewer(app: AppTest) -> list[str]:
+    """What the viewer holds beside the original."""
+    elements = [json.loads(element.proto.json) for element in app.get("bidi_component")]
+    viewer = next(data for data in elements if "pictures" in data)
+    return [picture["label"] for picture in viewer["pictures"][1:]]
+
+
+TEN = [f"webp-q{quality}" for quality in range(10, 20)]
+TWO = ["WebP, quality 11", "WebP, quality 19"]
+
+
+def test_images_chosen_for_the_viewer_are_in_it_when_the_link_is_opened(page: AppTest) -> None:
+    compare(page, *TEN)
+    page.multiselect(key="shown").set_value(["webp-q19", "webp-q11"]).run()
+    assert in_viewer(page) == TWO
+    anew = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
+    anew.switch_page("pages/compare.py")
+    anew.query_params.update({"variant": TEN, "shown": ["webp-q19", "webp-q11"]})
+    anew.run()
+    assert in_viewer(anew) == TWO
+    assert list(strip(anew))[:2] == names("webp-q11", "webp-q19")
+
+
+def test_images_chosen_for_the_viewer_are_awaited_and_stay_chosen_on_another_image(page: AppTest) -> None:
+    page.query_params["shown"] = ["webp-q19", "webp-q11"]
+    compare(page, *TEN)
+    assert not page.warning and in_viewer(page) == TWO
+    page.selectbox(key="image_choice").set_value("forest.png").run()
+    assert not page.table
+    page.selectbox(key="image_choice").set_value("castle.png").run()
+    assert in_viewer(page) == TWO
+    page.multiselect(key="variant").set_value([*TEN[:-1], "webp-q20"]).run()  # One of the two is gone.
+    assert not page.exception and not page.warning and in_viewer(page) == TWO[:1]
+
+
+def test_a_matched_codec_chosen_for_the_viewer_is_awaited(page: AppTest) -> None:
+    compare(page, *TEN[:8], classical=["jpeg"], hold="bytes")
+    (found,) = [name for name in page.multiselect(key="shown").options if name.startswith("jpeg-")]
+    render_cache.rendered_cache().clear()
+    anew = AppTest.from_file(str(PROJECT_ROOT / "app.py"), default_timeout=LIMIT_S)
+    anew.switch_page("pages/compare.py")
+    anew.query_params["shown"] = [found, "webp-q11"]
+    compare(anew, *TEN[:8], classical=["jpeg"], hold="bytes")
+    assert not anew.warning
+    assert in_viewer(anew) == ["WebP, quality 11", variant_name(Variant.parse(found))]
+
+
 def test_everything_can_be_copied(page: AppTest) -> None:
     compare(page, "webp-q60", "jpeg-q30")
     codes = [code.value for code in page.code]

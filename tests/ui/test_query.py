@@ -123,6 +123,27 @@ def test_a_cleared_widget_s_empty_value_is_no_fault() -> None:
     assert not run(tags="", colour="").warning
 
 
+def shrinking_page() -> None:
+    import streamlit as st
+
+    from synthcomp_core.ui import query
+
+    options = ["red", "green", "blue"] if st.toggle("all", value=True) else ["green"]
+    for key in ("tags", "others"):
+        query.keep_among(key, options)
+    st.multiselect("tags", options, key="tags", bind="query-params")
+    st.multiselect("others", options, key="others", bind="query-params")
+
+
+def test_of_several_values_those_stay_that_can_still_be_chosen() -> None:
+    app = AppTest.from_function(shrinking_page, default_timeout=LIMIT_S).run()
+    app.multiselect[0].set_value(["red", "green"])
+    app.multiselect[1].set_value(["blue"]).run()
+    app.toggle[0].set_value(False).run()
+    assert not app.exception
+    assert [widget.value for widget in app.multiselect] == [["green"], []]
+
+
 def address_page() -> None:
     import streamlit as st
 

@@ -46,36 +46,45 @@ from synthcomp_core.variants.names import variant_name
 _POLL_S = 0.25
 FIGURE_KEY, VIEWER_KEY = "compare", "compare_viewer"
 _ORIGINALS = 1  # Images in the viewer before the first variant.
+_MOST = MAX_PICTURES - _ORIGINALS
 _TILE_ZOOM = 4.0
 ORIGINAL = "original"
 
 
-def shown_results(comparison: Comparison) -> list[Compared]:
-    """The results for the viewer: those chosen, or the first ones if none is or all fit in."""
-    wanted = st.session_state.get("shown") or []
+def shown_results(choice: ComparisonChoice, comparison: Comparison) -> list[Compared]:
+    """The results for the viewer: those chosen with :func:`pick_shown`, or the first ones if none is or all fit in."""
+    is_choice = len(_variants(choice, comparison)) > _MOST
+    wanted = (st.session_state.get("shown") or []) if is_choice else []
     chosen = [compared for compared in comparison.results if str(compared.variant) in wanted]
-    if len(comparison.results) <= MAX_PICTURES - 1 or not chosen:
-        return list(comparison.results[: MAX_PICTURES - 1])
-    return chosen
+    return chosen or list(comparison.results[:_MOST])
 
 
-def pick_shown(comparison: Comparison) -> None:
-    """Draw a choice of the results for the viewer if there are more than it holds."""
-    results = comparison.results
-    most = MAX_PICTURES - 1
-    if len(results) <= most:
+def pick_shown(choice: ComparisonChoice, comparison: Comparison) -> None:
+    """Draw a choice of what is compared for the viewer if that is more than it holds, also before it is computed."""
+    options = _variants(choice, comparison)
+    if len(options) <= _MOST:
         return
-    options = [str(compared.variant) for compared in results]
-    query.check_choices("shown", options, what="the shown variant")
+    linked, held = query.values("shown"), st.session_state.get("shown") or []
+    if choice.lock is not None and (comparison.missing or comparison.is_working):
+        # Which variant of a matched codec it will be is not known yet.
+        awaited = tuple(f"{family}-" for family in choice.lock.families)
+        options = list(dict.fromkeys([*options, *(name for name in [*linked, *held] if name.startswith(awaited))]))
+    if not set(linked) <= set(held):  # What was chosen here may have ceased to be compared: that is no faulty link.
+        query.check_choices("shown", options, what="the shown variant")
     query.keep_among("shown", options)
     st.multiselect(
-        f"Images in the viewer, at most {most} (if none is chosen, the first {most})",
+        f"Images in the viewer, at most {_MOST} (if none is chosen, the first {_MOST})",
         options,
-        default=[],
-        max_selections=most,
+        max_selections=_MOST,
         key="shown",
         bind="query-params",
     )
+
+
+def _variants(choice: ComparisonChoice, comparison: Comparison) -> list[str]:
+    """All that is compared, in the order of the results: the variants chosen and those matched so far."""
+    found = (compared.variant for compared in comparison.results)
+    return [str(variant) for variant in dict.fromkeys([*choice.variants, *found])]
 
 
 def show_comparison(picked: PickedImage, choice: ComparisonChoice, comparison: Comparison) -> None:
@@ -91,7 +100,7 @@ def show_comparison(picked: PickedImage, choice: ComparisonChoice, comparison: C
         now = comparison_so_far(picked, choice) if comparison.is_working else comparison
         if _signature(now) != shown_before:
             st.rerun(scope="app")  # The numbers below show what has been finished.
-        _show_pictures(picked, now)
+        _show_pictures(picked, now, shown_results(choice, now))
 
     st.fragment(draw, run_every=_POLL_S if comparison.is_working else None)()
 
@@ -134,9 +143,8 @@ def show_share(picked: PickedImage, shown: Sequence[Compared]) -> None:
     show_share_button(*_pictures(picked, shown), rows, name=picked.name, key="compare", viewer=VIEWER_KEY)
 
 
-def _show_pictures(picked: PickedImage, comparison: Comparison) -> None:
+def _show_pictures(picked: PickedImage, comparison: Comparison, shown: Sequence[Compared]) -> None:
     state = load_state(CompareState)
-    shown = shown_results(comparison)
     pictures, overlays = _pictures(picked, shown)
     view = show_viewer(
         pictures,
