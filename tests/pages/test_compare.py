@@ -676,3 +676,33 @@ def test_a_cell_of_the_matrix_is_computed_by_a_click_and_says_so(
     state: CompareState = page.session_state[state_key(CompareState)]
     assert state.jumps == jumps + 1
     assert state.view is not None and state.view.right == "p1"
+
+
+@pytest.mark.parametrize("mode", ["single", "loupe", "swipe", "grid"])
+def test_a_click_on_a_done_cell_shows_it_in_every_mode(page: AppTest, mode: str) -> None:
+    make_codecs(("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games"))
+    compare(page, scaling=["full"], view=f"{mode}~p2~p1~8~0.5~0.5")
+    page.button(key="cell_4_msssim_games_full").click().run()
+    state: CompareState = page.session_state[state_key(CompareState)]
+    view = state.view
+    assert view is not None and (view.left, view.right, view.zoom) == ("original", "p2", 8.0)
+    assert view.mode == ("grid" if mode == "grid" else "swipe")
+
+
+def test_a_click_on_a_done_cell_outside_of_the_viewer_brings_it_in_and_shows_it(page: AppTest) -> None:
+    make_codecs(("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games", "mbt2018-q6-mse-games"))
+    scalings = ["full", "x2-bicubic", "x2-bilinear"]
+    compare(page, quality=["4", "6"], scaling=scalings)
+    assert len(strip(page)) == 9
+    held = in_viewer(page)
+    last = "cell_6_mse_games_x2-bilinear"
+    page.button(key=last).click().run()
+    assert not page.exception
+    assert [name in held for name in in_viewer(page)] == [True] * 7 + [False]
+    state: CompareState = page.session_state[state_key(CompareState)]
+    assert state.view is not None and (state.view.right, state.jumps) == ("p8", 1)
+    page.multiselect(key="shown").set_value(page.multiselect(key="shown").options[1:3]).run()
+    page.button(key="cell_4_mse_games_full").click().run()  # There is room for it.
+    assert len(in_viewer(page)) == 3 and in_viewer(page)[0] == held[0]
+    state = page.session_state[state_key(CompareState)]
+    assert state.view is not None and (state.view.right, state.jumps) == ("p1", 2)

@@ -11,7 +11,7 @@ import streamlit as st
 from synthcomp_core.ui.compare.choice import ComparisonChoice
 from synthcomp_core.ui.compare.run import Compared, Comparison, start_one
 from synthcomp_core.ui.compare.state import CompareState
-from synthcomp_core.ui.compare.view import known_view, slot
+from synthcomp_core.ui.compare.view import MAX_SHOWN, ORIGINAL, known_view, slot
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
@@ -63,27 +63,41 @@ def show_matrix_map(
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.markdown(f"**{plain(scaling_name(scaling))}**", width="content")
             for cell in [cell for cell in cells if cell.scaling == scaling]:
-                _show_cell(cell, cell_state(cell, comparison), picked, shown)
+                _show_cell(cell, cell_state(cell, comparison), picked, shown, comparison.results)
 
 
-def _show_cell(cell: MatrixCell, state: CellState, picked: PickedImage, shown: Sequence[Compared]) -> None:
+def _show_cell(
+    cell: MatrixCell, state: CellState, picked: PickedImage, shown: Sequence[Compared], results: Sequence[Compared]
+) -> None:
     label = f"q{cell.quality} {DISTORTION_LABELS[cell.distortion]} {cell.trained_on}"
     key = f"cell_{cell.quality}_{cell.distortion}_{cell.trained_on}_{cell.scaling}"
     st.button(
         plain(label), key=key, icon=state.icon, help=plain(f"{cell.variant or label}: {state.words}"),
         disabled=state in (CellState.ABSENT, CellState.COMPUTING), on_click=_click,
-        args=(cell.variant, state, picked, tuple(compared.variant for compared in shown)),
+        args=(cell.variant, state, picked, _variants(shown), _variants(results)),
     )  # fmt: skip
 
 
-def _click(variant: Variant, state: CellState, picked: PickedImage, shown: Sequence[Variant]) -> None:
+def _variants(compared: Sequence[Compared]) -> tuple[Variant, ...]:
+    return tuple(one.variant for one in compared)
+
+
+def _click(
+    variant: Variant, state: CellState, picked: PickedImage, shown: Sequence[Variant], results: Sequence[Variant]
+) -> None:
     if state is not CellState.DONE:
         start_one(picked, variant)
         return
-    if variant not in shown:  # The viewer holds only so many.
-        chosen = [str(one) for one in shown]
-        st.session_state["shown"] = [*chosen[:-1], str(variant)]
-        return
+    if variant not in shown:  # The viewer holds only so many: it comes last, or takes the last one's place.
+        wanted = {*shown[: MAX_SHOWN - 1], variant}
+        shown = [one for one in results if one in wanted]
+        st.session_state["shown"] = [str(one) for one in shown]
+    place, before = slot(shown.index(variant) + 1), known_view()
+    view = replace(
+        before,
+        mode="swipe" if before.mode in ("single", "loupe") else before.mode,  # Those show the left image alone.
+        left=ORIGINAL if before.left == place else before.left,
+        right=place,
+    )
     held = load_state(CompareState)
-    view = replace(known_view(), right=slot(shown.index(variant) + 1))
     store_state(replace(held, view=view, jumps=held.jumps + 1))

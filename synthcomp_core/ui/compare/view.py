@@ -46,23 +46,23 @@ from synthcomp_core.variants.names import variant_name
 _POLL_S = 0.25
 FIGURE_KEY, VIEWER_KEY = "compare", "compare_viewer"
 _ORIGINALS = 1  # Images in the viewer before the first variant.
-_MOST = MAX_PICTURES - _ORIGINALS
+MAX_SHOWN = MAX_PICTURES - _ORIGINALS
 _TILE_ZOOM = 4.0
 ORIGINAL = "original"
 
 
 def shown_results(choice: ComparisonChoice, comparison: Comparison) -> list[Compared]:
     """The results for the viewer: those chosen with :func:`pick_shown`, or the first ones if none is or all fit in."""
-    is_choice = len(_variants(choice, comparison)) > _MOST
+    is_choice = len(_variants(choice, comparison)) > MAX_SHOWN
     wanted = (st.session_state.get("shown") or []) if is_choice else []
     chosen = [compared for compared in comparison.results if str(compared.variant) in wanted]
-    return chosen or list(comparison.results[:_MOST])
+    return chosen or list(comparison.results[:MAX_SHOWN])
 
 
 def pick_shown(choice: ComparisonChoice, comparison: Comparison) -> None:
     """Draw a choice of what is compared for the viewer if that is more than it holds, also before it is computed."""
     options = _variants(choice, comparison)
-    if len(options) <= _MOST:
+    if len(options) <= MAX_SHOWN:
         return
     linked, held = query.values("shown"), st.session_state.get("shown") or []
     if choice.lock is not None and (comparison.missing or comparison.is_working):
@@ -73,9 +73,9 @@ def pick_shown(choice: ComparisonChoice, comparison: Comparison) -> None:
         query.check_choices("shown", options, what="the shown variant")
     query.keep_among("shown", options)
     st.multiselect(
-        f"Images in the viewer, at most {_MOST} (if none is chosen, the first {_MOST})",
+        f"Images in the viewer, at most {MAX_SHOWN} (if none is chosen, the first {MAX_SHOWN})",
         options,
-        max_selections=_MOST,
+        max_selections=MAX_SHOWN,
         key="shown",
         bind="query-params",
     )
