@@ -8,7 +8,7 @@ from synthcomp_core.ui.compare.choice import pick_comparison
 from synthcomp_core.ui.compare.export import show_copy_anything
 from synthcomp_core.ui.compare.juxtapose import show_preview
 from synthcomp_core.ui.compare.matrix_map import show_matrix_map
-from synthcomp_core.ui.compare.run import Comparison, comparison_so_far, forget_failures, open_link, start_missing
+from synthcomp_core.ui.compare.run import Comparison, comparison_so_far, start_failed, start_missing
 from synthcomp_core.ui.compare.saved import show_saved
 from synthcomp_core.ui.compare.view import (
     FIGURE_KEY,
@@ -30,9 +30,12 @@ from synthcomp_core.ui.widgets.text import plain
 
 def compute_label(comparison: Comparison) -> str:
     """What the button says: what it would do, or why there is nothing to do."""
+    failed = len(comparison.failures)
     if comparison.missing:
-        return f"Compute {comparison.missing} missing"
-    return f"Computing {len(comparison.under_way)}" if comparison.is_working else "Everything is computed"
+        return f"Compute {comparison.missing} missing" + (f", {failed} failed" if failed else "")
+    if comparison.is_working:
+        return f"Computing {len(comparison.under_way)}"
+    return f"Try {failed} failed again" if failed else "Everything is computed"
 
 
 enter_through_app()
@@ -45,14 +48,17 @@ with st.sidebar:
 if picked is None:
     st.stop()
 comparison = comparison_so_far(picked, choice)
-if open_link(picked, choice, comparison):
-    comparison = comparison_so_far(picked, choice)
+if query.arrived("computed"):  # A link promises the results.
+    query.write_own("computed", "1")
+    if comparison.missing:
+        start_missing(picked, choice)
+        comparison = comparison_so_far(picked, choice)
 if compute_place.button(
     compute_label(comparison),
     key="compute",
     type="primary",
     icon=":material/play_arrow:",
-    disabled=not comparison.missing,
+    disabled=not comparison.missing and (comparison.is_working or not comparison.failures),
     width="stretch",
 ):
     query.write_own("computed", "1")
@@ -69,7 +75,7 @@ viewer_place = st.container()  # Filled when it is known which images are chosen
 for failure in comparison.failures:
     st.error(plain(failure))
 if comparison.failures:
-    st.button("Try again", key="again", icon=":material/refresh:", on_click=forget_failures)
+    st.button("Try again", key="again", icon=":material/refresh:", on_click=start_failed, args=(picked, choice))
 pick_shown(choice, comparison)
 with viewer_place:
     show_comparison(picked, choice, comparison)

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from synthcomp_core.batch.journal import Writer, finished_entry
 from synthcomp_core.batch.tasks import RENDER, Task
 from synthcomp_core.codecs import parse_codec
+from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, image_sha256, write_png
 from synthcomp_core.library.comparisons import list_comparisons
 from synthcomp_core.metrics import DEFAULT_METRICS, flip_error, measure
@@ -276,6 +277,29 @@ def test_a_variant_that_fails_leaves_the_others(page: AppTest) -> None:
     assert list(strip(page)) == names("webp-q60")
     assert len(page.error) == 1
     assert "rcan" in page.error[0].value
+
+
+def test_what_failed_is_named_and_tried_again_by_a_click_and_nothing_else_is(
+    page: AppTest, renders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(image: Image, variant: Variant, **options: Any) -> Evaluation:
+        if str(variant) == "webp-q61":
+            raise SynthcompError("The encoder was out of memory; try again.")
+        return evaluate(image, variant, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(render_cache, "evaluate", failing)
+        compare(page, "webp-q60", "webp-q61", classical=["jpeg"], equal_to="webp-q61")
+        assert len(page.error) == 2  # Of the variant, and of what is matched to it.
+        assert page.button(key="compute").label == "Try 2 failed again" and not page.button(key="compute").disabled
+    page.multiselect(key="variant").set_value(["webp-q60", "webp-q61", "webp-q62"]).run()
+    assert page.button(key="compute").label == "Compute 1 missing, 2 failed"
+    page.button(key="again").click()
+    settled(page)
+    assert not page.exception and not page.error
+    assert list(strip(page))[:2] == names("webp-q60", "webp-q61") and len(strip(page)) == 3
+    assert "webp-q61" in renders and "webp-q62" not in renders
+    assert page.button(key="compute").label == "Compute 1 missing"
 
 
 def test_a_link_computes_once_when_it_says_so(page: AppTest, renders: list[str]) -> None:

@@ -120,18 +120,8 @@ def comparison_so_far(picked: PickedImage, choice: ComparisonChoice) -> Comparis
     )
 
 
-def open_link(picked: PickedImage, choice: ComparisonChoice, comparison: Comparison) -> bool:
-    """Start what is missing if a link that has just arrived promises the results; whether it did."""
-    if not query.arrived("computed"):
-        return False
-    query.write_own("computed", "1")
-    if comparison.missing:
-        start_missing(picked, choice)
-    return comparison.missing > 0
-
-
 def start_missing(picked: PickedImage, choice: ComparisonChoice) -> None:
-    """Put what is missing into the server's queue; a variant that fails does not affect the others."""
+    """Put what is missing or failed into the server's queue; a variant that fails does not affect the others."""
     store_state(replace(load_state(CompareState), failures={}))
     for variant in choice.variants:
         key = rendered_key(picked.sha256, variant)
@@ -175,9 +165,16 @@ def stop_everything() -> None:
         job.stop()
 
 
-def forget_failures() -> None:
-    """Let the next computation try again what failed."""
-    store_state(replace(load_state(CompareState), failures={}))
+def start_failed(picked: PickedImage, choice: ComparisonChoice) -> None:
+    """Put what failed into the queue again, and nothing else that is missing."""
+    failed = load_state(CompareState).failures
+    for variant in choice.variants:
+        if rendered_key(picked.sha256, variant) in failed:
+            start_one(picked, variant)
+    lock = choice.lock
+    if lock is not None and any(_lock_key(picked.sha256, lock, family) in failed for family in lock.families):
+        store_state(replace(load_state(CompareState), failures={}, locks_asked=True))
+        _start_locks(picked, lock)
 
 
 def match_note(found: IsoMatch) -> str:
