@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from synthcomp_core.figures.viewer.footer import described_footer
 from synthcomp_core.figures.viewer.maps import ColourScale, bits_scale, error_scale
 from synthcomp_core.metrics import flip_colours
+from synthcomp_core.ui import viewer
 from synthcomp_core.ui.viewer import FooterSide, Picture, ViewerFooter, ViewState, picture_numbers, show_viewer
 from synthcomp_core.variants.bit_map import bit_map_image
 from tests.clock import LIMIT_S
@@ -76,6 +77,33 @@ def test_view_of_the_link_is_returned_and_a_broken_one_is_not(app: AppTest) -> N
     app.query_params["view"] = "<script>"
     run(app)
     assert app.text[0].value == "grid~~~2~0.5~0.5"
+
+
+def reporting() -> None:
+    import streamlit as st
+
+    from synthcomp_core.ui.viewer import Picture, ViewState, seen_view, show_viewer
+
+    jump = int(st.number_input("jump", value=0))
+    if st.toggle("here", value=True):
+        show_viewer([Picture("a", "A", b"one", 4, 3)], key="viewer", state=ViewState("grid"), jump=jump, reports=True)
+    st.text(str(seen_view("viewer").view))
+
+
+def test_a_viewer_that_comes_back_is_known_to_stand_where_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, str] = {}
+    monkeypatch.setattr(viewer, "_mounted", lambda *rest: told)
+    app = AppTest.from_function(reporting, default_timeout=LIMIT_S).run()
+    assert app.text[0].value == "grid~~~fit~0.5~0.5"
+    told["view"] = "swipe~a~~8~0.1~0.2~split-0.3"
+    app.run()
+    app.toggle[0].set_value(False).run()
+    told.clear()  # Streamlit forgets what a component told when it is not drawn; the browser does not.
+    app.toggle[0].set_value(True).run()
+    assert not app.exception
+    assert app.text[0].value == "swipe~a~~8~0.1~0.2~split-0.3"
+    app.number_input[0].set_value(1).run()
+    assert app.text[0].value == "grid~~~fit~0.5~0.5"
 
 
 def test_view_is_written_and_read_back() -> None:

@@ -58,12 +58,25 @@ _PLACE_KEPT = "<style>.st-key-{key} {{ min-height: max(320px, calc(100dvh - 25dv
 
 @dataclass
 class SeenView:
-    """Where a viewer stands as far as the server knows.
+    """Where a viewer stands as far as the server knows. reported: the view that it has reported last.
 
-    Not frozen: files are made on a click, in a thread without a session, and open in the view at that time.
+    wish: where Python wanted it then; it comes back in that view after a visit to another page, unless Python wants it
+    elsewhere since. Not frozen: files are made on a click, in a thread without a session, and open in the view at that
+    time.
     """
 
     view: ViewState | None = None
+    reported: ViewState | None = None
+    wish: str = ""
+
+    def note(self, known: ViewState | None, linked: ViewState | None, state: ViewState | None, jump: int) -> ViewState:
+        """Take note of what the viewer says, if anything, and of the address; where it stands by all that is known."""
+        wish = f"{jump} {state}"
+        if known is not None and known != self.reported:
+            self.reported, self.wish = known, wish
+        before = self.reported if self.wish == wish else None
+        self.view = view = known or linked or before or state or ViewState()
+        return view
 
 
 def seen_view(key: str) -> SeenView:
@@ -131,8 +144,7 @@ def show_viewer(
     result = _mounted(key, data, reports, on_crops, on_stop)
     reported = result.get("view") if reports else None
     known = ViewState.parse(reported) if isinstance(reported, str) else None
-    seen_view(key).view = view = known or linked_view(url_param) or state or ViewState()
-    return view
+    return seen_view(key).note(known, linked_view(url_param), state, jump)
 
 
 def _mounted(
