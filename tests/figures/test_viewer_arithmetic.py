@@ -123,8 +123,8 @@ def test_an_image_or_map_that_could_not_be_loaded_is_tried_again_and_says_why_un
         console.log(JSON.stringify([said, undecodable, loaded]));
         """
     )
-    assert said == ["The image could not be loaded (the server does not answer); run the page again."] * 3
-    assert undecodable == "The image could not be loaded (this browser cannot decode it); run the page again."
+    assert said == ["The image could not be loaded (the server does not answer); try again."] * 3
+    assert undecodable == "The image could not be loaded (this browser cannot decode it); try again."
     assert loaded == [["", 1]] * 3
 
 

@@ -154,13 +154,18 @@ function buildStatus() {
   return { status, where, swatch, rgb, maps, pictureSize };
 }
 
-/** The elements of one pane's label. */
-export function labelParts() {
+/**
+ * The elements of one pane's label.
+ * @param {() => void} onAgain is called by the button beside the sentence of what failed
+ */
+export function labelParts(onAgain) {
   const [number, name, detail, sentence] = ["number", "name", "detail", "sentence"].map((part) =>
     element("span", { class: part }),
   );
-  const node = element("div", { class: "label" }, number, name, detail, sentence);
-  return { node, number, name, detail, sentence };
+  const again = button({ class: "again" }, onAgain);
+  again.hidden = true;
+  const node = element("div", { class: "label" }, number, name, detail, sentence, again);
+  return { node, number, name, detail, sentence, again };
 }
 
 /** The elements of one image's loupe. */

@@ -25,8 +25,11 @@ export function listen(viewer) {
   viewer.root.addEventListener("focusout", () => viewer.setPeek(false));
 }
 
-/** @param {Event} event */
-const isOnDivider = ({ target }) => target instanceof Element && target.closest(".divider") !== null;
+/**
+ * Whether an event of the stage is meant for what lies on it: the divider, or a button of a label.
+ * @param {Event} event
+ */
+const isOnControl = ({ target }) => target instanceof Element && target.closest(".divider, button") !== null;
 
 /**
  * Whether the wheel is meant for the images: they were clicked, or reached by key, or a key asks for it.
@@ -73,7 +76,7 @@ function listenToWheel(viewer, stage) {
 function listenToPointers(viewer, stage) {
   const pinch = new Pinch(viewer);
   stage.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || isOnDivider(event)) return;
+    if (event.button !== 0 || isOnControl(event)) return;
     const point = viewer.surface.pointOf(event);
     viewer.hush();
     viewer.setPointer(point); // a tap moves nothing
@@ -87,7 +90,7 @@ function listenToPointers(viewer, stage) {
   stage.addEventListener("pointermove", (event) => {
     const point = viewer.surface.pointOf(event);
     viewer.hush();
-    viewer.setPointer(isOnDivider(event) ? null : point);
+    viewer.setPointer(isOnControl(event) ? null : point);
     const before = pinch.down.get(event.pointerId);
     if (!before) return;
     pinch.down.set(event.pointerId, point);
@@ -108,7 +111,7 @@ function listenToPointers(viewer, stage) {
     if (event.pointerType !== "touch") viewer.setPointer(null);
   });
   stage.addEventListener("dblclick", (event) => {
-    if (!isOnDivider(event)) viewer.setZoom(viewer.view.zoom === 1 ? 0 : 1, viewer.surface.pointOf(event));
+    if (!isOnControl(event)) viewer.setZoom(viewer.view.zoom === 1 ? 0 : 1, viewer.surface.pointOf(event));
   });
 }
 

@@ -25,11 +25,13 @@ export function paint(viewer, scene) {
   const onReady = () => viewer.changed();
   const sentences = panes.map((pane) => drawPane(context, scene, shown, pane, onReady));
   for (const pane of panes) crop.draw(context, pane, view, scene.size, ratio);
-  const focused = rootOf(root).activeElement;
+  const { activeElement } = rootOf(root);
+  const focused = root.contains(activeElement) ? activeElement : null;
   syncControls(controls, viewer, scene, scene.settled(view));
-  // The keys must keep working when the mode hides the focused control.
-  if (focused?.closest("[hidden]") && root.contains(focused)) controls.stage.focus({ preventScroll: true });
-  syncLabels(controls, ratio, scene, shown, panes, sentences);
+  syncLabels(viewer, scene, shown, panes, sentences);
+  // The keys must keep working when the focused control is hidden or taken away.
+  const isLost = focused !== null && (!root.contains(focused) || focused.closest("[hidden]") !== null);
+  if (isLost) controls.stage.focus({ preventScroll: true });
   syncSides(controls.footer, scene, view);
   const { zoom, h } = { zoom: viewer.zoom(), ...viewer.paneSize() };
   controls.stage.classList.toggle("level-only", scene.size.height * zoom <= h);

@@ -95,7 +95,7 @@ export function loadRaster(url) {
   }
   const loading = fetchRaster(url);
   rasters.set(url, loading);
-  loading.catch(() => rasters.delete(url)); // so that a later rerun may try again
+  loading.catch(() => rasters.delete(url)); // so that it may be tried again
   return loading;
 }
 
@@ -115,7 +115,7 @@ async function fetchRaster(url) {
  * @returns {() => never}
  */
 const failing = (reason) => () => {
-  throw new Error(`The image could not be loaded (${reason}); run the page again.`);
+  throw new Error(`The image could not be loaded (${reason}); try again.`);
 };
 
 /** Closes the least recently used images that no viewer shows. */

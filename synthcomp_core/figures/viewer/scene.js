@@ -275,7 +275,8 @@ export class Scene {
     };
     const failed = () => {
       this.differences.delete(name);
-      this.failures.set(images, "This browser could not compute it, perhaps for lack of memory; close other pages.");
+      const why = "This browser could not compute it, perhaps for lack of memory; close other pages and try again.";
+      this.failures.set(images, why);
       onReady();
     };
     this.awaiting(compute()).then(done, failed);

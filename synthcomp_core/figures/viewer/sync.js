@@ -145,15 +145,15 @@ function syncDivider(c, view, mode, left, right) {
 
 /**
  * One label per pane: number, name and detail of the image in it, at a corner that is the pane's own.
- * @param {Controls} c
- * @param {number} ratio device pixels per CSS pixel
+ * @param {Viewer} viewer
  * @param {Scene} scene
  * @param {View} view
  * @param {Pane[]} panes
  * @param {string[]} sentences what each pane says instead of showing an image, or ""
  */
-export function syncLabels(c, ratio, scene, view, panes, sentences) {
-  setCount(c.labels, c.labelList, panes.length, labelParts);
+export function syncLabels(viewer, scene, view, panes, sentences) {
+  const { controls: c, surface: { ratio } } = viewer;
+  setCount(c.labels, c.labelList, panes.length, () => labelParts(() => viewer.retry()));
   const swiping = scene.mode(view) === "swipe";
   panes.forEach((pane, i) => {
     const label = c.labelList[i];
@@ -162,6 +162,8 @@ export function syncLabels(c, ratio, scene, view, panes, sentences) {
     setText(label.name, other ? differenceName(view, pane.picture, other) : pane.picture.label);
     setText(label.detail, other ? "" : pane.picture.detail);
     setText(label.sentence, sentences[i]);
+    label.again.hidden = !saysFailure(scene, sentences[i]);
+    setText(label.again, viewer.retrying ? "Trying again…" : "Try again");
     label.node.title = [label.name.textContent, label.detail.textContent].filter(Boolean).join(" · ");
     label.node.classList.toggle("last", swiping && i === 1 && view.orient === "v");
     label.node.classList.toggle("low", swiping && i === 1 && view.orient === "h");
@@ -170,6 +172,13 @@ export function syncLabels(c, ratio, scene, view, panes, sentences) {
     label.node.hidden = pane.clip.w <= 0 || pane.clip.h <= 0;
   });
 }
+
+/**
+ * Whether a sentence says of something that it failed, so that it may be tried again.
+ * @param {Scene} scene
+ * @param {string} sentence in which the name of an overlay may come first
+ */
+const saysFailure = (scene, sentence) => [...scene.failures.values()].some((why) => sentence.endsWith(why));
 
 /**
  * @param {Label} label

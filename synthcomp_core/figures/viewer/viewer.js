@@ -49,6 +49,7 @@ export class Viewer {
     this.flicker = new Flicker(() => this.changed());
     this.frame = 0;
     this.stale = false;
+    this.retrying = false; // what could not be loaded
     /** @type {Component["setStateValue"] | null} */
     this.report = null;
     this.reported = "";
@@ -101,7 +102,7 @@ export class Viewer {
     if (!this.waiting && this.scene?.shows(scene)) {
       this.scene.rename(scene);
       this.changed();
-      if (this.scene.failures.size > 0) void this.scene.retry().then(() => this.changed());
+      if (this.scene.failures.size > 0) this.retry(this.scene);
       return;
     }
     if (this.waiting?.shows(scene)) return this.waiting.rename(scene); // numbers must not keep images from coming
@@ -125,6 +126,20 @@ export class Viewer {
     this.controls.message.textContent = "";
     this.changed();
     void dropUnused();
+  }
+
+  /**
+   * Tries once more what could not be loaded or computed.
+   * @param {Scene | null} scene
+   */
+  retry(scene = this.scene) {
+    if (!scene) return;
+    this.retrying = true;
+    this.changed();
+    void scene.retry().then(() => {
+      this.retrying = false;
+      this.changed();
+    });
   }
 
   close() {
