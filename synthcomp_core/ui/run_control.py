@@ -99,7 +99,9 @@ def show_start() -> None:
         options = [*plans, _OWN_PLAN]
         query.check_choice("plan", options, what="the plan")
         name = str(st.selectbox("Plan", options, key="plan", bind="query-params"))
-        text = st.text_input("Plan file on this machine", key="own_plan") if name == _OWN_PLAN else ""
+        text = ""
+        if name == _OWN_PLAN:
+            text = st.text_input("Plan file on this machine", key="own_plan", persist_state="session")
         if name == _OWN_PLAN and not text:
             st.caption("A TOML file; see artifacts/plans for examples.")
             return

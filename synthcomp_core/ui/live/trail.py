@@ -84,7 +84,14 @@ def show_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
             what="the metric of the trail",
         )
     target = str(
-        at_click.segmented_control("A click on a point sets", ["A", "B"], default="A", required=True, key="trail_click")
+        at_click.segmented_control(
+            "A click on a point sets",
+            ["A", "B"],
+            default="A",
+            required=True,
+            key="trail_click",
+            persist_state="session",
+        )
     )
     query.check_switch("trail_curves", what="the classical curves")
     with_curves = at_curves.toggle(

@@ -86,10 +86,15 @@ def add_results(metric: str, picked: Sequence[LoadedResults], notices: DeltaGene
         text = st.text_area(
             f"Or paste a curve: bpp, {METRICS[metric].label}", key="rd_pasted", height=120,
             placeholder="0.12, 29.8\n0.25, 32.1\n0.48, 34.6", help="One point per line, as papers print them.",
+            persist_state="session",
         )  # fmt: skip
         at_name, at_dataset = st.columns(2)
-        name = at_name.text_input("Name of the curve", "pasted", key="rd_pasted_name", max_chars=_NAME_CHARACTERS)
-        of = at_dataset.text_input("Its data set", dataset, key="rd_pasted_dataset", max_chars=_NAME_CHARACTERS)
+        name = at_name.text_input(
+            "Name of the curve", "pasted", key="rd_pasted_name", max_chars=_NAME_CHARACTERS, persist_state="session"
+        )
+        of = at_dataset.text_input(
+            "Its data set", dataset, key="rd_pasted_dataset", max_chars=_NAME_CHARACTERS, persist_state="session"
+        )
     loaded = []
     names = [results.name for results in picked]
     for upload in uploads or []:

@@ -1,13 +1,14 @@
 """Choices that people see by name and the address holds by id.
 
 Of a widget that is bound to the address Streamlit writes what it shows, so these are not bound: ids are read from the
-address when they arrive, and written there in every run. A value that is not available gets one sentence.
+address when they arrive, and written there in every run. A value that is not available gets one sentence. As of bound
+widgets, Streamlit keeps the choice through a visit to another page (``persist_state="session"``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import streamlit as st
 
@@ -29,7 +30,13 @@ class ManyWidget(Protocol):
     """``st.multiselect`` or ``st.pills`` of several options, with all that is not the same for each already set."""
 
     def __call__(
-        self, label: str, options: Sequence[str], *, format_func: Callable[[str], str], key: str
+        self,
+        label: str,
+        options: Sequence[str],
+        *,
+        format_func: Callable[[str], str],
+        key: str,
+        persist_state: Literal["session"],
     ) -> object: ...
 
 
@@ -45,17 +52,22 @@ def pick_many(
 ) -> list[str]:
     """Draw a widget of several options and return the ids picked, in the widget's order.
 
-    default: the ids that are picked at first. name_of: what people call an id. what: one's name in sentences.
+    default: the ids that are picked at first, and where none of those picked is an option any more. name_of: what
+    people call an id. what: one's name in sentences.
     """
     linked = query.arrived_choices(key)
     if linked is not None:  # What the session wrote itself may have ceased to be an option: that is no faulty link.
         query.check_choices(key, options, what=what)
     if linked is not None and (not linked or any(value in options for value in linked)):
         st.session_state[key] = [value for value in linked if value in options]
+    held = st.session_state.get(key)
+    left = [value for value in held if value in options] if isinstance(held, list) else []
+    if left and left != held:
+        st.session_state[key] = left
     query.keep_among(key, options)
     if key not in st.session_state:
         st.session_state[key] = [value for value in default if value in options]
-    picked = widget(label, options, format_func=name_of, key=key)
+    picked = widget(label, options, format_func=name_of, key=key, persist_state="session")
     values = [str(value) for value in picked] if isinstance(picked, list) else []
     query.write_own_choices(key, values)
     return values
@@ -80,6 +92,6 @@ def pick_one(
     query.keep_among(key, options)
     if default in options and key not in st.session_state:
         st.session_state[key] = default
-    value = str(st.selectbox(label, options, format_func=name_of, key=key, help=help))
+    value = str(st.selectbox(label, options, format_func=name_of, key=key, help=help, persist_state="session"))
     query.write_own(key, value)
     return value
