@@ -112,3 +112,44 @@ def test_a_link_s_crops_are_outlined_before_the_panel_is_opened() -> None:
     app.query_params["here_crops"] = "5,6,20,20"
     app.run()
     assert app.text[0].value == "5,6,20,20"
+
+
+def crops_picked() -> None:
+    import numpy as np
+    import streamlit as st
+
+    from synthcomp_core.figures.paper.drawing import Crop
+    from synthcomp_core.ui import query
+    from synthcomp_core.ui.widgets.figure_panel import crops_on_picture, show_figure_panel, take_crops
+    from synthcomp_core.ui.widgets.image_picker import PickedImage
+
+    query.begin_run()
+    picked = PickedImage("upload", "a.png", np.zeros((176, 200, 3), np.uint8), b"", None, "")
+    shown = crops_on_picture(picked, "here")
+    st.text(" ".join(map(str, shown)))
+    # Like the viewer, which knows the crops that it outlines and hands them on with the one that was drawn.
+    st.button("Drag", on_click=take_crops, args=([*shown, Crop(7, 8, 30, 40)], "here"))
+    show_figure_panel(picked, [], key="here")
+
+
+def test_a_crop_is_added_to_those_of_a_link() -> None:
+    app = AppTest.from_function(crops_picked, default_timeout=LIMIT_S)
+    app.query_params["here_crops"] = "5,6,20,20"
+    app.run()
+    press(app, "Drag")
+    both = "5,6,20,20 7,8,30,40"
+    for _ in range(2):
+        assert app.text_input(key="here_crops").value == app.text[0].value == both
+        assert app.query_params["here_crops"] in (both, [both])
+        app.run()
+    press(app, "Crop at the viewer's centre")
+    assert app.text_input(key="here_crops").value == f"{both} 20,8,160,160"
+    app.session_state["here_figure"] = False
+    app.run()
+    app.run()
+    assert app.query_params["here_crops"] in (app.text[0].value, [app.text[0].value])
+    app.session_state["here_figure"] = True
+    app.run()
+    app.text_input(key="here_crops").set_value("").run()
+    assert app.text[0].value == app.text_input(key="here_crops").value == ""
+    assert "here_crops" not in app.query_params

@@ -64,12 +64,11 @@ class DrawnFigure:
 class FigurePanelState:
     """What a page's panel remembers.
 
-    crops: as text, None until the panel was drawn or crops were picked on an image. just_picked: whether they were
-    picked since the panel was last drawn, which opens it; on_their_way: whether the page has yet to run again for them.
-    drawn: the figure drawn last.
+    crops: as text. just_picked: whether they were picked on an image since the panel was last drawn, which opens it;
+    on_their_way: whether the page has yet to run again for them. drawn: the figure drawn last.
     """
 
-    crops: str | None = None
+    crops: str = ""
     just_picked: bool = False
     on_their_way: bool = False
     drawn: DrawnFigure | None = None
@@ -92,7 +91,6 @@ def show_figure_panel(
     """
     state = load_state(FigurePanelState, key)
     if state.just_picked:
-        st.session_state[_field(key)] = state.crops
         st.session_state[f"{key}_figure"] = True
         store_state(replace(state, just_picked=False), key)
     with st.expander("Figure for a paper", icon=":material/article:", key=f"{key}_figure", on_change="rerun") as box:
@@ -116,9 +114,8 @@ def show_figure_panel(
 
 def crops_on_picture(picked: PickedImage, key: str) -> tuple[Crop, ...]:
     """The panel's crops that lie in the image, for the viewer to outline; known before the panel is drawn."""
-    held = load_state(FigurePanelState, key).crops
     crops = []
-    for text in (query.text(_field(key)) if held is None else held).split()[:MAX_CROPS]:
+    for text in _present_crops(key).split()[:MAX_CROPS]:
         with suppress(SynthcompError):
             crop = Crop.parse(text)
             crop.of(picked.image)
@@ -145,6 +142,18 @@ def _field(key: str) -> str:
     return f"{key}_crops"
 
 
+def _present_crops(key: str) -> str:
+    """The crops as text, those of a link once it has arrived; the address holds them from then on.
+
+    The text field is not bound to the address, which would win over crops picked before the field is first drawn.
+    """
+    if linked := query.arrived(_field(key)):
+        store_state(replace(load_state(FigurePanelState, key), crops=linked), key)
+    crops = load_state(FigurePanelState, key).crops
+    query.write_own(_field(key), crops)
+    return crops
+
+
 def _read_field(key: str) -> None:
     """Called before the run in which the text field has changed."""
     store_state(replace(load_state(FigurePanelState, key), crops=str(st.session_state[_field(key)] or "")), key)
@@ -161,25 +170,23 @@ def _pick_crops(picked: PickedImage, key: str, view: Callable[[], ViewState] | N
             "Side of a crop", _SIDES, index=_SIDES.index(_CROP_SIDE), key=f"{key}_side", bind="query-params"
         )
     )
-    held = load_state(FigurePanelState, key).crops
-    if field not in st.session_state and held:
-        st.session_state[field] = held  # Streamlit forgets the field while the panel is closed.
-    text = at_crops.text_input(
+    crops = _present_crops(key)
+    if st.session_state.get(field) != crops:
+        st.session_state[field] = crops
+    at_crops.text_input(
         "Crops (x,y,width,height; several with spaces between)",
         placeholder=str(crop_around(start, side, (width, height))),
         key=field,
-        bind="query-params",
         on_change=_read_field,
         args=(key,),
         help="Pick them in the viewer (press c, then drag). If empty, the crop is where the images differ most.",
     )
-    store_state(replace(load_state(FigurePanelState, key), crops=text or ""), key)
 
     def add() -> None:
         now = (view() if view is not None else linked_view()) or ViewState()
         crop = crop_around((now.x * width, now.y * height), side, (width, height))
-        st.session_state[field] = f"{st.session_state.get(field) or ''} {crop}".strip()
-        _read_field(key)
+        state = load_state(FigurePanelState, key)
+        store_state(replace(state, crops=f"{state.crops} {crop}".strip()), key)
 
     at_button.button(
         "Crop at the viewer's centre",
@@ -189,7 +196,7 @@ def _pick_crops(picked: PickedImage, key: str, view: Callable[[], ViewState] | N
         help="Zoom and pan in the viewer until the detail is in the middle.",
         width="stretch",
     )
-    return str(text or "").strip() or str(crop_around(start, side, (width, height)))
+    return crops.strip() or str(crop_around(start, side, (width, height)))
 
 
 def _parsed(crops: str) -> tuple[Crop, ...]:
