@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.codecs import FAMILIES, default_codec_id, parse_codec
+from synthcomp_core.codecs.targets import TARGET_KINDS
 from synthcomp_core.codecs.zoo import PublishedModel
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import Image, png_bytes, read_image, write_png
@@ -427,6 +428,28 @@ def test_a_size_or_a_metric_can_set_the_quality(app: AppTest) -> None:
     assert num_bytes == best
     settled(choose(app, b_set_by_webp=""))
     assert linked(app, "b") == "webp-q75"
+
+
+@pytest.mark.parametrize("word", TARGET_KINDS)
+def test_a_target_that_is_shown_is_the_one_that_is_aimed_at(app: AppTest, word: str) -> None:
+    show(app, a="webp-q75", b="png")
+    choose(app, a_set_by_webp=word).run()
+    kind = TARGET_KINDS[word]
+    for typed in (kind.above, kind.below, 0.5, 1.0, 16.5):
+        field = next(box for box in app.number_input if box.key == f"a_set_by_webp_{word}")
+        assert kind.above < field.min < field.max < kind.below
+        if not field.min <= typed <= field.max:
+            continue  # The browser takes no such number.
+        field.set_value(typed).run()
+        assert not app.exception and not app.warning
+        shown = 17 if word == "bytes" and typed == 16.5 else typed
+        assert linked(app, "a") == f"webp-{word}{shown:g}"
+
+
+def test_a_linked_target_closer_to_its_bound_than_the_field_shows_is_kept(app: AppTest) -> None:
+    show(app, a="webp-bpp0.00005", b="webp-psnr199.999999")
+    assert not app.exception and not app.warning
+    assert (linked(app, "a"), linked(app, "b")) == ("webp-bpp0.00005", "webp-psnr199.999999")
 
 
 def test_encoder_options_are_drawn_from_what_the_family_has(app: AppTest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -214,20 +215,22 @@ def _draw_target(side: str, fields: VariantFields, is_moved: bool, place: DeltaG
     if not word:
         return dataclasses.replace(fields, target=None)
     kind = TARGET_KINDS[word]
-    value = fields.target.value if fields.target is not None and fields.target.word == word else kind.example
+    value = float(fields.target.value if fields.target is not None and fields.target.word == word else kind.example)
     seed(f"{key}_{word}", value, is_moved)
     at_least = "at most" if kind.is_limit else "at least"
+    decimals = min(kind.decimals, 4)
+    nearest = 10.0**-decimals  # The bounds themselves are excluded; a link may come nearer to them.
     value = st.number_input(
         f"{kind.label} {label}: {at_least}{kind.unit and f' [{kind.unit.strip()}]'}",
+        min(kind.above + nearest, value),
+        max(kind.below - nearest, value),
         key=f"{key}_{word}",
         step=10.0 ** -min(kind.decimals, 2) * (10 if kind.decimals == 0 else 1),
-        format=f"%.{min(kind.decimals, 4)}f",
+        format=f"%.{decimals}f",
     )
-    try:
-        return dataclasses.replace(fields, target=Target.of(word, float(round(value, 6))))
-    except SynthcompError as error:
-        st.warning(plain(str(error)))
-        return dataclasses.replace(fields, target=Target(word, kind.example))
+    if decimals == 0:  # As the field shows it.
+        value = math.floor(value + 0.5)
+    return dataclasses.replace(fields, target=Target.of(word, float(value)))
 
 
 def _draw_quality(side: str, fields: VariantFields, is_moved: bool, place: DeltaGenerator) -> float:
