@@ -27,13 +27,22 @@ def span(on_progress: OnProgress, start: float, stop: float) -> OnProgress:
     return report
 
 
+def plural(number: float, noun: str) -> str:
+    """A noun as it stands behind a number.
+
+    >>> plural(1, "task"), plural(0, "task"), plural(0.5, "stop")
+    ('task', 'tasks', 'stops')
+    """
+    return f"{noun}{'s' * (number != 1)}"
+
+
 def counted(number: int, noun: str) -> str:
     """How many of something, for people.
 
     >>> counted(1, "image"), counted(1200, "image")
     ('1 image', '1200 images')
     """
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number} {plural(number, noun)}"
 
 
 def duration(seconds: float) -> str:

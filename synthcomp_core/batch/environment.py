@@ -9,6 +9,7 @@ from synthcomp_core.batch.plan import Plan
 from synthcomp_core.batch.tasks import Task
 from synthcomp_core.codecs import FAMILIES, CodecId
 from synthcomp_core.library.run_record import RunKind, RunRecord, machine_facts, package_versions
+from synthcomp_core.progress import counted
 from synthcomp_core.variants.snapshots_of import snapshots_of
 
 _PACKAGES = ("torch", "compressai", "numpy", "pillow", "imagecodecs", "constriction", "numba", "dask")
@@ -46,4 +47,4 @@ def _described(workers: Workers) -> str:
     if workers.slurm is not None:
         return f"Slurm, {workers.slurm.jobs} jobs of {workers.slurm.processes} processes"
     share = local_share(workers)
-    return f"{share.processes} local, {share.threads} threads each"
+    return f"{share.processes} local, {counted(share.threads, 'thread')} each"

@@ -20,6 +20,7 @@ from synthcomp_core.images import BELOW, image_count, images_below, left_below
 from synthcomp_core.images.headers import header_size
 from synthcomp_core.library.datasets import image_paths, split_files
 from synthcomp_core.library.renderings import SetContent, find_renderings, is_files, read_set
+from synthcomp_core.progress import counted
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import file_sha256
@@ -140,7 +141,11 @@ def dataset_images(dataset: DataSet) -> list[Path]:
     everything = _all_images(dataset)
     images = [path for path in everything if any(path.match(pattern) for pattern in dataset.images)][: dataset.limit]
     if not images:
-        held = f"{len(everything)} images, none matching {', '.join(dataset.images)}" if everything else "no image"
+        held = (
+            f"{counted(len(everything), 'image')}, none matching {', '.join(dataset.images)}"
+            if everything
+            else "no image"
+        )
         raise PlanError(f"Data set {dataset.name}: {dataset.root} holds {held}.")
     for path in images:
         if not path.name.isprintable() and any("\ud800" <= character <= "\udfff" for character in path.name):

@@ -37,10 +37,10 @@ def adopt(
         paths = put_by_adoption(folder)
         for path in paths:
             say(str(path))
-        say(f"{len(paths)} links and files of {folder} would be removed")
+        say(f"{_links_and_files(len(paths))} of {folder} would be removed")
         return
     if forget:
-        say(f"{forget_project(folder)} links and files of {folder} removed")
+        say(f"{_links_and_files(forget_project(folder))} of {folder} removed")
         return
     if dry_run:
         findings = scan_project(folder)
@@ -58,3 +58,7 @@ def _print(rows: list[tuple[Finding, str]], folder: Path) -> None:
         holds = f" ({finding.detail})" if finding.detail and finding.detail not in outcome else ""
         line = f"{finding.kind.value}: {where}{holds}: {outcome}"
         say(line)
+
+
+def _links_and_files(number: int) -> str:
+    return "1 link or file" if number == 1 else f"{number} links and files"

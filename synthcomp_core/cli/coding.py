@@ -36,6 +36,7 @@ from synthcomp_core.errors import BitstreamError, SynthcompError, reason_of
 from synthcomp_core.images import write_png
 from synthcomp_core.library.renderings import is_files, list_renderings
 from synthcomp_core.library.snapshots import installed_ids, survey_snapshots
+from synthcomp_core.progress import counted
 from synthcomp_core.results.rows import rows_to_csv
 from synthcomp_core.variants import Variant, aiming_id, evaluate, match_target
 from synthcomp_core.variants.timing import MAX_REPEATS, time_variant
@@ -236,7 +237,7 @@ def render_(
             )
         row = dataclasses.replace(row, encode_s=timing.encode_s, decode_s=timing.decode_s, upscale_s=timing.upscale_s)
         spread = f"encoding took {timing.fastest_encode_s:.4g} to {timing.slowest_encode_s:.4g} s"
-        errors.print(f"Seconds are medians of {repeats} runs; {spread}.", highlight=False, soft_wrap=True)
+        errors.print(f"Seconds are medians of {counted(repeats, 'run')}; {spread}.", highlight=False, soft_wrap=True)
     write_png(rendering.image, out)
     if bitstream is not None:
         storage.write_bytes(bitstream, rendering.bitstream)
@@ -288,7 +289,7 @@ def measure(
         about = {"reference": str(reference), "image": str(image), "width": width, "height": height}
         print_json({**about, **border, **values})
         return
-    title = None if shave is None else f"without {shave} pixels on each side"
+    title = None if shave is None else f"without {counted(shave, 'pixel')} on each side"
     table = Table("metric", "value", "unit", "better", title=title, title_justify="left", box=None)
     for name, value in values.items():
         info = metrics.METRICS[name]

@@ -14,6 +14,7 @@ from synthcomp_core import limits, storage
 from synthcomp_core.cli.console import fail, print_json, say, warn
 from synthcomp_core.cli.options import AsJson
 from synthcomp_core.errors import ResultsError, SynthcompError
+from synthcomp_core.progress import counted
 
 if TYPE_CHECKING:
     from synthcomp_core.results.bd import BDResult
@@ -60,7 +61,7 @@ def import_(
     loaded = load_results(file, dataset=dataset)
     storage.write_text(out, table_to_csv(loaded.table))
     _say_notes([loaded])
-    say(f"{out}: {len(loaded.table)} rows from {loaded.format} format")
+    say(f"{out}: {counted(len(loaded.table), 'row')} from {loaded.format} format")
 
 
 @results_app.command()
@@ -131,8 +132,9 @@ def validate(files: Files) -> None:
         table = loaded.table
         failed = int(table["error"].notna().sum())
         say(
-            f"{file}: ok, {loaded.format} format, {len(table)} rows, {table['variant'].nunique()} variants, "
-            f"{table['image'].nunique()} images, {failed} errors"
+            f"{file}: ok, {loaded.format} format, {counted(len(table), 'row')}, "
+            f"{counted(table['variant'].nunique(), 'variant')}, {counted(table['image'].nunique(), 'image')}, "
+            f"{counted(failed, 'error')}"
         )
         _say_notes([loaded])
     if wrong:
@@ -201,7 +203,10 @@ def _within(base: RDCurve | str, curves: list[RDCurve], bpp: str) -> tuple[RDCur
     low, high = _rate_range(bpp)
     kept = [within_rates(curve, low, high) for curve in curves]
     before, after = (sum(len(curve.points) for curve in part) for part in (curves, kept))
-    warn(f"{before - after} of {before} points lie outside {low:g} to {high:g} bpp")
+    warn(
+        f"{before - after} of {counted(before, 'point')} {'lies' if before - after == 1 else 'lie'} "
+        f"outside {low:g} to {high:g} bpp"
+    )
     return (base if isinstance(base, str) else within_rates(base, low, high)), kept
 
 
@@ -252,7 +257,7 @@ def plot(
     curves, references = drawn[: len(curves)], drawn[len(curves) :]
     write_rd_chart(out, curves, references=references, log_rate=log_rate, bands=bands)
     _say_notes(every)
-    say(f"{out}: {len(curves) + len(references)} curves")
+    say(f"{out}: {counted(len(curves) + len(references), 'curve')}")
 
 
 def _load(files: Sequence[Path]) -> list[LoadedResults]:

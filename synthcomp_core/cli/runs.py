@@ -96,7 +96,7 @@ def carry_out(
         def report(progress: RunProgress) -> None:
             note = _note(progress.eta_s, progress.failed, progress.workers)
             if stop.asked:
-                note = f"finishing {progress.in_flight} tasks in flight; press Ctrl-C again to drop them"
+                note = f"finishing {counted(progress.in_flight, 'task')} in flight; press Ctrl-C again to stop at once"
             bar.update(shown, total=progress.todo, completed=progress.done, note=note)
 
         outcome = carry_out_plan(
@@ -111,7 +111,7 @@ def carry_out(
         say(dataset_text(dataset))
     kept = outcome.total - outcome.carried_out
     say(
-        f"{outcome.results}: {outcome.carried_out} of {outcome.total} tasks carried out, "
+        f"{outcome.results}: {outcome.carried_out} of {counted(outcome.total, 'task')} carried out, "
         f"{kept} {'left' if outcome.interrupted else 'already there'}, {outcome.failed} failed"
     )
     if outcome.failed:
@@ -139,7 +139,7 @@ def _show_failures(reasons: Counter[str]) -> None:
     for reason, number in reasons.most_common(_FAILURES_SHOWN):
         fail(f"{number} x {reason}")
     if len(reasons) > _FAILURES_SHOWN:
-        fail(f"and {len(reasons) - _FAILURES_SHOWN} other reasons; see the error column.")
+        fail(f"and {counted(len(reasons) - _FAILURES_SHOWN, 'other reason')}; see the error column.")
 
 
 def _describe(plan: Plan, place: Workers, folder: Path | None, verify: bool) -> None:
@@ -158,8 +158,11 @@ def _describe(plan: Plan, place: Workers, folder: Path | None, verify: bool) -> 
     table.add_row("variants", str(len({task.variant for task in prepared.tasks})))
     table.add_row("metrics", ", ".join(plan.metrics))
     table.add_row("keep", f"{plan.keep}, layout {plan.layout}")
-    table.add_row("tasks", f"{len(prepared.tasks)}, of which {len(prepared.tasks) - len(prepared.todo)} are done")
-    table.add_row("to do", f"{len(whole)} tasks, and {len(prepared.todo) - len(whole)} to measure on kept files")
+    done = len(prepared.tasks) - len(prepared.todo)
+    table.add_row("tasks", f"{len(prepared.tasks)}, of which {done} {'is' if done == 1 else 'are'} done")
+    table.add_row(
+        "to do", f"{counted(len(whole), 'task')}, and {len(prepared.todo) - len(whole)} to measure on kept files"
+    )
     table.add_row("size", f"{expected.megapixels:,.1f} megapixels")
     table.add_row("time", f"about {duration(expected.seconds / _processes(place))} on {_where(place)}")
     source = f"{expected.measured:.0%} of the tasks timed by earlier ones of this run, the rest by typical speeds"
@@ -177,7 +180,7 @@ def _processes(place: Workers) -> int:
 def _where(place: Workers) -> str:
     if place.address is not None:
         return f"one worker of {place.address}"
-    return f"{_processes(place)} {'Slurm' if place.slurm else 'local'} workers"
+    return counted(_processes(place), f"{'Slurm' if place.slurm else 'local'} worker")
 
 
 def _note(eta_s: float | None, failed: int, workers: int) -> str:

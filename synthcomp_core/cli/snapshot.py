@@ -15,6 +15,7 @@ from synthcomp_core.codecs.lambdas import QUALITIES
 from synthcomp_core.errors import SnapshotError
 from synthcomp_core.library import snapshots
 from synthcomp_core.library.sharing import share_weights
+from synthcomp_core.progress import counted
 from synthcomp_core.variants.adoption import import_checkpoint
 
 _MOST_LAMBDA = 1e12  # that a card may hold
@@ -103,7 +104,7 @@ def fetch(
         if model not in wanted:
             say(f"{model.id}: installed already")
     megabytes = sum(model.num_bytes for model in wanted) / 1e6
-    say(f"{len(wanted)} models to fetch, about {megabytes:.0f} MB")
+    say(f"{counted(len(wanted), 'model')} to fetch, about {megabytes:.0f} MB")
     if dry_run:
         for model in wanted:
             say(f"{model.id}: {model.url}")

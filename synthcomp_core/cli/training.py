@@ -191,7 +191,7 @@ def convert(
     with progress_bar(name) as on_progress:
         written = converting.convert(name, out, downscale=downscale, on_note=noted.append, on_progress=on_progress)
     show_notes(Counter(noted).most_common())
-    say(f"{written} images written to {out}")
+    say(f"{counted(written, 'image')} written to {out}")
 
 
 def _print_left_out(card: datasets.DataSetCard) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from synthcomp_core.figures import palette
 from synthcomp_core.metrics import METRICS
-from synthcomp_core.progress import counted
+from synthcomp_core.progress import counted, plural
 from synthcomp_core.upscalers.fsr_benchmark import SharpnessCurve
 from synthcomp_core.upscalers.fsr_table import FsrTable, Treatment
 
@@ -96,7 +96,7 @@ def sharpness_chart(curve: SharpnessCurve, metric: str, image_name: str) -> go.F
         figure.add_annotation(
             x=best.stops,
             y=getattr(best.metrics, metric),
-            text=f"best: {best.stops:g} stops",
+            text=f"best: {best.stops:g} {plural(best.stops, 'stop')}",
             showarrow=True,
             arrowhead=2,
         )

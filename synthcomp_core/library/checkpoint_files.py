@@ -15,6 +15,7 @@ from synthcomp_core.errors import SnapshotError, reason_of
 from synthcomp_core.images.archives import open_archive
 from synthcomp_core.library.snapshot_file import read_snapshot_file
 from synthcomp_core.library.snapshots import WEIGHTS_ERRORS
+from synthcomp_core.progress import counted
 from synthcomp_core.storage import exists, open_file
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _foreign_content(path: Path, message: str) -> str:
     if not named:  # torch's own message advises to read the file by running what is in it.
         return f"{path.name} cannot be loaded (it is no file of tensors and numbers); {_HINT}."
     shown = list(dict.fromkeys(named))
-    more = f" and {len(shown) - _GLOBALS_SHOWN} others" if len(shown) > _GLOBALS_SHOWN else ""
+    more = f" and {counted(len(shown) - _GLOBALS_SHOWN, 'other')}" if len(shown) > _GLOBALS_SHOWN else ""
     # A whole network, or the weights in a dict of whatever else a script keeps.
     weights = "c.state_dict()" if any(name.startswith(_NETWORKS) for name in shown) else "c['state_dict']"
     return (

@@ -22,7 +22,7 @@ from synthcomp_core.library.json_records import JsonError, parse_json, read_json
 from synthcomp_core.library.left_out import left_out_of_folder
 from synthcomp_core.library.split_names import SPLITS, check_listable, listed, shuffled, split_of
 from synthcomp_core.library.taking_in import bring, check_own, check_unlinked, folder_in_zip, keep_only, take_in
-from synthcomp_core.progress import OnProgress, silent, span
+from synthcomp_core.progress import OnProgress, counted, silent, span
 from synthcomp_core.storage import artifacts_dir, check_name, is_file, own_name, write_text
 
 _HELD_OUT = 20
@@ -253,7 +253,7 @@ def split(
         "test": paths[num_valid : num_valid + num_test],
     }
     if not parts["train"] or (valid and not parts["valid"]) or (test and not parts["test"]):
-        raise SynthcompError(f"{name} has {len(paths)} images, too few for shares of {valid} and {test}.")
+        raise SynthcompError(f"{name} has {counted(len(paths), 'image')}, too few for shares of {valid} and {test}.")
     return _write_splits(card, parts)
 
 
@@ -264,7 +264,9 @@ def _split_around(card: DataSetCard, published: dict[str, list[str]], valid: flo
     rest = shuffled([path for path in image_paths(card.name) if split_of(path) != "test"], seed)
     number = round(len(rest) * valid) if 0 <= valid < 1 else len(rest)
     if number >= len(rest) or (valid and not number):
-        raise SynthcompError(f"{card.name} has {len(rest)} images beside its test set, too few for shares of {valid}.")
+        raise SynthcompError(
+            f"{card.name} has {counted(len(rest), 'image')} beside its test set, too few for shares of {valid}."
+        )
     return _write_splits(card, {"train": rest[number:], "valid": rest[:number], "test": published["test"]})
 
 

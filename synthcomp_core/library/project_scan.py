@@ -22,6 +22,7 @@ from synthcomp_core.library.findings import (
 from synthcomp_core.library.split_names import split_named
 from synthcomp_core.library.thesis_names import reference_stem, thesis_point
 from synthcomp_core.library.zip_scan import findings_in_zip
+from synthcomp_core.progress import counted
 from synthcomp_core.storage import folders_below, is_folder, own_name, safe_name
 
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
@@ -56,7 +57,7 @@ def scan_project(folder: Path) -> list[Finding]:
             found += findings_in_zip(path) if name.lower().endswith(".zip") else filter(None, [_of_file(path)])
     found += _named_as_images(others, found)
     if not found and folder in others:
-        found.append(_renderings(folder, f"{len(others[folder])} images"))
+        found.append(_renderings(folder, counted(len(others[folder]), "image")))
     order = list(Kind)
     return sorted(found, key=lambda one: (order.index(one.kind), one.path))
 
@@ -80,10 +81,10 @@ def _of_folder(here: Path, folders: list[str], files: list[str]) -> Finding | No
             return Finding(Kind.DATA_SET, data_set_name(called), here, split_text(counts))
     if any(NATIVE.fullmatch(name) for name in files):
         natives = sum(bool(NATIVE.fullmatch(name)) for name in files)
-        return Finding(Kind.SAMPLES, project_name(called), here, f"{natives} native images")
+        return Finding(Kind.SAMPLES, project_name(called), here, counted(natives, "native image"))
     images = sum(name.lower().endswith(EXTENSIONS) for name in files)
     if images and thesis_point(called) is not None:
-        return Finding(Kind.RENDERINGS, called, here, f"{images} images")
+        return Finding(Kind.RENDERINGS, called, here, counted(images, "image"))
     return None
 
 
@@ -95,7 +96,7 @@ def _named_as_images(others: dict[Path, set[str]], found: list[Finding]) -> list
     for folder, images in others.items():
         of = next((name for name, stems in data_sets.items() if images <= stems), None)
         if of is not None:
-            named.append(_renderings(folder, f"{len(images)} images, named as those of {of}"))
+            named.append(_renderings(folder, f"{counted(len(images), 'image')}, named as those of {of}"))
     return named
 
 

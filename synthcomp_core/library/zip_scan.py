@@ -19,6 +19,7 @@ from synthcomp_core.library.findings import (
 )
 from synthcomp_core.library.split_names import split_named
 from synthcomp_core.library.thesis_names import thesis_point
+from synthcomp_core.progress import counted
 from synthcomp_core.storage import is_file
 
 _HINT = "unpack it, and adopt again, for the rest"
@@ -48,7 +49,7 @@ def findings_in_zip(path: Path) -> list[Finding]:
         found.append(Finding(Kind.DATA_SET, name, path, detail, str(root)))
     for folder in sorted(samples):
         natives = sum(one.parent == folder and bool(NATIVE.fullmatch(one.name)) for one in zipped.paths)
-        detail = f"{natives} native images, in a zip"
+        detail = f"{counted(natives, 'native image')}, in a zip"
         found.append(Finding(Kind.SAMPLES, project_name(_called(folder, path, alone)), path, detail, str(folder)))
     if rest:
         found.append(Finding(Kind.ARCHIVE, path.name, path, f"it holds {', '.join(rest)}; {_HINT}"))

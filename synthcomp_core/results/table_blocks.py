@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthcomp_core.errors import ResultsError, reason_of
+from synthcomp_core.progress import counted
 from synthcomp_core.results.rows import COLUMNS, KEY_COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS
 from synthcomp_core.results.table_checks import check_numbers, check_present, first_repeated, repeated
 from synthcomp_core.results.text_tables import unguarded
@@ -197,7 +198,7 @@ def _first_error(
         for row, cells in enumerate(_records(block, strict=True), start=first_row):
             if len(cells) != len(header):
                 return ResultsError(
-                    f"{name}, row {row}: {len(cells)} cells where the header has {len(header)} columns."
+                    f"{name}, row {row}: {counted(len(cells), 'cell')} where the header has {len(header)} columns."
                 )
             for column, value in zip(header, cells, strict=True):
                 if column in NUMBER_COLUMNS and value != "" and not _is_number(value):

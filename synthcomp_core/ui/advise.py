@@ -232,8 +232,9 @@ def show_found(picked: PickedImage, question: Question, rows: Sequence[ResultRow
     compared = [option.variant for option in found.options[:_COMPARED]]
     link = [("source", picked.dataset), ("image", picked.choice), ("computed", "1")]
     link += [("variant", str(variant)) for variant in compared]
+    best = "the best" if len(compared) == 1 else f"the best {len(compared)}"
     st.page_link(
-        "pages/compare.py", label=f"Look at the best {len(compared)} in Compare", icon=":material/grid_view:",
+        "pages/compare.py", label=f"Look at {best} in Compare", icon=":material/grid_view:",
         query_params=link,
     )  # fmt: skip
     _show_table(found)

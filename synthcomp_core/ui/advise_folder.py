@@ -17,7 +17,7 @@ from synthcomp_core.batch.status import RunSummary, read_run, run_words
 from synthcomp_core.errors import SynthcompError, sentence_of
 from synthcomp_core.library.run_record import Stage
 from synthcomp_core.library.sources import source_path
-from synthcomp_core.progress import duration
+from synthcomp_core.progress import duration, plural
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.ui.advise import Question, command_words, read_off, show_found
 from synthcomp_core.ui.run_control import may_run, remember, show_dry_run
@@ -149,7 +149,7 @@ def _show_progress(run: RunSummary | None) -> None:
         st.progress(0.0, text="starting")
         return
     left = "" if run.eta_s is None else f"; about {duration(run.eta_s)} left"
-    st.progress(min(1.0, run.done / run.total), text=f"{run.done:,} of {run.total:,} tasks{left}")
+    st.progress(min(1.0, run.done / run.total), text=f"{run.done:,} of {run.total:,} {plural(run.total, 'task')}{left}")
     if may_run() and st.button("Stop", key="advise_all_stop", icon=":material/stop:"):
         try:
             stop_run(run)

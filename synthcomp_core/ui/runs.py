@@ -28,7 +28,7 @@ from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.figures.training_chart import training_chart
 from synthcomp_core.library.run_record import RunKind, Stage
 from synthcomp_core.library.sources import image_sources
-from synthcomp_core.progress import duration
+from synthcomp_core.progress import duration, plural
 from synthcomp_core.training.folder import read_log
 from synthcomp_core.ui import query
 from synthcomp_core.ui.run_control import show_control, take_wanted
@@ -133,12 +133,12 @@ def _show_progress(name: str) -> None:
     if run is None:
         st.warning(f"The run {plain(name)} no longer exists.")
         return
-    unit = "tasks" if run.kind == RunKind.BATCH else "steps"
+    unit = "task" if run.kind == RunKind.BATCH else "step"
     st.markdown(f"{_BADGES[run.stage]} {plain(run.kind)}")
     if run.total:
-        st.progress(min(1.0, run.done / run.total), text=f"{run.done:,} of {run.total:,} {unit}")
+        st.progress(min(1.0, run.done / run.total), text=f"{run.done:,} of {run.total:,} {plural(run.total, unit)}")
     columns = st.columns(4)
-    columns[0].metric("Done", f"{run.done:,} {unit}")
+    columns[0].metric("Done", f"{run.done:,} {plural(run.done, unit)}")
     columns[1].metric("Time left", (_time_left(run) or "unknown") if run.stage == Stage.RUNNING else "none")
     columns[2].metric("Last update", f"{duration(max(0.0, time.time() - run.updated))} ago")
     if run.kind == RunKind.BATCH:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from synthcomp_core.metrics import METRICS, SHOWN_METRICS, Metrics
 from synthcomp_core.metrics.means import finite_mean, half_width
+from synthcomp_core.progress import plural
 from synthcomp_core.upscalers import FSR_MODES, built_in
 
 THESIS_QUALITIES = {"q2": 2.0, "q3": 1.7, "q4": 1.5, "q5": 1.3}  # The thesis's names of FSR's modes.
@@ -56,7 +57,9 @@ class Treatment:
             return self.method if info is None else info.name + (f", sharpness {sharpness}" if sharpness else "")
         if not self.sharpened:
             return "FSR 1, not sharpened"
-        return "FSR 1, sharpened" if self.stops is None else f"FSR 1, sharpened by {self.stops:g} stops"
+        if self.stops is None:
+            return "FSR 1, sharpened"
+        return f"FSR 1, sharpened by {self.stops:g} {plural(self.stops, 'stop')}"
 
     @property
     def label_at_scale(self) -> str:

@@ -39,7 +39,7 @@ from synthcomp_core.library.snapshots import (
     snapshot_path,
     snapshots_dir,
 )
-from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.progress import OnProgress, counted, silent
 from synthcomp_core.results.formats import load_results
 from synthcomp_core.storage import artifacts_dir, is_file, is_folder, is_inside, link_to, write_text
 
@@ -259,7 +259,7 @@ def _adopt_results(finding: Finding) -> Adopted:
     except SynthcompError:
         return Adopted(finding, "no results table")  # Most CSV and JSON files of a project are something else.
     link = link_to(finding.path, artifacts_dir() / TABLES / f"{finding.name}{finding.path.suffix.lower()}")
-    return Adopted(finding, f"results {finding.name}, {len(loaded.table)} rows", link)
+    return Adopted(finding, f"results {finding.name}, {counted(len(loaded.table), 'row')}", link)
 
 
 def _adopt_plan(finding: Finding) -> Adopted:

@@ -127,7 +127,7 @@ def advice(
         measured = [row for row in own if row.error is None]
         if failed or len(measured) < len(images):
             why = failed[0].error if failed else "it was not carried out"
-            more = f" (and on {len(failed) - 1} more images)" if len(failed) > 1 else ""
+            more = f" (and on {counted(len(failed) - 1, 'more image')})" if len(failed) > 1 else ""
             left_out.append(f"{name}: {why}{more}")
             continue
         option = _option(name, measured)

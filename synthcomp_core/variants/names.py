@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from synthcomp_core.codecs import FAMILIES, CodecId
+from synthcomp_core.codecs.ids import ANY_QUALITY
 from synthcomp_core.codecs.options import CodecOption
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.renderings import PREFIX, is_files
+from synthcomp_core.library.snapshot_ids import POINT_ID
+from synthcomp_core.library.snapshots import Distortion
 from synthcomp_core.upscalers import built_in, list_upscalers
 from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, FULL, LearnedPoint, learned_points
 from synthcomp_core.variants.variant import Variant
@@ -30,8 +33,8 @@ def codec_name(codec: str) -> str:
 
     >>> codec_name("jpeg-q75+444"), codec_name("png"), codec_name("webp-psnr35"), codec_name("a-snapshot-of-mine")
     ('JPEG, quality 75, 4:4:4', 'PNG', 'WebP, PSNR 35.00 dB', 'a-snapshot-of-mine')
-    >>> codec_name("files:dlss")
-    'dlss (file)'
+    >>> codec_name("files:dlss"), codec_name("mbt2018-psnr35-mse-games")
+    ('dlss (file)', 'mbt2018, PSNR 35.00 dB, MSE, games')
     """
     if is_files(codec):
         return f"{codec.removeprefix(PREFIX)} (file)"
@@ -39,12 +42,22 @@ def codec_name(codec: str) -> str:
     quality = "" if parsed.quality is None else f", quality {parsed.quality:g}"
     aim = "" if parsed.target is None else f", {parsed.target.shown}"
     options = [_option_name(option, word) for option in parsed.available_options if (word := _word(parsed, option))]
+    if parsed.target is not None and parsed.is_learned:
+        return ", ".join([*_family_and_aim(parsed.family, parsed.target.shown), *options])
     if parsed.is_learned:
         point = next((point for point in learned_points() if point.id == parsed.family), None)
         name = parsed.family if point is None else point_name(point)
     else:
         name = family_name(parsed.family)
     return ", ".join([name + quality + aim, *options])
+
+
+def _family_and_aim(family: str, aim: str) -> list[str]:
+    """The parts of the name of a family of snapshots that aims at something, in the order of that of a snapshot."""
+    match = POINT_ID.fullmatch(family.replace(ANY_QUALITY, "q0"))
+    if match is None:
+        return [family.replace(f"-{ANY_QUALITY}", ""), aim]
+    return [match["model"], aim, DISTORTION_LABELS[Distortion.parse(match["distortion"]).short], match["trained_on"]]
 
 
 def family_name(family: str) -> str:
@@ -133,7 +146,14 @@ def upscaler_label(upscaler: str) -> str:
 
     >>> upscaler_label("fsr1"), upscaler_label("bicubic")
     ('FSR 1', 'bicubic')
+    >>> upscaler_label("fsr1_s0.25"), upscaler_label("nis_s0.7")
+    ('FSR 1 sharpened by 0.25 stops', 'NIS at sharpness 0.7')
     """
+    method, _, sharpness = upscaler.partition("_s")
+    if sharpness and (info := built_in(method)) is not None:
+        if info.kind == "fsr1":
+            return f"{info.short} sharpened by {sharpness} {'stop' if sharpness == '1' else 'stops'}"
+        return f"{info.short} at sharpness {sharpness}"
     if (info := built_in(upscaler)) is not None:
         return info.short
     return next((info.short for info in list_upscalers() if info.id == upscaler), upscaler)

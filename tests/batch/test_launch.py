@@ -35,7 +35,7 @@ def test_a_started_run_carries_out_its_plan_and_says_so_in_its_folder(plan_file:
     assert process.wait(300) == 0
     run = read_run(artifacts / "runs" / "small")
     assert run is not None and (run.stage, run.done, run.total) == (Stage.FINISHED, 1, 1)
-    assert "1 of 1 tasks carried out" in (run.folder / launch.OUTPUT).read_text().replace("\n", " ")
+    assert "1 of 1 task carried out" in (run.folder / launch.OUTPUT).read_text().replace("\n", " ")
 
 
 def test_a_plan_that_is_a_link_is_started_by_its_own_name(

@@ -176,7 +176,7 @@ def test_a_results_format_is_recognised_read_and_refused_by_row_and_column(
             lines.append(f"0.png\t{codec}\t{quality}\t{rate * share}\t{25 + quality / 10}")
     (copy.folder / "copied.tsv").write_text("\n".join(lines) + "\n")
     printed = copy.verbs("Add a results format")
-    assert "copied.tsv: ok, tab-separated format, 8 rows, 8 variants, 1 images" in printed
+    assert "copied.tsv: ok, tab-separated format, 8 rows, 8 variants, 1 image," in printed
     assert "webp\t-20.00 %" in printed  # A fifth fewer bits at every quality.
     (copy.folder / "copied.tsv").write_text("\n".join([*lines[:2], "1.png\tJPEG\tgood\t1\t30"]))
     program = "from pathlib import Path; from synthcomp_core.results.formats import load_results\n"

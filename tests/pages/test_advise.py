@@ -200,6 +200,7 @@ def test_a_search_of_all_images_cannot_be_started_from_elsewhere(
 def test_another_question_waits_until_it_is_asked(page: AppTest) -> None:
     app = ask(page, "jpeg")
     assert "at size 4,000 bytes" in texts(app)
+    assert app.get("page_link")[-1].proto.label == "Look at the best in Compare"
     app.selectbox(key="constraint").set_value("SSIMULACRA2").run()
     assert "Press Advise" in app.info[0].value
     assert not app.dataframe

@@ -204,6 +204,9 @@ def test_the_matrix_shows_every_point_at_hand_and_counts_the_others(page: AppTes
     page.run()
     assert page.button(key="compute").label == "Compute 6 missing"
     assert any("2 of the 8 points of the matrix have no snapshot" in caption.value for caption in page.caption)
+    page.multiselect(key="scaling").set_value(["full"]).run()
+    assert any("1 of the 4 points of the matrix has no snapshot" in caption.value for caption in page.caption)
+    page.multiselect(key="scaling").set_value(["full", "x2-bicubic"]).run()
     page.button(key="compute").click()
     settled(page)
     assert not page.exception and not page.error

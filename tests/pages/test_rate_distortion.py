@@ -180,6 +180,17 @@ def test_bd_rates_of_single_images_are_listed(page: AppTest) -> None:
     assert any("-20.0 % as the median over 3 images, from -50.0 to -20.0 %" in caption.value for caption in app.caption)
 
 
+def test_one_image_and_one_curve_are_counted_as_one(page: AppTest) -> None:
+    app = pick(page)
+    rows = [row for row in own_rows() if row.image == "i0.png"]
+    app.file_uploader[0].set_value([("mine.csv", rows_to_csv(rows).encode(), "text/csv")]).run()
+    app.selectbox(key="single").set_value("webp").run()
+    assert any("-50.0 % as the median over 1 image, from" in caption.value for caption in app.caption)
+    rows = [row for row in rows if row.codec == "jpeg"]
+    app.file_uploader[0].set_value([("mine.csv", rows_to_csv(rows).encode(), "text/csv")]).run()
+    assert app.multiselect(key="curves").help == "Available: 1 curve."
+
+
 def test_crossover_and_domain_gap_are_answered_in_a_sentence(page: AppTest) -> None:
     # Half resolution begins 3 dB ahead and rises by 3 dB a doubling, not 5; training on photos costs a quarter more.
     kinds = (("games", "", 1.0, 0.0, 5.0), ("photos", "", 1.25, 0.0, 5.0), ("games", "@x2-rcan", 1.0, 3.0, 3.0))

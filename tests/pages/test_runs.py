@@ -95,6 +95,16 @@ def test_a_running_batch_shows_progress_plan_environment_and_command(artifacts: 
     assert not app.error
 
 
+@pytest.mark.parametrize(
+    ("done", "total", "progress", "metric"), [(0, 1, "0 of 1 task", "0 tasks"), (1, 4, "1 of 4 tasks", "1 task")]
+)
+def test_one_task_is_counted_as_one(artifacts: Path, done: int, total: int, progress: str, metric: str) -> None:
+    write_batch(artifacts, done=done, total=total)
+    app = open_page()
+    assert metrics(app)["Done"] == metric
+    assert progress in [bar.proto.text for bar in app.get("progress")]
+
+
 def test_failures_are_listed_with_their_errors(artifacts: Path) -> None:
     folder = write_batch(artifacts, state="failed", done=48, failed=2)
     bad = [ResultRow("d", f"{name}.png", variant="jpeg-q30", error=f"{name}.png is no image") for name in "ab"]

@@ -9,6 +9,7 @@ from synthcomp_core.images import resize
 from synthcomp_core.metrics import measure
 from synthcomp_core.variants import Variant, render, result_row
 from synthcomp_core.variants.matching import match_bytes
+from synthcomp_core.variants.names import variant_name
 
 
 def picture(width: int, height: int) -> np.ndarray:
@@ -128,3 +129,21 @@ def test_matching_fewer_bytes_than_the_lowest_quality_takes_says_so() -> None:
 def test_a_lossless_codec_has_no_quality_to_match() -> None:
     with pytest.raises(SynthcompError, match="no quality"):
         match_bytes(picture(16, 16), Variant("png"), 1000)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("mbt2018-psnr35-mse-games", "mbt2018, PSNR 35.00 dB, MSE, games"),
+        (
+            "mbt2018-bytes2000-msssim-photos+e1@x2-bicubic",
+            "mbt2018, size 2,000 bytes, MS-SSIM, photos, effort 1, half resolution + bicubic",
+        ),
+        ("mine-bpp0.5-mse", "mine-mse, rate 0.5000 bpp"),
+        ("none@x2-fsr1_s0.25", "uncompressed, half resolution + FSR 1 sharpened by 0.25 stops"),
+        ("none@x2-fsr1_s1", "uncompressed, half resolution + FSR 1 sharpened by 1 stop"),
+        ("none@x2-nis_s0.7", "uncompressed, half resolution + NIS at sharpness 0.7"),
+    ],
+)
+def test_no_name_holds_the_pattern_of_a_family_or_the_id_of_an_upscaler(text: str, name: str) -> None:
+    assert variant_name(Variant.parse(text)) == name

@@ -15,7 +15,7 @@ from synthcomp_core.batch.runner import carry_out_plan
 from synthcomp_core.errors import SynthcompError
 from synthcomp_core.images import crop, list_images, read_image, write_png
 from synthcomp_core.library.snapshots import list_snapshots
-from synthcomp_core.progress import OnProgress, silent
+from synthcomp_core.progress import OnProgress, counted, silent
 from synthcomp_core.results.table import read_results, table_rows
 from synthcomp_core.storage import artifacts_dir
 
@@ -67,7 +67,7 @@ def bench_batch(*, workers: int = 2, repeats: int = 1, on_progress: OnProgress =
         for repeat in range(repeats):
             on_progress((2 * repeat) / (2 * repeats), "one worker")
             ones.append(_timed(plan, folder / f"one-{repeat}", 1))
-            on_progress((2 * repeat + 1) / (2 * repeats), f"{workers} workers")
+            on_progress((2 * repeat + 1) / (2 * repeats), counted(workers, "worker"))
             several.append(_timed(plan, folder / f"several-{repeat}", workers))
     on_progress(1.0, "done")
     one_s, several_s = _median(ones), _median(several)
@@ -103,7 +103,7 @@ def _timed(plan: Plan, run: Path, workers: int) -> _Timing:
     )
     whole_s = time.perf_counter() - started
     if outcome.failed:
-        raise SynthcompError(f"{outcome.failed} tasks of the benchmark failed; see {outcome.results.name}.")
+        raise SynthcompError(f"{counted(outcome.failed, 'task')} of the benchmark failed; see {outcome.results.name}.")
     rows = table_rows(read_results(outcome.results))
     measured = tuple((row.image, row.variant, row.num_bytes, row.psnr_rgb, row.msssim_rgb, row.flip) for row in rows)
     # From when the workers are there to the last report, which comes when nothing is left in flight.

@@ -11,6 +11,7 @@ from typing import Any
 
 from synthcomp_core.errors import ResultsError, SynthcompError
 from synthcomp_core.images import DEFAULT_MAX_PIXELS
+from synthcomp_core.progress import counted
 from synthcomp_core.runtime import processor_name, usable_cores
 
 _PROC = Path("/proc/self")
@@ -21,8 +22,8 @@ def describe_machine() -> str:
     import torch
 
     return (
-        f"{processor_name()}, {usable_cores()} cores, {_memory_gib():.0f} GiB, {platform.system()}, "
-        f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+        f"{processor_name()}, {counted(usable_cores(), 'core')}, {_memory_gib():.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}, {counted(torch.get_num_threads(), 'thread')}"
     )
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from synthcomp_core.cli.console import output, print_json, print_record, progress_bar, say
 from synthcomp_core.cli.options import AsJson, Device, PrecisionOption, Size, parse_size
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.progress import counted
 from synthcomp_core.storage import check_outputs
 
 bench_app = typer.Typer(help="Measure speed against a named peer, in one process and run.", no_args_is_help=True)
@@ -184,7 +185,7 @@ def batch(
         print_json(result)
     else:
         print_record(result)
-        say(f"{workers} workers: {result.ratio:.2f}x as fast as one")
+        say(f"{counted(workers, 'worker')}: {result.ratio:.2f}x as fast as one")
 
 
 @bench_app.command()

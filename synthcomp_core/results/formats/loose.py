@@ -109,7 +109,9 @@ def load_loose_text(content: bytes, name: str, dataset: str | None) -> LoadedRes
     header, named_by, rows = _text_columns(content, name)
     for number, cells in enumerate(rows, start=1):
         if len(cells) != len(header):
-            raise ResultsError(f"{name}, point {number}: {len(cells)} cells where {len(header)} columns are named.")
+            raise ResultsError(
+                f"{name}, point {number}: {counted(len(cells), 'cell')} where {len(header)} columns are named."
+            )
     columns = {column: [cells[index] for cells in rows] for index, column in enumerate(header)}
     loaded = _loaded([_Series("", columns)], name, dataset)
     return LoadedResults(
@@ -159,7 +161,7 @@ def _all_numbers(cells: Sequence[str]) -> bool:
 def _guessed(rows: Sequence[Sequence[str]], name: str) -> list[str]:
     if len(rows[0]) != 2:
         raise ResultsError(
-            f"{name} has {len(rows[0])} columns without names; name them in a first line: {NEEDED_COLUMNS}."
+            f"{name} has {counted(len(rows[0]), 'column')} without names; name them in a first line: {NEEDED_COLUMNS}."
         )
     values = [float(cells[1]) for cells in rows if len(cells) == 2 and _all_numbers(cells)]
     return ["bpp", "ms-ssim" if values and max(values) <= 1 else "psnr"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from synthcomp_core.errors import ResultsError, SnapshotError
 from synthcomp_core.library.snapshots import Distortion
+from synthcomp_core.progress import counted
 from synthcomp_core.results.formats.loaded import LoadedResults, parsed_number
 from synthcomp_core.results.rows import MEAN_IMAGE, ResultRow
 from synthcomp_core.results.table import rows_table
@@ -40,7 +41,9 @@ def load_thesis(content: bytes, name: str, dataset: str | None) -> LoadedResults
     rows = []
     for number, cells in enumerate(lines[1:], start=2):
         if len(cells) != len(header):
-            raise ResultsError(f"{name}, row {number}: {len(cells)} cells where the header has {len(header)} columns.")
+            raise ResultsError(
+                f"{name}, row {number}: {counted(len(cells), 'cell')} where the header has {len(header)} columns."
+            )
         rows.append(_thesis_row(dict(zip(header, cells, strict=True)), f"{name}, row {number}", dataset or "thesis"))
     note = (
         "The thesis's bits per pixel are estimates (from likelihoods, on 512x512 centre crops), not bitstream sizes, "

@@ -67,7 +67,9 @@ def pick_comparison() -> ComparisonChoice:
     variants = tuple(dict.fromkeys([cell.variant for cell in cells if cell.variant is not None] + list(extra)))
     absent = sum(cell.variant is None for cell in cells)
     if absent:
-        st.caption(f"{absent} of the {len(cells)} points of the matrix have no snapshot installed and are not shown.")
+        have, are = ("has", "is") if absent == 1 else ("have", "are")
+        of_matrix = "The only point" if len(cells) == 1 else f"{absent} of the {len(cells)} points"
+        st.caption(f"{of_matrix} of the matrix {have} no snapshot installed and {are} not shown.")
     return ComparisonChoice(axes, variants, _pick_lock(variants))
 
 

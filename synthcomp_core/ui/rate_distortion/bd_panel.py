@@ -136,7 +136,7 @@ def _show_bd_of_images(curves: Sequence[RDCurve], anchor: str, method: str) -> N
     if len(known):
         st.caption(
             f"{plain(labels[chosen])} against {plain(labels[anchor])}: {known.median():+.1f} % as the median over "
-            f"{len(known)} images, from {known.min():+.1f} to {known.max():+.1f} %."
+            f"{counted(len(known), 'image')}, from {known.min():+.1f} to {known.max():+.1f} %."
         )
 
 

@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 
 from synthcomp_core.metrics import DECIBEL_METRICS, METRICS
+from synthcomp_core.progress import counted
 from synthcomp_core.results.answers import default_curves
 from synthcomp_core.results.curves import RDCurve, curves_of
 from synthcomp_core.results.formats import LoadedResults
@@ -107,7 +108,7 @@ def pick_curves(curves: Sequence[RDCurve]) -> list[RDCurve]:
     store_state(RDState(state.added, default))
     chosen = pick_many(
         "Curves", names, key="curves", default=default, name_of=labels.__getitem__, what="the curve",
-        widget=partial(st.multiselect, help=f"{len(names)} curves are available."),
+        widget=partial(st.multiselect, help=f"Available: {counted(len(names), 'curve')}."),
     )  # fmt: skip
     return [curve for curve in curves if curve.name in chosen]
 

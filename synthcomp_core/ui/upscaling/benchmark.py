@@ -12,7 +12,7 @@ from synthcomp_core.figures.chart_alt import chart_alt
 from synthcomp_core.figures.fsr_chart import mode_points, sharpness_chart
 from synthcomp_core.figures.rd_chart import mode_bar
 from synthcomp_core.metrics import METRICS, Reference
-from synthcomp_core.progress import OnProgress, span
+from synthcomp_core.progress import OnProgress, plural, span
 from synthcomp_core.results.fsr_tables import fsr_csv, fsr_markdown, mean_columns, row_columns
 from synthcomp_core.results.text_tables import TableColumn
 from synthcomp_core.ui import query
@@ -230,5 +230,5 @@ def show_charts(result: FsrResult) -> None:
         chart = sharpness_chart(result.curve, metric, result.table.source)
         st.plotly_chart(chart, key="fsr_sharpness", config=mode_bar("fsr-sharpness"), alt=chart_alt(chart))
         best = result.curve.best(metric)
-        where = "without sharpening" if best.stops is None else f"at {best.stops:g} stops"
+        where = "without sharpening" if best.stops is None else f"at {best.stops:g} {plural(best.stops, 'stop')}"
         st.markdown(plain(f"{METRICS[metric].heading} is best {where}."))

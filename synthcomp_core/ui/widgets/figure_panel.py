@@ -40,6 +40,7 @@ from synthcomp_core.ui.widgets.stages import stages
 from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 from synthcomp_core.variants import Variant
+from synthcomp_core.variants.names import variant_name
 from synthcomp_core.variants.snapshot_matrix import MatrixAxes
 
 _CROP_SIDE = 160
@@ -233,7 +234,7 @@ def _draw(picked: PickedImage, request: FigureRequest, place: DeltaGenerator) ->
         crop.of(picked.image)
     cells = []
     for variant in requested_variants(request):
-        with place.container(), stages(str(variant)) as on_progress:
+        with place.container(), stages(variant_name(variant)) as on_progress:
             rendered = render_for_page(
                 picked.image, variant, dataset=picked.dataset, image_name=picked.name, on_progress=on_progress
             )
