@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from synthcomp_core.batch.status import RunSummary
 from synthcomp_core.cli import main
 from synthcomp_core.codecs.targets import Target
 from synthcomp_core.errors import SynthcompError
+from synthcomp_core.images import png_bytes
 from synthcomp_core.library.run_record import RunKind, Stage
 from synthcomp_core.ui import advise as advise_page
 from synthcomp_core.ui import advise_folder, run_control
@@ -47,7 +49,9 @@ def texts(app: AppTest) -> str:
     return " ".join(markdown.value for markdown in app.markdown).replace("\\", "")
 
 
-def test_the_answer_is_the_core_s_with_its_numbers(page: AppTest, small_artifacts: Path) -> None:
+def test_the_answer_is_the_core_s_with_its_numbers(
+    page: AppTest, small_artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     app = ask(page, "jpeg", "webp")
     assert not app.exception
     target = Target("bytes", 4000)
@@ -68,8 +72,19 @@ def test_the_answer_is_the_core_s_with_its_numbers(page: AppTest, small_artifact
     assert asked["variant"] == [str(option.variant) for option in expected.options]
     assert asked["image"] == ["castle.png"]
     command = app.code[0].value
-    image = small_artifacts / "samples" / "castle.png"
-    assert command == f"synthcomp advise {image} --target-bytes 4000 --family jpeg --family webp --scale 1"
+    castle = small_artifacts / "samples" / "castle.png"
+    assert command == f"synthcomp advise {castle} --target-bytes 4000 --family jpeg --family webp --scale 1"
+    capsys.readouterr()
+    assert main(shlex.split(command)[1:]) == 0
+    assert expected.verdicts[-1].sentence in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_command_for_an_upload_has_its_name_in_place_of_a_path(page: AppTest) -> None:
+    page.run()
+    page.selectbox(key="source_choice").set_value("upload").run()
+    page.file_uploader(key="uploaded").set_value(("my castle.png", png_bytes(frame(1)), "image/png")).run()
+    app = ask(page, "jpeg")
+    assert app.code[0].value == "synthcomp advise 'my castle.png' --target-bytes 4000 --family jpeg --scale 1"
 
 
 def test_with_two_scales_it_says_at_which_sizes_the_lower_one_pays(page: AppTest) -> None:
@@ -255,6 +270,14 @@ def test_without_a_codec_there_is_one_sentence(page: AppTest) -> None:
     assert "Pick at least one codec" in app.info[0].value
 
 
+def test_unknown_link_values_give_a_sentence_each(page: AppTest) -> None:
+    page.query_params["constraint"] = "beauty"
+    page.query_params["limit_bytes"] = "many"
+    app = page.run()
+    assert not app.exception
+    assert len(app.warning) == 2
+
+
 def test_lower_resolutions_without_an_upscaler_are_one_sentence(page: AppTest) -> None:
     app = page.run()
     app.multiselect(key="upscalers").set_value([])
@@ -265,11 +288,3 @@ def test_lower_resolutions_without_an_upscaler_are_one_sentence(page: AppTest) -
     app.pills(key="scales").set_value(["1"]).run()
     assert not app.exception
     assert any(button.key == "advise" for button in app.button)
-
-
-def test_unknown_link_values_give_a_sentence_each(page: AppTest) -> None:
-    page.query_params["constraint"] = "beauty"
-    page.query_params["limit_bytes"] = "many"
-    app = page.run()
-    assert not app.exception
-    assert len(app.warning) == 2
