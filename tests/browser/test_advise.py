@@ -57,6 +57,11 @@ def test_the_answer_stands_in_a_sentence_with_its_numbers(
     asked = parse_qs(urlsplit(page.url).query)
     assert asked["image"] == ["castle.png"]
     assert asked["variant"] == [str(option.variant) for option in expected.options]
+    # Back on the page, the question is the one that was answered.
+    page.get_by_role("link", name="Advise").click()
+    expect(page.get_by_text(main.sentence)).to_be_visible()
+    rest(page)
+    assert parse_qs(urlsplit(page.url).query)["families"] == ["jpeg", "webp", "avif"]
 
 
 def test_all_images_are_searched_in_the_background_and_answered_with_an_interval(
