@@ -45,6 +45,10 @@ def test_lists_and_entries_are_read_under_any_of_their_usual_names(document: obj
     assert any(note.startswith("Read as 1 curve, 3 points: ") and "psnr_rgb" in note for note in loaded.notes)
 
 
+def test_one_point_is_counted_as_one() -> None:
+    assert load({"psnr": PSNR[:1], "bpp": BPP[:1]}).notes[0].startswith("Read as 1 curve, 1 point: ")
+
+
 def test_several_places_in_a_document_are_several_curves_called_by_their_place() -> None:
     document = {"mse": {"psnr": PSNR, "bpp": BPP}, "ms-ssim": {"psnr": PSNR, "bpp": BPP}}
     curves = rd_curves(load_results(json.dumps(document).encode(), name="stf.json").table, "psnr_rgb")

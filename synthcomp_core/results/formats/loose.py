@@ -266,7 +266,7 @@ def _loaded(series: Sequence[_Series], name: str, dataset: str | None) -> Loaded
     curves = len({row.codec for row in rows})
     taken = {f"{column} as {meaning}" for one in series for column in one.columns if (meaning := _meaning(column))}
     left = sorted({column for one in series for column in one.columns if _meaning(column) is None})
-    notes.insert(0, f"Read as {counted(curves, 'curve')}, {len(rows)} points: {', '.join(sorted(taken))}.")
+    notes.insert(0, f"Read as {counted(curves, 'curve')}, {counted(len(rows), 'point')}: {', '.join(sorted(taken))}.")
     if left:
         notes.append(f"Not understood, and left out: {', '.join(left)[:200]}.")
     return LoadedResults(rows_table(rows, name=name), name, "points", tuple(dict.fromkeys(notes)))
