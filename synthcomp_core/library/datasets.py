@@ -264,9 +264,8 @@ def _split_around(card: DataSetCard, published: dict[str, list[str]], valid: flo
     rest = shuffled([path for path in image_paths(card.name) if split_of(path) != "test"], seed)
     number = round(len(rest) * valid) if 0 <= valid < 1 else len(rest)
     if number >= len(rest) or (valid and not number):
-        raise SynthcompError(
-            f"{card.name} has {counted(len(rest), 'image')} beside its test set, too few for shares of {valid}."
-        )
+        others = counted(len(rest), "image")
+        raise SynthcompError(f"{card.name} has {others} beside its test set, too few for shares of {valid}.")
     return _write_splits(card, {"train": rest[number:], "valid": rest[:number], "test": published["test"]})
 
 
