@@ -212,7 +212,9 @@ def check_outputs(sources: Path | Iterable[Path], *outputs: Path | None) -> None
         if exists(out) and any(is_same(out, source) for source in read):
             raise SynthcompError(f"{out} would be overwritten by what is made of it; give another file to write.")
         if any(_are_one(out, other) for other in given[:number]):
-            raise SynthcompError(f"{out} would be written twice and keep only the last; give each output its own file.")
+            raise SynthcompError(
+                f"{out} would be written twice, and only the last would be kept; give each output its own file."
+            )
         check_writable(out)
 
 

@@ -17,8 +17,8 @@ from synthcomp_core.storage import NAME_PATTERN, exists, is_folder, runs_dir, sa
 
 PLAN_FILE = "plan.toml"
 # The options of the verbs that stand for a plan's keys; what stands for the variants is each verb's own.
-_OPTIONS = {"metrics": "--metric", "precision": "--precision", "max_megapixels": "--max-megapixels"}
-_VARIANT_OPTIONS = {"encode": "--codec", "upscale": "--method", "advise": "--family"}
+_OPTIONS = {"metrics": "--metric"}
+_VARIANT_OPTIONS = {"advise": "--family"}
 _HASH_DIGITS = 6
 _NAME_CHARACTERS = 40
 

@@ -156,7 +156,7 @@ def _axes(
         ("scalings", chosen.scalings),
     ):
         if not chosen_values:
-            raise SynthcompError(f"--{option} names no value; give one or more with commas between, or leave it out.")
+            raise SynthcompError(f"--{option} names no value; give one or more, separated by commas, or leave it out.")
     for name, asked, known in (
         ("distortion", chosen.distortions, found.distortions),
         ("training set", chosen.trained_on, found.trained_on),

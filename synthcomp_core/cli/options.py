@@ -94,9 +94,14 @@ def chosen_target(given: dict[str, float | None]) -> Target | None:
 
 
 def renderings_read(variants: Iterable[Variant]) -> list[Path]:
-    """The files of the sets of renderings among variants, which are read and must not be written over."""
+    """The files of the sets of renderings among variants, which are read and must not be written over.
+
+    Their tables of rates and their bitstreams are among them.
+    """
     sets = [find_renderings(variant.codec) for variant in variants if is_files(variant.codec)]
-    return [path for rendered in sets for path in read_set(rendered).files.values()]
+    images = [path for rendered in sets for path in read_set(rendered).files.values()]
+    patterns = ("*.csv", "bitstreams/*")
+    return images + [path for rendered in sets for pattern in patterns for path in rendered.folder.glob(pattern)]
 
 
 def read_noted(path: Path, max_megapixels: float, *, keep_alpha: bool = False) -> LoadedImage:

@@ -190,9 +190,8 @@ def _warn_without_interval(results: Sequence[BDResult]) -> None:
     lacking = [result.name for result in results if result.rate_percent is not None and result.rate_low is None]
     if lacking:
         warn(
-            f"--bootstrap gave no interval for {', '.join(dict.fromkeys(lacking))}: it draws from at least two images "
-            "that both curves were measured on one by one, which published means do not hold, and most draws must "
-            "give a BD-rate."
+            f"--bootstrap gave no interval for {', '.join(dict.fromkeys(lacking))}: it needs at least two images on "
+            "which both curves were measured (published means hold none), and most resamplings must give a BD-rate."
         )
 
 

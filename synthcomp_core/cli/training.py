@@ -13,7 +13,7 @@ from rich.table import Table
 from synthcomp_core import limits
 from synthcomp_core.cli.console import cell, output, progress_bar, say, warn
 from synthcomp_core.cli.runs import show_notes
-from synthcomp_core.errors import SynthcompError
+from synthcomp_core.errors import PlanError, SynthcompError
 from synthcomp_core.library import converting, dataset_sources, datasets
 from synthcomp_core.progress import counted
 
@@ -74,6 +74,7 @@ def train(
 
 def _print_estimates(plan: TrainingPlan, only: tuple[str, ...]) -> None:
     from synthcomp_core.training.dry_run import estimate_training
+    from synthcomp_core.training.runner import available_accelerator
 
     with progress_bar(plan.name) as on_progress:
         estimates = estimate_training(plan, only=only, on_progress=on_progress)
@@ -87,6 +88,10 @@ def _print_estimates(plan: TrainingPlan, only: tuple[str, ...]) -> None:
     hours = sum(one.hours for one in estimates)
     sentence = f"At most {hours:,.3g} hours in all on this machine, by a timed step of each kind, without validation"
     say(sentence)
+    try:
+        available_accelerator(plan.device)
+    except PlanError as shortfall:  # One device is timed; the training asks for all.
+        warn(str(shortfall))
 
 
 @data_app.command()

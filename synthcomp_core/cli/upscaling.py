@@ -110,7 +110,6 @@ def fsr(
     """
     if not storage.exists(source):
         source = sample_sets().get(str(source), source)
-    storage.check_outputs([source, *(source.iterdir() if storage.is_folder(source) else ())], csv, markdown)
     holds_samples = source.is_dir() or source.suffix.lower() == ".zip"
     for option, is_given in (("method", bool(method)), ("curve", curve is not None)):
         if holds_samples and is_given:
@@ -122,10 +121,12 @@ def fsr(
     reference: Reference | None = None
     if holds_samples:
         samples = open_samples(source, max_pixels=pixel_limit(max_megapixels))
+        storage.check_outputs([source, *samples.paths()], csv, markdown)
         with progress_bar("fsr") as on_progress:
             table = fsr_benchmark.evaluate_samples(samples, on_progress=on_progress)
         _print_titled(table.source, row_columns(table.measured, with_error=False), table.rows)
     else:
+        storage.check_outputs(source, csv, markdown)
         loaded = read_noted(source, max_megapixels)
         reference = Reference(loaded.image)
         with progress_bar("fsr") as on_progress:

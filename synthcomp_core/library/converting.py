@@ -43,6 +43,7 @@ def convert(
             raise SynthcompError(f"Data set {name} has {number} images named {stem}; rename all but one.")
     there = {path for path, target in targets.items() if target.is_file()}
     for path in sorted(there):
+        on_progress(0.0, f"checking {path}")
         _check_size(images / path, targets[path], downscale)
     written = 0
     for number, path in enumerate(relative):
@@ -69,12 +70,14 @@ def _reduced(image: Image, downscale: int) -> tuple[int, int]:
 def _check_size(source: Path, target: Path, downscale: int) -> None:
     """SynthcompError unless the image that is there has the size of the one that would be made."""
     found, header = header_size(target), header_size(source)
-    if header is not None and found == (max(1, header[0] // downscale), max(1, header[1] // downscale)):
-        return
-    expected = _reduced(read_image(source).image, downscale)  # A header does not tell what is turned when it is read.
+    if header is not None and found is not None:
+        reduced = max(1, header[0] // downscale), max(1, header[1] // downscale)
+        if found in (reduced, reduced[::-1]):  # A header does not tell what is turned when it is read.
+            return
+    expected = _reduced(read_image(source).image, downscale)
     if found != expected:
         size = "no readable image" if found is None else f"{found[0]}x{found[1]}"
         raise SynthcompError(
-            f"{target} is there already and is {size}, not {expected[0]}x{expected[1]}; give another folder, or remove "
-            "what is in it."
+            f"{target} is there already and is {size}; expected {expected[0]}x{expected[1]}. Give another folder, or "
+            "remove what is in it."
         )

@@ -21,12 +21,17 @@ from synthcomp_core.library.dataset_sources import SOURCES, Download, origin_of
 from synthcomp_core.library.json_records import JsonError, parse_json, read_json
 from synthcomp_core.library.left_out import left_out_of_folder
 from synthcomp_core.library.split_names import SPLITS, check_listable, listed, shuffled, split_of
-from synthcomp_core.library.taking_in import bring, check_own, check_unlinked, folder_in_zip, keep_only, take_in
+from synthcomp_core.library.taking_in import (
+    bring,
+    check_own,
+    check_unlinked,
+    folder_in_zip,
+    holds_images,
+    keep_only,
+    take_in,
+)
 from synthcomp_core.progress import OnProgress, counted, silent, span
 from synthcomp_core.storage import artifacts_dir, check_name, is_file, own_name, write_text
-
-_HELD_OUT = 20
-
 
 _Number = Annotated[int, Meta(ge=0, le=10**9)]
 
@@ -139,7 +144,7 @@ def fetch(
     name = _checked(name or what)
     folder = data_dir() / name
     card = _new_card(name, what, licence)
-    _check_free(card)
+    _check_free(card, what)
     notes, left_out = [], ""
     if source is not None:
         for number, item in enumerate(source.downloads):
@@ -164,7 +169,7 @@ def _new_card(name: str, what: str, licence: str) -> DataSetCard:
     return card
 
 
-def _check_free(card: DataSetCard) -> None:
+def _check_free(card: DataSetCard, what: str) -> None:
     """SynthcompError unless the images of this card may be written: the name is free, or theirs, and nothing linked."""
     check_unlinked(images_dir(card.name), card.name)
     try:
@@ -172,8 +177,8 @@ def _check_free(card: DataSetCard) -> None:
     except SynthcompError:
         return  # There is none, or one that says nothing: it is written anew.
     same_place = there.place == card.place or not (there.place and card.place)  # Older cards do not say.
-    if there.source != card.source or not same_place:
-        elsewhere = there.source if there.source != card.source else f"another {there.source}"
+    if there.source != card.source or not (same_place or holds_images(Path(what), images_dir(card.name))):
+        elsewhere = f"a folder or zip {card.source} in another place" if there.source == card.source else there.source
         raise SynthcompError(
             f"There is a data set {card.name} already, from {elsewhere}; choose another name with --name, or remove "
             f"{data_dir() / card.name}."
@@ -186,7 +191,7 @@ def link_data_set(name: str, images: Path, *, licence: str = "") -> DataSetCard:
     if not images.is_dir():
         raise SynthcompError(f"There is no folder {images}.")
     check_own(link.parent, name)
-    card = _new_card(name, str(images), licence)
+    card = _new_card(name, str(images.absolute()), licence)  # A name alone may be that of a published data set.
     link.parent.mkdir(parents=True, exist_ok=True)
     if link.is_symlink():
         link.unlink()
@@ -273,31 +278,14 @@ def _write_splits(card: DataSetCard, parts: dict[str, list[str]]) -> DataSetCard
     """Write the lists of these parts and a card that names them; the list of any other part is removed."""
     check_listable(path for chosen in parts.values() for path in chosen)
     for part in SPLITS:
-        listed = split_path(card.name, part)
+        path = split_path(card.name, part)
         if part in parts:
-            write_text(listed, "".join(f"{path}\n" for path in sorted(parts[part])))
+            write_text(path, "".join(f"{image}\n" for image in sorted(parts[part])))
         else:
-            listed.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
     card = dataclasses.replace(card, splits=tuple((part, len(chosen)) for part, chosen in parts.items()))
     _write_card(card)
     return card
-
-
-def train_and_valid(name: str) -> tuple[list[Path], list[Path]]:
-    """What to train and to validate on: the splits, or, without a valid split, a fixed twentieth of train for it.
-
-    Nothing of a test split is in either. SynthcompError when there is no train split.
-    """
-    train = split_files(name, "train")
-    if dict(read_data_set_card(name).splits).get("valid"):
-        return train, split_files(name, "valid")
-    root = images_dir(name)
-    held = shuffled([path.relative_to(root).as_posix() for path in train], 0)[: max(1, len(train) // _HELD_OUT)]
-    kept = set(held)
-    return (
-        [path for path in train if path.relative_to(root).as_posix() not in kept],
-        [path for path in train if path.relative_to(root).as_posix() in kept],
-    )
 
 
 def split_files(name: str, part: str) -> list[Path]:

@@ -320,7 +320,9 @@ def write_snapshot(card: SnapshotCard, tensors: dict[str, torch.Tensor], path: P
                 raise JsonError("its weights are not those of its card")
         except JsonError as error:
             reason = reason_of(error)
-            raise SnapshotError(f"{path.name} was not written, since it could not be read back ({reason}).") from error
+            raise SnapshotError(
+                f"{path.name} was not written, since it could not have been read back ({reason})."
+            ) from error
 
     text = json.dumps({key: value for key, value in dataclasses.asdict(card).items() if value is not None})
     write_tensors(tensors, path, metadata={"card": text}, check=read_back)

@@ -17,6 +17,8 @@ from synthcomp_core.library.left_out import left_out_of_folder, left_out_of_zip
 from synthcomp_core.progress import OnProgress, counted, span
 from synthcomp_core.storage import file_sha256, is_file, is_folder, is_inside, safe_name, write_text
 
+_OF_A_DATA_SET = ("card.json", "images", "downloads", "splits")  # What lies in a data set's folder.
+
 
 def take_in(path: Path, folder: Path, *, known: str, inside: str = "", on_progress: OnProgress) -> str:
     """Copy a folder's images, or extract a zip's; what is left out of it, as a phrase ("": nothing).
@@ -42,9 +44,19 @@ def take_in(path: Path, folder: Path, *, known: str, inside: str = "", on_progre
     return ", ".join(filter(None, (leading_out, left_out_of_folder(path))))
 
 
+def holds_images(source: Path, images: Path) -> bool:
+    """Whether a folder holds all that was copied to ``images``, by name and size: it may have been moved since."""
+    copied = list(iter_images(images, recursive=True)) if is_folder(images) else []
+    originals = [source / path.relative_to(images) for path in copied]
+    return is_folder(source) and all(
+        original.is_file() and original.stat().st_size == path.stat().st_size
+        for path, original in zip(copied, originals, strict=True)
+    )
+
+
 def check_own(folder: Path, name: str) -> None:
-    """SynthcompError where the folder of a data set leads elsewhere, to what is none yet: to images of a project."""
-    if folder.is_symlink() and not (folder / "card.json").is_file():
+    """SynthcompError where the folder of a data set is a link to what is no data set, as to the images of a project."""
+    if folder.is_symlink() and any(path.name not in _OF_A_DATA_SET for path in folder.glob("*")):
         raise _linked(name, folder)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcomp_core.images import BELOW, image_count, images_below, left_below, list_images
-from synthcomp_core.library.datasets import image_paths, images_dir, read_data_set_card, split_files, train_and_valid
-from synthcomp_core.library.split_names import split_of
+from synthcomp_core.library.datasets import image_paths, images_dir, read_data_set_card, split_files
+from synthcomp_core.library.split_names import shuffled, split_of
 from synthcomp_core.storage import runs_dir
 from synthcomp_core.training.generated_images import write_images
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from synthcomp_core.training.plan import DataPlan
 
 _NO_SPLIT = "in no split"
+_HELD_OUT = 20  # One image of so many validates where nothing was split off for it.
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,20 @@ def _counted(splits: Iterable[str | None]) -> tuple[tuple[str, int], ...]:
     """How many images of which splits are left out."""
     counts = Counter(_NO_SPLIT if split is None else f"in {split}" for split in splits)
     return tuple(sorted(counts.items()))
+
+
+def train_and_valid(name: str) -> tuple[list[Path], list[Path]]:
+    """What to train and to validate on: the splits, or, without a valid split, a fixed twentieth of train for it.
+
+    Nothing of a test split is in either. SynthcompError when there is no train split.
+    """
+    train = split_files(name, "train")
+    if dict(read_data_set_card(name).splits).get("valid"):
+        return train, split_files(name, "valid")
+    root = images_dir(name)
+    held = shuffled([path.relative_to(root).as_posix() for path in train], 0)[: max(1, len(train) // _HELD_OUT)]
+    kept = set(held)
+    return (
+        [path for path in train if path.relative_to(root).as_posix() not in kept],
+        [path for path in train if path.relative_to(root).as_posix() in kept],
+    )

@@ -15,7 +15,7 @@ from synthcomp_core.progress import OnProgress, silent
 from synthcomp_core.training.kind import Training
 from synthcomp_core.training.loop import Trainer
 from synthcomp_core.training.plan import ModelPlan, TrainingPlan
-from synthcomp_core.training.runner import available_accelerator, launch
+from synthcomp_core.training.runner import launch
 
 _COPIES = 5  # of the weights in float32: themselves, gradients, Adam's two moments, the averaged ones
 _FEW = 2  # images that are decoded for a timed step
@@ -46,12 +46,11 @@ def estimate_training(
 ) -> list[ModelEstimate]:
     """What each model of a plan would take on this machine, with one process; nothing of it is kept.
 
-    only: ids of the models, all when empty. PlanError where this machine lacks the devices of the plan.
+    only: ids of the models, all when empty. PlanError where this machine has none of the devices of the plan.
     A step is timed with a batch of one sample and counted by the batch. That is an upper bound: a larger batch costs
     less than its share, on a GPU much less.
     """
     models = plan.chosen(only)
-    available_accelerator(plan.device)  # All that the training will ask for, though one device is timed.
     fabric = launch(dataclasses.replace(plan.device, devices=1, nodes=1, logger="csv"))
     timed: dict[tuple[object, ...], tuple[float, int]] = {}
     estimates = []

@@ -175,8 +175,9 @@ def launch(device: DevicePlan) -> Any:
         fabric.launch()
     except (MisconfigurationException, ValueError, RuntimeError, LookupError) as error:  # As of a job of other tasks.
         raise PlanError(
-            f"The training cannot be started on {counted(device.devices, 'device')} of "
-            f"{counted(device.nodes, 'node')}, as `[device]` asks ({reason_of(error)}); change the plan or the job."
+            f"The training cannot be started on {counted(device.devices, 'device')}"
+            f"{f' in each of {device.nodes} nodes' if device.nodes > 1 else ''}, as `[device]` asks "
+            f"({reason_of(error)}); change the plan or the job."
         ) from error
     return fabric
 

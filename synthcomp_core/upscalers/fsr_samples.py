@@ -73,6 +73,11 @@ class SampleSet:
         """The name of an image's native file."""
         return f"{image}-{_NATIVE}.png"
 
+    def paths(self) -> list[Path]:
+        """The files on disk that are read: none of a zip's members."""
+        names = {*(self.native_name(image) for image in self.images), *(file.name for file in self.files)}
+        return [] if self._zipped is not None else [Path(self._folder / name) for name in sorted(names & self._names)]
+
     def read(self, name: str) -> Image:
         """The (H, W, 3) image in a file; ImageError when it is missing or cannot be read."""
         if name not in self._names:

@@ -132,8 +132,9 @@ def _is_adopted(path: Path, folder: Path) -> bool:
             return (find_snapshot(path.stem).source or "").startswith(_ADOPTED_FROM)
         if path.parent == data_dir() and is_folder(path):
             images = images_dir(path.name)
-            zipped = read_data_set_card(path.name).source.lower().endswith(".zip")
-            return is_inside(images, folder) if images.is_symlink() else zipped
+            source = read_data_set_card(path.name).source
+            unpacked = source.lower().endswith(".zip") and "://" not in source
+            return is_inside(images, folder) if images.is_symlink() else unpacked
     except SynthcompError:
         return True  # Damaged: nothing says that it is another one.
     return False

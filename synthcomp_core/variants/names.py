@@ -9,6 +9,7 @@ from synthcomp_core.errors import SynthcompError
 from synthcomp_core.library.renderings import PREFIX, is_files
 from synthcomp_core.library.snapshot_ids import POINT_ID
 from synthcomp_core.library.snapshots import Distortion
+from synthcomp_core.progress import plural
 from synthcomp_core.upscalers import built_in, list_upscalers
 from synthcomp_core.variants.snapshot_matrix import DISTORTION_LABELS, FULL, LearnedPoint, learned_points
 from synthcomp_core.variants.variant import Variant
@@ -152,7 +153,7 @@ def upscaler_label(upscaler: str) -> str:
     method, _, sharpness = upscaler.partition("_s")
     if sharpness and (info := built_in(method)) is not None:
         if info.kind == "fsr1":
-            return f"{info.short} sharpened by {sharpness} {'stop' if sharpness == '1' else 'stops'}"
+            return f"{info.short} sharpened by {sharpness} {plural(float(sharpness), 'stop')}"
         return f"{info.short} at sharpness {sharpness}"
     if (info := built_in(upscaler)) is not None:
         return info.short

@@ -21,6 +21,7 @@ from synthcomp_core.images import png_bytes, read_image, resize, write_png
 from synthcomp_core.library import datasets
 from synthcomp_core.library.converting import convert
 from synthcomp_core.library.split_names import SPLITS
+from synthcomp_core.training.data_parts import train_and_valid
 
 
 def picture(seed: int, size: tuple[int, int] = (12, 10)) -> np.ndarray:
@@ -336,17 +337,17 @@ def test_fetching_again_keeps_a_split_that_was_made_here(tmp_path: Path, artifac
     """Else train is all of the published one again, and the images of valid are in both."""
     folder = published_folder(tmp_path)
     datasets.fetch(str(folder), name="mine")
-    assert [len(part) for part in datasets.train_and_valid("mine")] == [15, 1]  # Nothing was split off for it.
+    assert [len(part) for part in train_and_valid("mine")] == [15, 1]  # Nothing was split off for it.
     made = datasets.split("mine", valid=0.25)
-    train, valid = datasets.train_and_valid("mine")
+    train, valid = train_and_valid("mine")
     assert datasets.fetch(str(folder), name="mine").splits == made.splits == (("train", 12), ("valid", 4), ("test", 4))
-    assert datasets.train_and_valid("mine") == (train, valid)
+    assert train_and_valid("mine") == (train, valid)
     (folder / "train" / "new.png").write_bytes(png_bytes(picture(99)))
     assert datasets.fetch(str(folder), name="mine").splits == made.splits
     assert datasets.num_unsplit("mine") == 1
     # What is split anew is all there is.
     assert dict(datasets.split("mine", valid=0).splits) == {"train": 17, "valid": 0, "test": 4}
-    assert [len(part) for part in datasets.train_and_valid("mine")] == [16, 1]
+    assert [len(part) for part in train_and_valid("mine")] == [16, 1]
 
 
 @pytest.mark.parametrize("share", [float("nan"), float("inf"), -0.1, 1.0])
@@ -369,7 +370,7 @@ def test_splits_whose_images_are_gone_give_way_to_the_published_ones_and_leave_n
         path.unlink()
     assert datasets.fetch(str(folder), name="mine").splits == (("train", 15), ("test", 4))
     assert not (artifacts / "data" / "mine" / "splits" / "valid.txt").exists()
-    train, valid = datasets.train_and_valid("mine")
+    train, valid = train_and_valid("mine")
     assert not {*train} & {*valid} and len(train) + len(valid) == 15
 
 
@@ -385,7 +386,7 @@ def test_a_list_that_the_card_does_not_name_is_not_validated_on(tmp_path: Path, 
     train = datasets.split_files("mine", "train")
     stray = artifacts / "data" / "mine" / "splits" / "valid.txt"
     stray.write_text("train/gone.png\n" + "".join(f"train/{path.name}\n" for path in train[:3]))
-    parts = datasets.train_and_valid("mine")
+    parts = train_and_valid("mine")
     assert not {*parts[0]} & {*parts[1]} and {*parts[0], *parts[1]} == {*train}
 
 

@@ -38,6 +38,7 @@ from synthcomp_core.results.curves import rd_curves
 from synthcomp_core.results.formats import reference_files
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.results.table import read_results, rows_table, without_rate
+from synthcomp_core.training.data_parts import train_and_valid
 from synthcomp_core.training.plan import read_training_plan
 from synthcomp_core.ui.widgets.variant_fields import family_options, points_of
 from synthcomp_core.upscalers.fsr_benchmark import evaluate_samples
@@ -221,7 +222,7 @@ def test_the_thesis_s_training_never_sees_a_test_image(project: Path, artifacts:
         if split is not None:
             card = datasets.split("gta-plus", valid=split, test=0.5)
             assert dict(card.splits) == {"train": 20, "valid": 5, "test": 2}, "the published test set stays"
-        train, valid = datasets.train_and_valid("gta-plus")
+        train, valid = train_and_valid("gta-plus")
         names = {path.stem for path in (*train, *valid)}
         assert len(names) == len(train) + len(valid) == 25 and not names & set(TEST_IMAGES)
         assert valid

@@ -153,15 +153,15 @@ def left_out_of_means(table: pd.DataFrame) -> list[str]:
     for variant, group in table.groupby("variant", sort=False, observed=True):
         errors = int(group["error"].notna().sum())
         if errors:
-            failed.append(f"{errors} of {len(group)} of {variant}")
+            failed.append(f"{errors} of {len(group)} for {variant}")
         infinite = int((group["psnr_rgb"] == math.inf).sum())
         if 0 < infinite < len(group) - errors:
-            identical.append(f"{infinite} of {len(group) - errors} of {variant}")
+            identical.append(f"{infinite} of {len(group) - errors} for {variant}")
     sentences = []
     if failed:
-        sentences.append(f"rows that failed are in no mean: {', '.join(failed)}.")
+        sentences.append(f"the means leave out rows that failed: {', '.join(failed)}.")
     if identical:
-        sentences.append(f"identical images (PSNR infinite) are not in the mean PSNR: {', '.join(identical)}.")
+        sentences.append(f"the mean PSNR leaves out images identical to the original: {', '.join(identical)}.")
     return sentences
 
 
