@@ -178,7 +178,9 @@ def _check_free(card: DataSetCard, what: str) -> None:
         return  # There is none, or one that says nothing: it is written anew.
     same_place = there.place == card.place or not (there.place and card.place)  # Older cards do not say.
     if there.source != card.source or not (same_place or holds_images(Path(what), images_dir(card.name))):
-        elsewhere = f"a folder or zip {card.source} in another place" if there.source == card.source else there.source
+        elsewhere = (
+            f"a folder or zip called {card.source} in another place" if there.source == card.source else there.source
+        )
         raise SynthcompError(
             f"There is a data set {card.name} already, from {elsewhere}; choose another name with --name, or remove "
             f"{data_dir() / card.name}."

@@ -244,7 +244,6 @@ def test_list_names_every_upscaler_once(artifacts: Path, capsys: pytest.CaptureF
         ["evaluate", ".", "--variants", "webp-q30", "--out", "frame.png"],
         ["render", "frame.png", "artifacts/renderings/dlss/frame.png", "--variant", "files:dlss"],
         ["figure", "frame.png", "artifacts/renderings/dlss/frame.png", "--variant", "files:dlss"],
-        ["fsr", "artifacts/renderings/dlss", "--csv", "artifacts/renderings/dlss/frame.png"],
     ],
 )
 def test_no_verb_writes_over_the_file_that_it_reads(

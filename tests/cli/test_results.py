@@ -130,8 +130,8 @@ def test_an_export_of_means_says_what_is_in_none(own_file: Path, tmp_path: Path)
     failed = dataclasses.replace(second, error="It failed.", bpp=None, psnr_rgb=None, msssim_rgb=None)
     write_rows(own_file, [first, failed, third, *rest])
     said = printed("export", own_file, tmp_path / "means.csv")
-    assert "means.csv: rows that failed are in no mean: 1 of 3 of jpeg-q0." in said
-    assert "means.csv: identical images (PSNR infinite) are not in the mean PSNR: 1 of 2 of jpeg-q0." in said
+    assert "means.csv: the means leave out rows that failed: 1 of 3 for jpeg-q0." in said
+    assert "means.csv: the mean PSNR leaves out images identical to the original: 1 of 2 for jpeg-q0." in said
     assert printed("export", own_file, tmp_path / "same.csv", "--format", "synthcomp") == ""
 
 

@@ -139,6 +139,19 @@ def test_the_limit_on_megapixels_counts_for_samples(tmp_path: Path, capsys: pyte
     assert "--max-megapixels is nan" in capsys.readouterr().err
 
 
+def test_fsr_writes_over_no_sample_but_over_its_own_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = tmp_path / "samples"
+    fill_with_samples(samples / "inside", 1)
+    table = samples / "inside" / "fsr.csv"
+    for _ in range(2):
+        assert main(["fsr", str(samples), "--csv", str(table)]) == 0
+    before = (samples / "inside" / "1-native.png").read_bytes()
+    capsys.readouterr()
+    assert main(["fsr", str(samples), "--csv", str(samples / "inside" / "1-native.png")]) == 1
+    assert "would be overwritten" in capsys.readouterr().err
+    assert (samples / "inside" / "1-native.png").read_bytes() == before
+
+
 @pytest.mark.parametrize("scale", ["0", "0.5", "1", "nan", "-2", "inf", "8.1"])
 def test_a_curve_at_no_scale_is_refused_before_the_benchmark(
     scale: str, image: Path, capsys: pytest.CaptureFixture[str]

@@ -249,10 +249,10 @@ def test_conversion_refuses_a_folder_of_another_size_and_changes_nothing_in_it(m
     convert(mine, out, downscale=2)
     (out / "03.png").unlink()
     before = contents(out)
-    with pytest.raises(SynthcompError, match=r"00\.png is there already and is 5x6, not 2x3; give another folder"):
+    with pytest.raises(SynthcompError, match=r"00\.png is there already and is 5x6; expected 2x3. Give another folder"):
         convert(mine, out, downscale=4)
     (out / "00.png").write_bytes(b"no image")
-    with pytest.raises(SynthcompError, match=r"00\.png is there already and is no readable image, not 5x6"):
+    with pytest.raises(SynthcompError, match=r"00\.png is there already and is no readable image; expected 5x6"):
         convert(mine, out, downscale=2)
     (out / "00.png").write_bytes(before["00.png"])
     assert contents(out) == before and convert(mine, out, downscale=2) == 1
@@ -451,6 +451,19 @@ def test_a_folder_of_images_linked_into_the_data_folder_does_not_become_a_data_s
     (artifacts / "data" / "mine").rename(tmp_path / "disk")
     (artifacts / "data" / "mine").symlink_to(tmp_path / "disk")
     assert datasets.fetch(str(frames), name="mine").images == 20
+    # And a large disk may have been prepared for one.
+    (tmp_path / "large").mkdir()
+    (artifacts / "data" / "prepared").symlink_to(tmp_path / "large")
+    assert datasets.fetch(str(frames), name="prepared").images == 20
+
+
+def test_a_linked_folder_of_a_published_name_is_no_published_data_set(
+    tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published_folder(tmp_path).rename(tmp_path / "clic2020")
+    monkeypatch.chdir(tmp_path)
+    card = datasets.link_data_set("clic2020", Path("clic2020"))
+    assert (card.source, card.licence) == ("clic2020", "not stated") and card.place
 
 
 def test_names_with_what_some_take_for_line_breaks_stand_in_splits(tmp_path: Path, artifacts: Path) -> None:
@@ -475,8 +488,10 @@ def test_two_sources_are_not_mixed_under_one_name(mine: str, server: Server, tmp
     images, card = contents(artifacts / "data" / mine / "images"), datasets.read_data_set_card(mine)
     others = [other_frames(tmp_path / "other"), other_frames(tmp_path / "moved" / "frames")]
     for what, source in (
-        *((str(folder), "from (another )?frames") for folder in others),
-        *((str(server.folder / "frames"), "from another frames"), (f"{server.url}/main.zip", "from frames")),
+        (str(others[0]), "from frames"),
+        (str(others[1]), "from a folder or zip called frames in another place"),
+        (str(server.folder / "frames"), "from a folder or zip called frames in another place"),
+        (f"{server.url}/main.zip", "from frames"),
     ):
         with pytest.raises(SynthcompError, match=rf"There is a data set mine already, {source}; choose another name"):
             datasets.fetch(what, name=mine)
@@ -485,6 +500,10 @@ def test_two_sources_are_not_mixed_under_one_name(mine: str, server: Server, tmp
     link = tmp_path / "by another name"
     link.symlink_to(tmp_path)
     assert datasets.fetch(str(link / "frames"), name=mine).images == 20  # The same folder fills in what is missing.
+    (tmp_path / "frames").rename(tmp_path / "elsewhere")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "elsewhere").rename(tmp_path / "project" / "frames")
+    assert datasets.fetch(str(tmp_path / "project" / "frames"), name=mine).images == 20  # It was moved.
 
 
 def test_a_card_of_an_older_version_does_not_say_where_its_source_lay(

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from synthcomp_core.cli import main
 from synthcomp_core.errors import PlanError
-from synthcomp_core.training import runner
-from synthcomp_core.training.dry_run import estimate_training
+from synthcomp_core.training import dry_run, runner
 from synthcomp_core.training.loggers import model_loggers
 from synthcomp_core.training.plan import DevicePlan, read_training_plan
 from synthcomp_core.training.runner import launch, train_models
@@ -49,17 +49,29 @@ def test_a_logger_whose_package_is_missing_is_named(
         (DevicePlan(accelerator="mps", nodes=2), "`device.nodes` is 2, but mps trains on one machine only"),
     ],
 )
-def test_more_devices_than_there_are_is_a_sentence_of_a_training_and_of_its_dry_run(
+def test_more_devices_than_there_are_is_a_sentence_of_a_training(
     asked: DevicePlan, words: str, artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(runner, "torch_device", torch.device)
     plan = dataclasses.replace(read_training_plan(PROJECT_ROOT / "artifacts" / "plans" / "smoke.toml"), device=asked)
-    for begin in (train_models, estimate_training):
-        with pytest.raises(PlanError, match=re.escape(words)) as caught:
-            begin(plan)
-        assert "\n" not in str(caught.value)
+    with pytest.raises(PlanError, match=re.escape(words)) as caught:
+        train_models(plan)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_dry_run_times_one_device_and_says_that_there_are_too_few(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lacking(device: DevicePlan) -> str:
+        raise PlanError("`device.devices` is 4, but this machine has 1 GPU to train on.")
+
+    monkeypatch.setattr(dry_run, "estimate_training", lambda plan, **options: [])
+    monkeypatch.setattr(runner, "available_accelerator", lacking)
+    assert main(["train", str(PROJECT_ROOT / "artifacts" / "plans" / "smoke.toml"), "--dry-run"]) == 0
+    said = capsys.readouterr()
+    assert "hours in all" in said.out and "this machine has 1 GPU" in said.err
 
 
 def test_what_lightning_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +83,7 @@ def test_what_lightning_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
         *((id, "0") for id in ("PROCID", "LOCALID", "NODEID")),
     ):
         monkeypatch.setenv(f"SLURM_{name}", value)
-    with pytest.raises(PlanError, match=r"cannot be started on 4 devices of 1 node, as `\[device\]` asks \(") as caught:
+    with pytest.raises(PlanError, match=r"cannot be started on 4 devices, as `\[device\]` asks \(") as caught:
         launch(DevicePlan(accelerator="cpu", devices=4))
     assert "\n" not in str(caught.value)
 

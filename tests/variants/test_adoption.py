@@ -509,6 +509,10 @@ def test_forgetting_keeps_what_was_put_in_the_place_of_what_was_adopted(
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "a.png").write_bytes(png_bytes(picture(1)))
     run("data", "fetch", tmp_path / "own", "--name", "gta-plus")
+    card = datasets.read_data_set_card("gta-plus")
+    path = datasets.card_path("gta-plus")
+    address = dataclasses.replace(card, source="https://example.org/main.zip")  # As that of the published one.
+    path.write_text(json.dumps(dataclasses.asdict(address)))
     said = run("adopt", project, "--dry-run", "--forget")
     assert "would be removed" in said and "gta-plus" not in said and "mbt2018-q4-mse-own" not in said
     run("adopt", project, "--forget")
