@@ -148,6 +148,24 @@ def test_a_difference_that_cannot_be_computed_is_said_once_and_not_tried_with_ev
     assert failure.startswith("This browser could not compute it")
 
 
+def test_a_difference_that_cannot_be_computed_is_tried_again_by_a_click_alone(in_node: Callable[[str], Any]) -> None:
+    polled, clicked = in_node(
+        FAKES
+        + """
+        failing.fetch = false;
+        await scene.load();
+        scene.difference(a, b, false, 4, () => {});
+        await later();
+        await scene.retry();
+        const polled = scene.failure(a, b);
+        await scene.retry({ computed: true });
+        console.log(JSON.stringify([polled, scene.failure(a, b)]));
+        """
+    )
+    assert polled.startswith("This browser could not compute it")
+    assert clicked == ""
+
+
 def test_an_image_that_a_viewer_takes_while_others_load_stays_open(in_node: Callable[[str], Any]) -> None:
     closed = in_node(
         """

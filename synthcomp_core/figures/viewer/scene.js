@@ -71,12 +71,13 @@ export class Scene {
   }
 
   /**
-   * Tries once more to load what could not be loaded; until then, what was said of it stays. What could not be computed
-   * is forgotten, and computed anew where it is looked at.
+   * Tries once more to load what could not be loaded; until then, what was said of it stays.
+   * @param {{computed?: boolean}} what computed: also forgets what could not be computed, so that it is computed anew
+   *   where it is looked at; for a click, as it takes as much memory as before
    */
-  async retry() {
+  async retry({ computed = false } = {}) {
     for (const name of this.failures.keys()) {
-      if (name.includes(" ")) this.failures.delete(name);
+      if (computed && name.includes(" ")) this.failures.delete(name);
     }
     const failed = [...this.pictures, ...this.overlays].filter(({ url }) => this.failures.has(url));
     await Promise.all(failed.map((picture) => this.fetch(picture)));

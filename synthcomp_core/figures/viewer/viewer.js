@@ -49,7 +49,8 @@ export class Viewer {
     this.flicker = new Flicker(() => this.changed());
     this.frame = 0;
     this.stale = false;
-    this.retrying = false; // what could not be loaded
+    this.retrying = false; // what could not be loaded or computed, after a click
+    this.reloading = false; // what could not be loaded, by itself
     /** @type {Component["setStateValue"] | null} */
     this.report = null;
     this.reported = "";
@@ -102,7 +103,7 @@ export class Viewer {
     if (!this.waiting && this.scene?.shows(scene)) {
       this.scene.rename(scene);
       this.changed();
-      if (this.scene.failures.size > 0) this.retry(this.scene);
+      this.reload(this.scene);
       return;
     }
     if (this.waiting?.shows(scene)) return this.waiting.rename(scene); // numbers must not keep images from coming
@@ -129,14 +130,24 @@ export class Viewer {
   }
 
   /**
-   * Tries once more what could not be loaded or computed.
-   * @param {Scene | null} scene
+   * Tries once more, without a word, what could not be loaded; a page that polls asks for it with every run.
+   * @param {Scene} scene
    */
-  retry(scene = this.scene) {
-    if (!scene) return;
+  reload(scene) {
+    if (scene.failures.size === 0 || this.reloading || this.retrying) return;
+    this.reloading = true;
+    void scene.retry().then(() => {
+      this.reloading = false;
+      this.changed();
+    });
+  }
+
+  /** Tries once more what could not be loaded or computed; the click on the button that says so. */
+  retry() {
+    if (!this.scene) return;
     this.retrying = true;
     this.changed();
-    void scene.retry().then(() => {
+    void this.scene.retry({ computed: true }).then(() => {
       this.retrying = false;
       this.changed();
     });
