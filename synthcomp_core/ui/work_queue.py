@@ -76,14 +76,16 @@ class Job(Generic[T]):
     """One piece of work in the queue. name: what it computes; equal names are the same work.
 
     is_idle: whether it only runs while nothing else waits; it is dropped as soon as something does. is_stopping:
-    whether it has been asked to end.
+    whether it has been asked to end. work: None once the job is over, unless it was dropped and may be taken up: what
+    remembers the job need not hold on to the images of its work.
     """
 
     def __init__(
         self, queue: WorkQueue, session: str, place: str, name: Hashable, work: Work[T], is_idle: bool
     ) -> None:
         self.session, self.place, self.name, self.is_idle = session, place, name, is_idle
-        self._queue, self.work = queue, work
+        self._queue = queue
+        self.work: Work[T] | None = work
         self._status: JobStatus[T] = JobStatus()
         self.is_stopping = False
         self._is_dropped = False
@@ -112,13 +114,16 @@ class Job(Generic[T]):
         """Set fields of the status and wake who waits; for the queue and its workers."""
         with self._queue.changed:
             self._status = replace(self._status, version=self._status.version + 1, **values)
+            if self._status.is_over and self._status.state != JobState.DROPPED:
+                self.work = None
             self._queue.changed.notify_all()
 
     def carry_out(self) -> None:
         """Do the work in this thread; raises what is nobody's fault but the program's, for the server's log."""
         try:
             self._queue.prepare()
-            self.work(self._report, lambda result: self.change(latest=result))
+            if self.work is not None:
+                self.work(self._report, lambda result: self.change(latest=result))
         except Cancelled:
             self.change(state=JobState.DROPPED if self._is_dropped else JobState.STOPPED)
         except (SynthcompError, OSError) as error:
@@ -198,7 +203,9 @@ class WorkQueue:
             return job
 
     def take_up(self, job: Job[T]) -> Job[T]:
-        """A new job for the work of one that was dropped."""
+        """A new job for the work of one that was dropped; the job itself if it ended otherwise."""
+        if job.work is None:
+            return job
         return self.submit(job.session, job.place, job.name, job.work, is_idle=job.is_idle)
 
     def end_all(self, timeout_s: float) -> bool:

@@ -158,6 +158,31 @@ def test_idle_work_waits_for_a_free_server_and_makes_room_for_others() -> None:
     assert names == ["first", "idle", "second", "idle"]
 
 
+def test_a_job_lets_go_of_its_work_when_it_is_over_unless_that_may_be_taken_up() -> None:
+    def fails(on_progress: OnProgress, publish: Callable[[str], None]) -> None:
+        raise SynthcompError("The frame is too small.")
+
+    names: list[str] = []
+    queue = WorkQueue(1)
+    gate, stopped, idle = Gate("done", names), Gate("stopped", names), Gate("idle", names)
+    done = queue.submit("one", "a", 1, gate)
+    waiting = queue.submit("one", "b", 2, Gate("never", names))
+    waiting.stop()
+    assert done.work is gate and waiting.work is None
+    gate.may_go.set()
+    assert ended(done) == JobState.DONE and done.work is None
+    running = queue.submit("one", "a", 3, stopped)
+    started(running)
+    running.stop()
+    assert ended(running) == JobState.STOPPED and running.work is None
+    dropped = queue.submit("one", "idle", 4, idle, is_idle=True)
+    started(dropped)
+    failed = queue.submit("one", "a", 5, fails)
+    assert ended(dropped) == JobState.DROPPED and dropped.work is idle
+    assert ended(failed) == JobState.FAILED and failed.work is None
+    assert queue.take_up(failed) is failed
+
+
 def test_a_failure_is_a_sentence_and_the_queue_goes_on() -> None:
     def fails(on_progress: OnProgress, publish: Callable[[str], None]) -> None:
         raise SynthcompError("The frame is too small.")
