@@ -18,6 +18,7 @@ def compare_image() -> None:
         picked: PickedImage | None = pick_image()
         choice = pick_choice()
     if picked is None:
+        show_benchmark(None)
         return
     missing = show_pictures(picked, choice)
     pressed = st.button("Run the benchmark", type="primary", icon=":material/play_arrow:", key="fsr_run")
@@ -37,9 +38,11 @@ def compare_samples() -> None:
         source = pick_samples()
     if source is None:
         st.info("Name a folder of samples in the sidebar, or add a zip of one.")
+        show_benchmark(None)
         return
     samples = opened_samples(source)
     if samples is None:
+        show_benchmark(None)
         return
     with st.sidebar:
         choice = pick_sample(samples)

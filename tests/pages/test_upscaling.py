@@ -20,6 +20,7 @@ from synthcomp_core.metrics import METRICS, measure
 from synthcomp_core.ui.bytes_cache import BytesCache
 from synthcomp_core.ui.upscaling import pictures
 from synthcomp_core.ui.widgets.state import state_key
+from synthcomp_core.ui.work_queue import JobState
 from synthcomp_core.upscalers import fsr_benchmark
 from synthcomp_core.upscalers.fsr_benchmark import upscaled
 from synthcomp_core.upscalers.fsr_samples import SampleSet
@@ -416,6 +417,44 @@ def test_what_a_stopped_benchmark_has_measured_is_not_judged_as_if_it_were_whole
     assert len(cells(page)) == 4
     (verdict,) = [text for text in said(page.markdown) if "Best by" in text]
     assert "at 1.3x" in verdict and "2x" not in verdict and "every scale" not in verdict
+
+
+@pytest.mark.parametrize(
+    ("control", "value"), [("image_choice", "forest.png"), ("fsr_source", "FSR samples")], ids=["image", "source"]
+)
+def test_a_benchmark_of_something_else_is_named_while_it_runs_and_can_be_stopped(
+    page: AppTest, begun: Gate, control: str, value: str
+) -> None:
+    page.run()
+    name = next(box for box in page.selectbox if box.key == "image_choice").value
+    next(one for one in (*page.selectbox, *page.segmented_control) if one.key == control).set_value(value)
+    page.run()
+    assert not page.exception and not page.table
+    assert f"The benchmark of {name} is still running." in said(page.markdown)
+    page.button(key="fsr_stop").click().run()
+    begun.opened.set()
+    settled(page)
+    assert not page.exception and not any("is still running" in text for text in said(page.markdown))
+    assert all(job.status().state == JobState.STOPPED for job in jobs_of(page))
+
+
+def test_samples_that_change_during_their_evaluation_have_changed_once_it_is_over(
+    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, image in sample_files("1").items():
+        write_png(image, tmp_path / name)
+    opened_on_samples(page, tmp_path)
+    gate = Gate(monkeypatch, after=1)
+    next(button for button in page.button if button.label == "Evaluate the samples").click()
+    page.run()
+    assert gate.reached.wait(LIMIT_S)
+    write_png(frame(7, width=96, height=72), tmp_path / "1-q2.png")
+    page.run()
+    assert not page.info and f"The benchmark of {tmp_path.name} is still running." in said(page.markdown)
+    gate.opened.set()
+    settled(page)
+    assert not page.exception
+    assert ["have changed since they were evaluated" in text for text in said(page.info)] == [True]
 
 
 def test_a_click_during_the_evaluation_of_samples_does_not_end_it(

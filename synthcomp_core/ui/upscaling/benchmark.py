@@ -54,13 +54,14 @@ class FsrResult:
 class UpscalingState:
     """What the page remembers: the job of the benchmark that was begun last.
 
-    about: what it is of, see ``_about``. methods: (upscaler id, scale) of those measured on an image. origin: of the
-    samples, "" for an image.
+    about: what it is of, see ``_about``. methods: (upscaler id, scale) of those measured on an image. name: of the
+    image or the samples. origin: of the samples, "" for an image.
     """
 
     job: Job[FsrResult] | None = None
     about: Hashable = None
     methods: tuple[tuple[str, float], ...] = ()
+    name: str = ""
     origin: str = ""
 
 
@@ -93,7 +94,7 @@ def start_image(picked: PickedImage, choice: UpscalingChoice) -> str | None:
     methods = tuple((upscaler_id, scale) for scale in choice.scales for upscaler_id in choice.upscaler_ids)
     about = _about(picked, methods)
     job = server_queue().submit(session_id(), _PLACE, (about, methods, choice.metrics, choice.with_curve), measure)
-    store_state(UpscalingState(job, about, methods))
+    store_state(UpscalingState(job, about, methods, picked.name))
     return None
 
 
@@ -108,7 +109,7 @@ def start_samples(samples: SampleSet) -> None:
 
     about = _about(samples, ())
     job = server_queue().submit(session_id(), _PLACE, about, measure)
-    store_state(UpscalingState(job, about, origin=samples.origin))
+    store_state(UpscalingState(job, about, name=samples.name, origin=samples.origin))
 
 
 def _about(of: PickedImage | SampleSet, methods: Sequence[tuple[str, float]]) -> Hashable:
@@ -118,14 +119,16 @@ def _about(of: PickedImage | SampleSet, methods: Sequence[tuple[str, float]]) ->
     return of.sha256, of.name, tuple(weights_of(Variant("none", scale, method)) for method, scale in methods)
 
 
-def show_benchmark(of: PickedImage | SampleSet) -> None:
-    """Draw what the benchmark of an image or of samples has measured; nothing where there is none of what they are."""
+def show_benchmark(of: PickedImage | SampleSet | None) -> None:
+    """Draw what the benchmark of an image or of samples has measured; a line for one of something else under way."""
     state = load_state(UpscalingState)
     job = state.job
     if job is None:
         return
-    if state.about != _about(of, state.methods):
-        if isinstance(of, SampleSet) and of.origin == state.origin:
+    if of is None or state.about != _about(of, state.methods):
+        if not job.status().is_over:
+            _mention(state.name, job)
+        elif isinstance(of, SampleSet) and of.origin == state.origin:
             st.info(plain(f"Files of {of.name} have changed since they were evaluated: evaluate the samples again."))
         return
     if job.status().state == JobState.DROPPED:  # The browser was away, and is back.
@@ -139,6 +142,19 @@ def show_benchmark(of: PickedImage | SampleSet) -> None:
     if status.latest is not None:
         show_table(status.latest.table)
         show_charts(status.latest)
+
+
+def _mention(name: str, job: Job[FsrResult]) -> None:
+    """A line that a benchmark of something else is under way, until it is over."""
+
+    def draw() -> None:
+        if job.status().is_over:
+            st.rerun(scope="app")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(plain(f"The benchmark of {name} is still running."), width="content")
+            st.button("Stop", key="fsr_stop", icon=":material/stop:", on_click=job.stop)
+
+    st.fragment(draw, run_every=_POLL_S)()
 
 
 def _follow(job: Job[FsrResult]) -> None:
