@@ -92,7 +92,7 @@ def check_switch(key: str, *, what: str = "") -> None:
 def keep_among(key: str, options: Collection[str]) -> None:
     """Return a widget to its default if its remembered choice is no longer an option; call it before it is drawn.
 
-    Of several values, those that still are options stay.
+    Of several values, those that still are options stay; none left: the default.
     """
     held = st.session_state.get(key)
     values = held if isinstance(held, list) else [held]

@@ -60,10 +60,6 @@ def pick_many(
         query.check_choices(key, options, what=what)
     if linked is not None and (not linked or any(value in options for value in linked)):
         st.session_state[key] = [value for value in linked if value in options]
-    held = st.session_state.get(key)
-    left = [value for value in held if value in options] if isinstance(held, list) else []
-    if left and left != held:
-        st.session_state[key] = left
     query.keep_among(key, options)
     if key not in st.session_state:
         st.session_state[key] = [value for value in default if value in options]
