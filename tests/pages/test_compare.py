@@ -716,6 +716,19 @@ def test_a_click_on_a_done_cell_shows_it_in_every_mode(page: AppTest, mode: str)
     assert view.mode == ("grid" if mode == "grid" else "swipe")
 
 
+@pytest.mark.parametrize(("before", "after"), [("p2", "p3"), ("p8", "original"), ("original", "original")])
+def test_a_cell_brought_into_the_viewer_leaves_the_left_image_as_it_is(page: AppTest, before: str, after: str) -> None:
+    make_codecs(("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games", "mbt2018-q6-mse-games"))
+    compare(
+        page, quality=["4", "6"], scaling=["full", "x2-bicubic", "x2-bilinear"], view=f"swipe~{before}~p1~8~0.5~0.5"
+    )
+    page.multiselect(key="shown").set_value(page.multiselect(key="shown").options[1:9]).run()
+    page.button(key="cell_4_mse_games_full").click().run()  # The first one: all others move on, and the last one goes.
+    assert not page.exception
+    view = page.session_state[state_key(CompareState)].view
+    assert (view.left, view.right) == (after, "p1")
+
+
 def test_a_click_on_a_done_cell_outside_of_the_viewer_brings_it_in_and_shows_it(page: AppTest) -> None:
     make_codecs(("mbt2018-q4-mse-games", "mbt2018-q4-msssim-games", "mbt2018-q6-mse-games"))
     scalings = ["full", "x2-bicubic", "x2-bilinear"]

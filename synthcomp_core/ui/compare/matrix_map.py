@@ -88,15 +88,19 @@ def _click(
     if state is not CellState.DONE:
         start_one(picked, variant)
         return
-    if variant not in shown:  # The viewer holds only so many: it comes last, or takes the last one's place.
+    before = known_view()
+    on_left = next((one for number, one in enumerate(shown, start=1) if slot(number) == before.left), None)
+    if variant not in shown:  # The viewer holds only so many, in the order of the results: the last one makes room.
         wanted = {*shown[: MAX_SHOWN - 1], variant}
         shown = [one for one in results if one in wanted]
         st.session_state["shown"] = [str(one) for one in shown]
-    place, before = slot(shown.index(variant) + 1), known_view()
+    places = {one: slot(number) for number, one in enumerate(shown, start=1)}
+    place = places[variant]
+    left = before.left if on_left is None else places.get(on_left, ORIGINAL)
     view = replace(
         before,
         mode="swipe" if before.mode in ("single", "loupe") else before.mode,  # Those show the left image alone.
-        left=ORIGINAL if before.left == place else before.left,
+        left=ORIGINAL if left == place else left,
         right=place,
     )
     held = load_state(CompareState)
