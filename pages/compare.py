@@ -32,7 +32,7 @@ def compute_label(comparison: Comparison) -> str:
     """What the button says: what it would do, or why there is nothing to do."""
     failed = len(comparison.failures)
     if comparison.missing:
-        return f"Compute {comparison.missing} missing" + (f", {failed} failed" if failed else "")
+        return f"Compute {comparison.missing} missing" + (f" and {failed} failed" if failed else "")
     if comparison.is_working:
         return f"Computing {len(comparison.under_way)}"
     return f"Try {failed} failed again" if failed else "Everything is computed"

@@ -121,7 +121,7 @@ def pick_question() -> Question | str:
     if not chosen or not scales:
         return "Pick at least one codec and one scale in the sidebar."
     if not enlarging and any(float(scale) > 1 for scale in scales):
-        return "Pick at least one upscaler for lower resolutions in the sidebar, or no scale but 1."
+        return "Pick at least one upscaler for lower resolutions in the sidebar, or only scale 1."
     try:
         target = Target.of(word, round(value * factor) if word == "bytes" else value)
         variants = candidates(target, families=chosen, scales=[float(scale) for scale in scales], upscalers=enlarging)

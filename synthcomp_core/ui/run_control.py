@@ -184,7 +184,7 @@ def _show_ending(begun: BegunRun) -> None:
     if run is not None and run.stage != Stage.INTERRUPTED and run.updated >= begun.since:
         return  # It has failed tasks, which are listed, or was begun again elsewhere.
     if status < 0:
-        why = f"The program of {begun.name} was ended by signal {-status}; begin it again, to do what is missing."
+        why = f"The program of {begun.name} was ended by signal {-status}; resume it to do what is missing."
     else:
         why = last_output(begun.folder).removeprefix("Error: ")
     st.error(plain(why or f"The program of {begun.name} ended with an error; see {begun.folder / OUTPUT}."))

@@ -296,7 +296,7 @@ def test_what_failed_is_named_and_tried_again_by_a_click_and_nothing_else_is(
         assert len(page.error) == 2  # Of the variant, and of what is matched to it.
         assert page.button(key="compute").label == "Try 2 failed again" and not page.button(key="compute").disabled
     page.multiselect(key="variant").set_value(["webp-q60", "webp-q61", "webp-q62"]).run()
-    assert page.button(key="compute").label == "Compute 1 missing, 2 failed"
+    assert page.button(key="compute").label == "Compute 1 missing and 2 failed"
     page.button(key="again").click()
     settled(page)
     assert not page.exception and not page.error

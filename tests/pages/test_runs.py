@@ -320,7 +320,7 @@ def shown_errors(app: AppTest) -> list[str]:
     ("status", "sentence"),
     [
         (1, "small.toml cannot be read as a plan: No such file or directory."),
-        (-9, "The program of small was ended by signal 9; begin it again, to do what is missing."),
+        (-9, "The program of small was ended by signal 9; resume it to do what is missing."),
         (130, None),
     ],
 )

@@ -18,7 +18,7 @@ from synthcomp_core.images import png_bytes, read_image, resize, write_png
 from synthcomp_core.images.zipped import ZippedImages
 from synthcomp_core.metrics import METRICS, measure
 from synthcomp_core.ui.bytes_cache import BytesCache
-from synthcomp_core.ui.upscaling import pictures
+from synthcomp_core.ui.upscaling import benchmark, pictures
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.ui.work_queue import JobState
 from synthcomp_core.upscalers import fsr_benchmark
@@ -417,6 +417,22 @@ def test_what_a_stopped_benchmark_has_measured_is_not_judged_as_if_it_were_whole
     assert len(cells(page)) == 4
     (verdict,) = [text for text in said(page.markdown) if "Best by" in text]
     assert "at 1.3x" in verdict and "2x" not in verdict and "every scale" not in verdict
+
+
+def test_a_benchmark_that_failed_does_not_say_that_it_was_stopped(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: Any, **options: Any) -> Any:
+        raise SynthcompError("The curve cannot be measured.")
+
+    monkeypatch.setattr(benchmark, "sharpness_curve", fails)
+    page.query_params["fsr_modes"] = ["performance"]
+    page.query_params["fsr_curve"] = "true"
+    page.run()
+    press(page, "Run the benchmark")
+    assert not page.exception and page.table
+    assert said(page.error) == ["The curve cannot be measured."]
+    assert said(page.warning) == ["It ended before the sharpness curve was measured."]
 
 
 @pytest.mark.parametrize(

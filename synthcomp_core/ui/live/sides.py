@@ -187,7 +187,8 @@ def start_match(picked: PickedImage, name: str, other: str) -> None:
     if num_bytes is None:
         return
     if not target.is_current:
-        store_state(replace(state, failure=_not_matched(name, other)))
+        why = f"{name} was not matched: {other} does not show what its controls ask for yet."
+        store_state(replace(state, failure=why))
         return
 
     def search(on_progress: OnProgress, publish: Callable[[Variant], None]) -> None:

@@ -102,7 +102,7 @@ def show_trail(picked: PickedImage, sides: Mapping[str, Side]) -> None:
         help="JPEG, WebP and AVIF at five qualities each, computed while the server has nothing else to do.",
     )
     if not state.rows.get(picked.sha256):
-        st.caption("The chart begins when a rendering of this image has been measured.")
+        st.caption("The chart appears once a rendering of this image has been measured.")
         return
     if not state.was_open:
         _draw_later()

@@ -182,16 +182,17 @@ def _say_how_it_ended(status: JobStatus[FsrResult]) -> None:
         st.error(plain(status.error))
     if status.state == JobState.DONE:
         return
+    ended = "It ended" if status.state == JobState.FAILED else "Stopped"
     result = status.latest
     if result is None:
-        st.warning("Stopped before anything was measured.")
+        st.warning(f"{ended} before anything was measured.")
     elif not result.table.is_whole:
         st.warning(
-            f"Stopped after {len(result.table.rows)} of {result.table.num_planned} measurements; scales at which a "
+            f"{ended} after {len(result.table.rows)} of {result.table.num_planned} measurements; scales at which a "
             "method is missing are not judged."
         )
     elif result.lacks_curve:
-        st.warning("Stopped before the sharpness curve was there.")
+        st.warning(f"{ended} before the sharpness curve was measured.")
 
 
 def show_table(table: FsrTable) -> None:

@@ -64,4 +64,4 @@ def test_the_size_of_an_outdated_side_is_not_matched() -> None:
     assert not app.exception
     status, failure = (text.value for text in app.text)
     assert status == "None"
-    assert failure.startswith("A was not matched to B")
+    assert failure == "A was not matched: B does not show what its controls ask for yet."
