@@ -13,6 +13,7 @@ from synthcomp_core.ui.compare.saved import show_saved
 from synthcomp_core.ui.compare.view import (
     FIGURE_KEY,
     find_worst,
+    forget_shown,
     known_view,
     pick_shown,
     show_comparison,
@@ -50,6 +51,7 @@ if picked is None:
 comparison = comparison_so_far(picked, choice)
 if query.arrived("computed"):  # A link promises the results.
     query.write_own("computed", "1")
+    forget_shown()
     if comparison.missing:
         start_missing(picked, choice)
         comparison = comparison_so_far(picked, choice)

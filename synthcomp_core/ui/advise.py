@@ -20,6 +20,7 @@ from synthcomp_core.metrics import Reference
 from synthcomp_core.progress import OnProgress, span
 from synthcomp_core.results.rows import ResultRow, rows_to_csv
 from synthcomp_core.ui import query
+from synthcomp_core.ui.widgets.compare_link import compare_link
 from synthcomp_core.ui.widgets.image_picker import PickedImage
 from synthcomp_core.ui.widgets.named_choice import pick_many, upscaler_title
 from synthcomp_core.ui.widgets.state import load_state, store_state
@@ -229,13 +230,11 @@ def show_found(picked: PickedImage, question: Question, rows: Sequence[ResultRow
         st.markdown("  \n".join(plain(sentence) for sentence in others))
     chart = advice_chart(found, main.quantity)
     st.plotly_chart(chart, key="advice_chart", config=mode_bar("advice"), alt=chart_alt(chart))
-    compared = [option.variant for option in found.options[:_COMPARED]]
-    link = [("source", picked.dataset), ("image", picked.choice), ("computed", "1")]
-    link += [("variant", str(variant)) for variant in compared]
+    compared = [str(option.variant) for option in found.options[:_COMPARED]]
     best = "the best" if len(compared) == 1 else f"the best {len(compared)}"
     st.page_link(
         "pages/compare.py", label=f"Look at {best} in Compare", icon=":material/grid_view:",
-        query_params=link,
+        query_params=compare_link(compared, source=picked.dataset, image=picked.choice),
     )  # fmt: skip
     _show_table(found)
     for sentence in found.left_out:

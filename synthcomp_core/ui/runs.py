@@ -32,6 +32,7 @@ from synthcomp_core.progress import duration, plural
 from synthcomp_core.training.folder import read_log
 from synthcomp_core.ui import query
 from synthcomp_core.ui.run_control import show_control, take_wanted
+from synthcomp_core.ui.widgets.compare_link import compare_link
 from synthcomp_core.ui.widgets.text import plain
 
 LIST_EVERY_S, DETAIL_EVERY_S = 5.0, 2.0
@@ -238,8 +239,7 @@ def _show_compare_link(run: RunSummary) -> None:
             )
         )
         return
-    link = [("source", pictures.dataset), ("image", pictures.image), ("computed", "1")]
-    link += [("variant", variant) for variant in pictures.variants[:_COMPARED]]
+    link = compare_link(pictures.variants[:_COMPARED], source=pictures.dataset, image=pictures.image)
     st.page_link(
         "pages/compare.py", label="Images of this run in Compare", icon=":material/grid_view:", query_params=link
     )

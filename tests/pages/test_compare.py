@@ -31,6 +31,7 @@ from synthcomp_core.ui.compare import blind
 from synthcomp_core.ui.compare.blind import BlindState
 from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.compare.view import ranking
+from synthcomp_core.ui.widgets.compare_link import compare_link
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.variants import Variant, evaluate, render, result_row
 from synthcomp_core.variants.evaluation import Evaluation
@@ -333,6 +334,26 @@ def test_a_link_computes_what_is_missing_beside_what_other_pages_computed(page: 
     follow(elsewhere, "webp-q61", "webp-q62")  # A second link in the same session.
     assert list(strip(elsewhere)) == names("webp-q61", "webp-q62")
     assert [one for one in renders if one.startswith("webp-q6")] == ["webp-q60", "webp-q61", "webp-q62"]
+
+
+def test_a_link_of_another_page_computes_what_it_names_and_nothing_picked_before(
+    page: AppTest, renders: list[str]
+) -> None:
+    make_codecs(POINTS)
+    page.query_params.update({"variant": TEN, "shown": ["webp-q19", "webp-q11"], "classical": ["jpeg"]})
+    page.run()
+    assert page.pills(key="quality").value and page.multiselect(key="shown").value
+    page.switch_page("pages/live.py")
+    page.query_params.clear()
+    settled(page)
+    renders.clear()
+    page.switch_page("pages/compare.py")
+    page.query_params.update({**dict(compare_link([])), "variant": ["webp-q60", "webp-q11"]})
+    settled(page)
+    assert not page.exception
+    assert renders == ["webp-q60", "webp-q11"] and in_viewer(page) == ["WebP, quality 60", "WebP, quality 11"]
+    page.multiselect(key="variant").set_value(["webp-q60", *TEN]).run()  # More than the viewer holds.
+    assert page.multiselect(key="shown").value == []
 
 
 def test_what_was_stopped_is_not_started_by_loading_the_address_anew(

@@ -122,8 +122,8 @@ def test_a_point_of_a_chart_opens_in_compare_on_its_own_data_set(
     small_artifacts: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, image: str, says: dict[str, str]
 ) -> None:
     asked: list[dict[str, str]] = []
-    monkeypatch.setattr(st, "page_link", lambda page, *, query_params, **rest: asked.append(query_params))
+    monkeypatch.setattr(st, "page_link", lambda page, *, query_params, **rest: asked.append(dict(query_params)))
     app = AppTest.from_function(clicked_page, args=(dataset, image), default_timeout=LIMIT_S).run()
     assert not app.exception
-    assert asked == [{"variant": "webp-q60", "computed": "1", **says}]
+    assert asked == [{"variant": "webp-q60", "computed": "1", "quality": "", "classical": "", **says}]
     assert any("kodak" in caption.value for caption in app.caption) == (not says)

@@ -81,6 +81,12 @@ def pick_shown(choice: ComparisonChoice, comparison: Comparison) -> None:
     )
 
 
+def forget_shown() -> None:
+    """Drop the choice of images for the viewer when a link promises others and does not choose among them itself."""
+    if not query.values("shown"):
+        st.session_state.pop("shown", None)
+
+
 def _variants(choice: ComparisonChoice, comparison: Comparison) -> list[str]:
     """All that is compared, in the order of the results: the variants chosen and those matched so far."""
     found = (compared.variant for compared in comparison.results)

@@ -26,6 +26,7 @@ from synthcomp_core.results.labels import shown_names
 from synthcomp_core.ui import query
 from synthcomp_core.ui.rate_distortion.choice import PER_IMAGE, SCATTER, RDChoice
 from synthcomp_core.ui.rate_distortion.legend import isolated_codec, show_narrow_legend
+from synthcomp_core.ui.widgets.compare_link import compare_link
 from synthcomp_core.ui.widgets.named_choice import pick_one
 from synthcomp_core.ui.widgets.text import plain
 
@@ -98,9 +99,9 @@ def show_clicked(curves: Sequence[RDCurve], variant: str, image: str, dataset: s
     """Name the clicked point of a curve on a data set and offer it in Compare; image "" for a mean."""
     name = next((point.shown for curve in curves for point in curve.points if point.variant == variant), variant)
     st.markdown(f"**{plain(name)}**" + (f" on {plain(image)}" if image else " (mean over images)"))
-    asked = {"variant": variant, "computed": "1"}
+    asked = compare_link([variant])
     if dataset in image_sources():
-        asked |= {"source": dataset, **({"image": image} if image else {})}
+        asked = compare_link([variant], source=dataset, image=image)
     else:
         st.caption(plain(f"The images of {dataset} are not available here, so Compare will show another image."))
     st.page_link("pages/compare.py", label="Open in Compare", icon=":material/grid_view:", query_params=asked)
