@@ -306,6 +306,33 @@ def test_what_failed_is_named_and_tried_again_by_a_click_and_nothing_else_is(
     assert page.button(key="compute").label == "Compute 1 missing"
 
 
+def test_another_try_takes_the_matching_that_failed_and_no_other(
+    page: AppTest, renders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(image: Image, variant: Variant, **options: Any) -> Evaluation:
+        if variant.codec.startswith("jpeg-"):
+            raise SynthcompError("The encoder was out of memory; try again.")
+        return evaluate(image, variant, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(render_cache, "evaluate", failing)
+        compare(page, "webp-q60", classical=["jpeg"], hold="bytes")
+        assert len(page.error) == 1
+    state: CompareState = page.session_state[state_key(CompareState)]
+    elsewhere = ("another image", "none")
+    page.session_state[state_key(CompareState)] = dataclasses.replace(
+        state, failures={**state.failures, elsewhere: "The image is too large."}
+    )
+    page.pills(key="classical").set_value(["jpeg", "jpeg2000"]).run()
+    assert page.button(key="compute").label == "Compute 1 missing, 1 failed"
+    page.button(key="again").click()
+    settled(page)
+    assert not page.exception and not page.error
+    assert page.button(key="compute").label == "Compute 1 missing"
+    assert not [one for one in renders if one.startswith("jpeg2000")]
+    assert list(page.session_state[state_key(CompareState)].failures) == [elsewhere]
+
+
 def test_a_link_computes_once_when_it_says_so(page: AppTest, renders: list[str]) -> None:
     page.query_params["variant"] = ["webp-q60"]
     page.query_params["computed"] = "1"

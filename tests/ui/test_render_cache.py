@@ -14,7 +14,7 @@ from synthcomp_core.metrics.tiles import tile_means
 from synthcomp_core.progress import silent
 from synthcomp_core.ui import render_cache
 from synthcomp_core.ui.bytes_cache import BytesCache
-from synthcomp_core.ui.compare import run as compare_run
+from synthcomp_core.ui.compare import kept as compare_kept
 from synthcomp_core.ui.render_cache import Rendered, render_for_page
 from synthcomp_core.variants import Variant
 from tests.pages.conftest import frame
@@ -29,7 +29,7 @@ def empty_cache() -> None:
 def counted_modules() -> list[object]:
     """Every module that holds the function by name; the metric's own is hidden behind the function of its name."""
     names = ("metrics.flip", "metrics", "variants.evaluation")
-    return [*(sys.modules[f"synthcomp_core.{name}"] for name in names), render_cache, compare_run]
+    return [*(sys.modules[f"synthcomp_core.{name}"] for name in names), render_cache, compare_kept]
 
 
 def rendered(text: str, **names: str) -> Rendered:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-
-import streamlit as st
 
 from synthcomp_core.batch.journal import Entry
-from synthcomp_core.batch.kept import KeptRendering, find_kept, journal_paths, read_entries, read_kept
+from synthcomp_core.batch.kept import find_kept
 from synthcomp_core.codecs import default_codec_id
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.metrics import DEFAULT_METRICS, flip_error, measure
 from synthcomp_core.progress import OnProgress, span
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.storage import file_sha256
 from synthcomp_core.ui import query
 from synthcomp_core.ui.compare.choice import ComparisonChoice, IsoLock
+from synthcomp_core.ui.compare.kept import kept_entries, rendered_of
 from synthcomp_core.ui.compare.state import CompareState, Computed
 from synthcomp_core.ui.render_cache import (
     Rendered,
     RenderedKey,
-    ready_to_show,
     render_for_page,
     rendered_cache,
     rendered_key,
@@ -86,8 +82,8 @@ def comparison_so_far(picked: PickedImage, choice: ComparisonChoice) -> Comparis
     locks = {_lock_key(image_hash, choice.lock, family): family for family in families}
     names = {key: variant_name(variant) for key, variant in wanted.items()}
     under_way = _look_at_jobs(names | {key: family_name(family) for key, family in locks.items()})
-    if load_state(CompareState).locks_asked and choice.lock is not None:
-        _start_locks(picked, choice.lock)
+    if choice.lock is not None:
+        _start_locks(picked, choice.lock, load_state(CompareState).locks_asked)
     state = load_state(CompareState)
     results, failures, missing = [], [], 0
     held: dict[RenderedKey, Rendered] = {}
@@ -127,9 +123,9 @@ def start_missing(picked: PickedImage, choice: ComparisonChoice) -> None:
         key = rendered_key(picked.sha256, variant)
         if _available(load_state(CompareState), key, picked) is None:
             _submit(key, _rendering(picked, variant))
-    store_state(replace(load_state(CompareState), locks_asked=choice.lock is not None))
+    store_state(replace(load_state(CompareState), locks_asked=()))
     if choice.lock is not None:
-        _start_locks(picked, choice.lock)
+        _start_locks(picked, choice.lock, choice.lock.families)
 
 
 def start_one(picked: PickedImage, variant: Variant) -> None:
@@ -141,15 +137,18 @@ def start_one(picked: PickedImage, variant: Variant) -> None:
         _submit(key, _rendering(picked, variant))
 
 
-def _start_locks(picked: PickedImage, lock: IsoLock) -> None:
-    """Put the matching of classical codecs into the queue, once the anchor has been measured."""
+def _start_locks(picked: PickedImage, lock: IsoLock, asked: Sequence[str]) -> None:
+    """Put the matching of the families ``asked`` into the queue, once the anchor has been measured."""
     state = load_state(CompareState)
+    store_state(replace(state, locks_asked=tuple(asked)))
     anchor_key = rendered_key(picked.sha256, lock.anchor)
     anchor = _available(state, anchor_key, picked)
     if anchor_key not in state.failures and (anchor is None or not anchor.is_complete):
         return
-    store_state(replace(state, locks_asked=False))
+    store_state(replace(state, locks_asked=()))
     for family in lock.families:
+        if family not in asked:
+            continue
         lock_key = _lock_key(picked.sha256, lock, family)
         if anchor is None:
             _fail(lock_key, f"{family} cannot be matched: {lock.anchor} has no result.")
@@ -160,7 +159,7 @@ def _start_locks(picked: PickedImage, lock: IsoLock) -> None:
 def stop_everything() -> None:
     """End what is under way; finished results stay, and what was begun counts as missing."""
     query.write("computed", "")  # The address promises it no longer: to load the page anew starts nothing.
-    store_state(replace(load_state(CompareState), locks_asked=False))
+    store_state(replace(load_state(CompareState), locks_asked=()))
     for job in load_state(CompareState).jobs.values():
         job.stop()
 
@@ -172,9 +171,13 @@ def start_failed(picked: PickedImage, choice: ComparisonChoice) -> None:
         if rendered_key(picked.sha256, variant) in failed:
             start_one(picked, variant)
     lock = choice.lock
-    if lock is not None and any(_lock_key(picked.sha256, lock, family) in failed for family in lock.families):
-        store_state(replace(load_state(CompareState), failures={}, locks_asked=True))
-        _start_locks(picked, lock)
+    if lock is None:
+        return
+    again = {_lock_key(picked.sha256, lock, family): family for family in lock.families}
+    again = {key: family for key, family in again.items() if key in failed}
+    state = load_state(CompareState)
+    store_state(replace(state, failures={key: why for key, why in state.failures.items() if key not in again}))
+    _start_locks(picked, lock, [*state.locks_asked, *again.values()])
 
 
 def match_note(found: IsoMatch) -> str:
@@ -258,7 +261,7 @@ def _key_of(key: RenderedKey, computed: Computed) -> RenderedKey:
 
 
 def _rendering(picked: PickedImage, variant: Variant) -> Work[Computed]:
-    journals = _kept_entries()
+    journals = kept_entries()
 
     def work(on_progress: OnProgress, publish: Callable[[Computed], None]) -> None:
         _render(picked, variant, journals, on_progress, lambda rendered: publish(Computed(rendered)))
@@ -274,7 +277,7 @@ def _render(
     publish: Callable[[Rendered], None],
 ) -> Rendered:
     kept = find_kept(journals, file_sha256(picked.path), variant) if picked.path is not None and journals else None
-    rendered = None if kept is None else _from_kept(kept, picked, on_progress)
+    rendered = None if kept is None else rendered_of(kept, picked, on_progress)
     if rendered is None:
         return render_for_page(
             picked.image,
@@ -291,7 +294,7 @@ def _render(
 
 def _matching(picked: PickedImage, lock: IsoLock, family: str, anchor: ResultRow) -> Work[Computed]:
     """The work that brings a classical family to the anchor's value and renders what was found."""
-    journals = _kept_entries()
+    journals = kept_entries()
     info = ISO_QUANTITIES[lock.quantity]
 
     def work(on_progress: OnProgress, publish: Callable[[Computed], None]) -> None:
@@ -315,35 +318,3 @@ def _matching(picked: PickedImage, lock: IsoLock, family: str, anchor: ResultRow
         )
 
     return work
-
-
-def _from_kept(kept: KeptRendering, picked: PickedImage, on_progress: OnProgress) -> Rendered | None:
-    """What a run kept, with the metrics that it did not measure; None where its file does not fit any more."""
-    on_progress(0.0, f"kept by run {kept.run}")
-    try:
-        rendering = read_kept(kept, picked.image)
-    except SynthcompError:
-        return None
-    on_progress(0.2, "error map")
-    error_map = flip_error(picked.image, rendering.image)
-    lacking = [name for name in DEFAULT_METRICS if getattr(kept.row, name) is None]
-    share = span(on_progress, 0.4, 1.0)
-    values = measure(picked.image, rendering.image, metrics=lacking, error_map=error_map, on_progress=share)
-    row = replace(kept.row, **{name: getattr(values, name) for name in lacking})
-    rendered = ready_to_show(rendering, row, error_map, kept_by=kept.run)
-    on_progress(1.0, "done")
-    return rendered
-
-
-def _kept_entries() -> list[tuple[str, Entry]]:
-    """What batch runs have kept, as (run, entry)."""
-    return [
-        (journal.parent.name, entry)
-        for journal in journal_paths()
-        for entry in _entries(str(journal), journal.stat().st_mtime)
-    ]
-
-
-@st.cache_data(show_spinner=False, max_entries=8)
-def _entries(journal: str, modified: float) -> list[Entry]:
-    return read_entries(Path(journal))
