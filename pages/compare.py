@@ -8,7 +8,7 @@ from synthcomp_core.ui.compare.choice import pick_comparison
 from synthcomp_core.ui.compare.export import show_copy_anything
 from synthcomp_core.ui.compare.juxtapose import show_preview
 from synthcomp_core.ui.compare.matrix_map import show_matrix_map
-from synthcomp_core.ui.compare.run import Comparison, comparison_so_far, start_failed, start_missing
+from synthcomp_core.ui.compare.run import Comparison, comparison_so_far, start_failed, start_missing, start_promised
 from synthcomp_core.ui.compare.saved import show_saved
 from synthcomp_core.ui.compare.view import (
     FIGURE_KEY,
@@ -53,7 +53,7 @@ if query.arrived("computed"):  # A link promises the results.
     query.write_own("computed", "1")
     forget_shown()
     if comparison.missing:
-        start_missing(picked, choice)
+        start_promised(picked, choice)
         comparison = comparison_so_far(picked, choice)
 if compute_place.button(
     compute_label(comparison),

@@ -58,8 +58,14 @@ def begin_run() -> None:
     Who comes to a page, or goes back to an earlier address of it, does so by a link, whatever was written before.
     """
     context = get_script_run_ctx()
-    if context is not None and (context.is_history_navigation or load_state(_Written).page != context.page_script_hash):
+    if context is not None and (went_back() or load_state(_Written).page != context.page_script_hash):
         store_state(_Written(context.page_script_hash))
+
+
+def went_back() -> bool:
+    """Whether this run is for an address of the page's past, to which the browser has gone back, or on again."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context is not None and context.is_history_navigation
 
 
 def check_choice(key: str, options: Collection[str], *, what: str = "") -> None:

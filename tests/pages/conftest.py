@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.images import write_png
@@ -43,6 +44,14 @@ def settled(app: AppTest) -> AppTest:
         for job in under_way:
             assert job.wait(lambda status: status.is_over, LIMIT_S).is_over
     return app
+
+
+def go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs be as those of a page whose browser goes back to the address set."""
+    reset = ScriptRunContext.reset
+    monkeypatch.setattr(
+        ScriptRunContext, "reset", lambda self, **options: reset(self, **{**options, "is_history_navigation": True})
+    )
 
 
 def jobs_of(app: AppTest) -> list[Job[Any]]:

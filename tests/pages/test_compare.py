@@ -38,7 +38,7 @@ from synthcomp_core.variants.evaluation import Evaluation
 from synthcomp_core.variants.names import variant_name
 from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
-from tests.pages.conftest import frame, jobs_of, settled
+from tests.pages.conftest import frame, go_back, jobs_of, settled
 from tests.tiny_codecs import POINTS, make_codecs
 
 CASTLE = "castle.png"
@@ -405,6 +405,34 @@ def test_what_was_stopped_is_not_started_by_loading_the_address_anew(
         anew.query_params[key] = value
     settled(anew)
     assert renders == [] and anew.button(key="compute").label == "Compute 1 missing"
+
+
+def test_what_was_stopped_is_not_started_by_going_back(
+    page: AppTest, renders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(image: Image, variant: Variant, **options: Any) -> Evaluation:
+        while True:
+            options["on_progress"](0.5, "coding")
+            time.sleep(0.01)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(render_cache, "evaluate", endless)
+        page.query_params["variant"] = ["webp-q60"]
+        page.session_state["blind"] = True
+        page.run()
+        page.button(key="compute").click().run()
+        assert jobs_of(page)
+        page.button(key="blind_stop").click()
+        settled(page)
+    page.query_params["computed"] = "1"
+    with monkeypatch.context() as patch:
+        go_back(patch)
+        page.run()
+    settled(page)  # Nor is it in the runs that follow, which find the promise in the address still.
+    assert renders == [] and page.button(key="compute").label == "Compute 1 missing"
+    page.button(key="compute").click()
+    settled(page)
+    assert renders == ["webp-q60"]
 
 
 def test_the_link_to_a_view_promises_the_results_also_of_cells_clicked_or_cached(page: AppTest) -> None:

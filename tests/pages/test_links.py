@@ -7,12 +7,11 @@ from urllib.parse import parse_qs
 
 import pytest
 import streamlit as st
-from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.images import write_png
 from tests.clock import LIMIT_S
-from tests.pages.conftest import frame
+from tests.pages.conftest import frame, go_back
 from tests.pages.test_advise import ask
 
 
@@ -66,10 +65,7 @@ def test_an_address_of_the_page_itself_that_lags_behind_is_no_link(app: AppTest)
 def test_going_back_shows_the_image_that_the_address_names(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     follow(app, "advise", image="castle.png")
     app.selectbox(key="image_choice").set_value("forest.png").run()
-    reset = ScriptRunContext.reset
-    monkeypatch.setattr(  # As Streamlit runs a page whose browser goes back.
-        ScriptRunContext, "reset", lambda self, **options: reset(self, **{**options, "is_history_navigation": True})
-    )
+    go_back(monkeypatch)
     app.query_params["image"] = "castle.png"
     app.run()
     assert not app.exception

@@ -118,6 +118,17 @@ def comparison_so_far(picked: PickedImage, choice: ComparisonChoice) -> Comparis
 
 def start_missing(picked: PickedImage, choice: ComparisonChoice) -> None:
     """Put what is missing or failed into the server's queue; a variant that fails does not affect the others."""
+    store_state(replace(load_state(CompareState), stopped=False))
+    _start(picked, choice)
+
+
+def start_promised(picked: PickedImage, choice: ComparisonChoice) -> None:
+    """Start what a link promises, but not what was stopped and the browser has gone back to: that promise is broken."""
+    if not (query.went_back() and load_state(CompareState).stopped):
+        _start(picked, choice)
+
+
+def _start(picked: PickedImage, choice: ComparisonChoice) -> None:
     store_state(replace(load_state(CompareState), failures={}))
     for variant in choice.variants:
         key = rendered_key(picked.sha256, variant)
@@ -159,7 +170,7 @@ def _start_locks(picked: PickedImage, lock: IsoLock, asked: Sequence[str]) -> No
 def stop_everything() -> None:
     """End what is under way; finished results stay, and what was begun counts as missing."""
     query.write("computed", "")  # The address promises it no longer: to load the page anew starts nothing.
-    store_state(replace(load_state(CompareState), locks_asked=()))
+    store_state(replace(load_state(CompareState), stopped=True, locks_asked=()))
     for job in load_state(CompareState).jobs.values():
         job.stop()
 
