@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from synthcomp_core.ui.widgets.figure_panel import FigurePanelState
 from synthcomp_core.ui.widgets.state import state_key
 from tests.clock import LIMIT_S
-from tests.pages.conftest import settled
+from tests.pages.conftest import go_back, settled
 from tests.upscalers.random_rcan import save_random_rcan
 
 
@@ -130,6 +131,23 @@ def crops_picked() -> None:
     # Like the viewer, which knows the crops that it outlines and hands them on with the one that was drawn.
     st.button("Drag", on_click=take_crops, args=([*shown, Crop(7, 8, 30, 40)], "here"))
     show_figure_panel(picked, [], key="here")
+
+
+def test_going_back_takes_crops_back_also_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = AppTest.from_function(crops_picked, default_timeout=LIMIT_S).run()
+    press(app, "Drag")
+    press(app, "Drag")
+    assert app.text[0].value == "7,8,30,40 7,8,30,40"
+    for crops in ("7,8,30,40", ""):
+        with monkeypatch.context() as patch:
+            go_back(patch)
+            app.query_params.clear()
+            app.query_params.update({"here_crops": crops} if crops else {})
+            app.run()
+        assert app.text[0].value == crops
+        assert app.run().text[0].value == crops
+    press(app, "Drag")
+    assert app.text[0].value == "7,8,30,40"
 
 
 def test_a_crop_is_added_to_those_of_a_link() -> None:
