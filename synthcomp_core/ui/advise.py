@@ -144,19 +144,29 @@ def pick_scope() -> bool:
 def show_answer(picked: PickedImage, question: Question) -> None:
     """Draw the button, and the answer to the question as far as it is there."""
     asked = st.button("Advise", type="primary", icon=":material/lightbulb:", key="advise")
-    # A link to an answer asks by itself; later questions wait for the button, since a search takes a while.
-    if asked or (query.is_set("asked") and load_state(AdviseState).job is None):
-        query.write("asked")
+    # A link to an answer asks by itself; later questions wait for the button, since a search takes a while. So do
+    # those to which the browser goes back, which may never have been asked, or were stopped.
+    linked = bool(query.arrived("asked"))
+    if asked or linked:
+        query.write_own("asked", "1")
+    if asked or (linked and not (query.went_back() and load_state(AdviseState).job is not None)):
         _ask(picked, question)
     state = load_state(AdviseState)
     if state.job is None or state.question != question or state.image != picked.sha256:
         st.info("Press Advise to search the quality of every codec for this constraint.")
         return
     job = state.job
+    if not (job.is_stopping or job.status().state == JobState.STOPPED):
+        query.write_own("asked", "1")  # So that the address opens with the answer.
     if job.status().state == JobState.DROPPED:  # The browser was away, and is back.
         job = server_queue().take_up(job)
         store_state(replace(state, job=job))
     _draw_until_done(picked, question, job)
+
+
+def _stop(job: Job[tuple[ResultRow, ...]]) -> None:
+    query.write("asked", "")  # The address promises the answer no longer: to load the page anew starts nothing.
+    job.stop()
 
 
 def _ask(picked: PickedImage, question: Question) -> None:
@@ -205,7 +215,7 @@ def _draw_until_done(picked: PickedImage, question: Question, job: Job[tuple[Res
         if not status.is_over:
             tried = min(len(rows), len(question.variants))
             st.progress(status.fraction, text=plain(f"{tried} of {len(question.variants)} tried; {status.text}"))
-            st.button("Stop", key="advise_stop", icon=":material/stop:", on_click=job.stop)
+            st.button("Stop", key="advise_stop", icon=":material/stop:", on_click=_stop, args=(job,))
         if status.error is not None:
             st.error(plain(status.error))
         if status.state == JobState.STOPPED:

@@ -26,7 +26,7 @@ from synthcomp_core.ui.work_queue import JobState
 from synthcomp_core.variants.advice import advice
 from synthcomp_core.variants.candidates import candidates, rows_for_image
 from tests.batch.conftest import OnTheSpot, on_the_spot
-from tests.pages.conftest import frame, settled
+from tests.pages.conftest import frame, go_back, settled
 
 __all__ = ["on_the_spot"]
 
@@ -260,6 +260,47 @@ def test_a_link_asks_by_itself_and_says_what_cannot_be_reached(page: AppTest) ->
     app = settled(page.run())
     assert not app.exception
     assert "No variant meets the constraint: size 100 bytes" in app.warning[0].value.replace("\\", "")
+
+
+def test_the_address_promises_the_answer_that_is_there_and_a_link_s_is_searched(page: AppTest) -> None:
+    ask(page, "jpeg")
+    page.switch_page("pages/live.py")
+    page.query_params.clear()
+    page.run()
+    page.switch_page("pages/advise.py")
+    page.query_params.clear()
+    page.run()
+    assert "at size 4,000 bytes" in texts(page) and page.query_params["asked"] in ("1", ["1"])
+    page.switch_page("pages/live.py")
+    page.query_params.clear()
+    page.run()
+    page.switch_page("pages/advise.py")  # A link to another question, in a session with an answer.
+    page.query_params.update({"asked": "1", "limit_bytes": "3"})
+    settled(page)
+    assert not page.info and "at size 3,000 bytes" in texts(page)
+
+
+def test_a_search_that_was_stopped_is_promised_no_longer_and_not_begun_by_going_back(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*args: Any, **options: Any) -> Any:
+        while True:
+            options["on_progress"](0.5, "coding")
+            time.sleep(0.01)
+
+    page.query_params["asked"] = "1"
+    monkeypatch.setattr(advise_page, "rows_for_image", endless)
+    page.run()
+    page.button(key="advise_stop").click()
+    settled(page)
+    assert "asked" not in page.query_params and page.warning
+    job = page.session_state[state_key(AdviseState)].job
+    page.query_params["asked"] = "1"
+    with monkeypatch.context() as patch:
+        go_back(patch)
+        page.run()
+    page.run()
+    assert page.session_state[state_key(AdviseState)].job is job
 
 
 def test_without_a_codec_there_is_one_sentence(page: AppTest) -> None:
