@@ -17,6 +17,7 @@ from synthcomp_core.results.formats import load_results
 from synthcomp_core.results.rows import COLUMNS, ResultRow, rows_to_csv, write_rows
 from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
+from tests.pages.test_links import follow
 
 THESIS = "thesis_compression_sr_results.csv"
 RESULTS = PROJECT_ROOT / "artifacts" / "results"
@@ -286,6 +287,34 @@ def test_two_runs_of_one_codec_are_two_curves_named_by_their_runs(artifacts: Pat
     assert list(app.dataframe[0].value["BD-rate [%]"].round(6)) == [-50.0]
     notes = [caption.value.replace("\\", "") for caption in app.caption]
     assert any(note.startswith("runs/a, runs/b: No rate is known for") for note in notes)
+
+
+def test_curves_picked_of_other_results_do_not_hide_those_of_a_run(artifacts: Path, page: AppTest) -> None:
+    for name, dataset in (("a", "d"), ("b", "e")):
+        rows = [replace(row, dataset=dataset) for row in own_rows()]
+        write_rows(artifacts / "runs" / name / "results.csv", rows)
+    app = pick(page, "runs/a")
+    assert app.multiselect(key="curves").value == ["jpeg", "webp"]
+    app.multiselect(key="curves").set_value(["jpeg"]).run()
+    assert app.text_input(key="rd_pasted_dataset").value == "d"
+    follow(app, "runs")
+    follow(app, "rate_distortion", results="runs/a")
+    assert app.multiselect(key="curves").value == ["jpeg"]  # Of these results it was picked.
+    follow(app, "runs")
+    follow(app, "rate_distortion", results="runs/b")
+    assert app.multiselect(key="curves").value == ["jpeg", "webp"]
+    assert app.text_input(key="rd_pasted_dataset").value == "e"
+    app.text_area(key="rd_pasted").set_value("0.1, 30\n0.2, 33\n0.4, 36\n0.8, 39").run()
+    follow(app, "runs")
+    follow(app, "rate_distortion", results="runs/a", curves="webp")
+    # The pasted curve stays one of its own data set, and those of the run are shown.
+    assert app.text_input(key="rd_pasted_dataset").value == "e" and app.selectbox(key="dataset").value == "d"
+    assert app.multiselect(key="curves").value == ["webp"]
+    app.text_area(key="rd_pasted").set_value("").run()
+    assert app.text_input(key="rd_pasted_dataset").value == "d"
+    app.text_input(key="rd_pasted_dataset").set_value("mine").run()
+    app.multiselect(key="results").set_value(["runs/b"]).run()
+    assert app.text_input(key="rd_pasted_dataset").value == "mine" and not app.exception and not app.warning
 
 
 def test_a_run_whose_table_cannot_be_read_is_named(artifacts: Path, page: AppTest) -> None:

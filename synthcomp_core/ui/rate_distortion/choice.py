@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import streamlit as st
@@ -44,10 +44,16 @@ class RDChoice:
 
 @dataclass(frozen=True)
 class RDState:
-    """What the page remembers. added: names of added results seen so far; default: the curves last shown by default."""
+    """What the page remembers.
+
+    added: names of added results seen so far; default: the curves last shown by default; results: the names of those
+    picked last; proposed: the data set last proposed for a pasted curve.
+    """
 
     added: tuple[str, ...] = ()
     default: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
+    proposed: str = ""
 
 
 def pick_view() -> RDChoice:
@@ -70,6 +76,21 @@ def dataset_names(loaded: Sequence[LoadedResults]) -> list[str]:
     return list(dict.fromkeys(str(name) for results in loaded for name in results.table["dataset"].unique()))
 
 
+def follow_results(chosen: Sequence[str], loaded: Sequence[LoadedResults]) -> None:
+    """Forget what was picked of other results where none of them is picked any more; call it before that is drawn.
+
+    A choice of curves made there could fit in part, and would hide the rest. chosen: names of the results picked.
+    """
+    state = load_state(RDState)
+    if not chosen:
+        return
+    store_state(replace(state, results=tuple(chosen)))
+    if state.results and not set(chosen) & set(state.results):
+        st.session_state.pop("curves", None)
+        if st.session_state.get("dataset") not in (*dataset_names(loaded), ALL_DATASETS):  # That of an added curve.
+            st.session_state.pop("dataset", None)
+
+
 def pick_dataset(loaded: Sequence[LoadedResults], added: Sequence[LoadedResults]) -> str | None:
     """Draw the choice of a data set; None for all of them. The one of results just added is shown at once."""
     names = dataset_names([*loaded, *added])
@@ -82,7 +103,7 @@ def pick_dataset(loaded: Sequence[LoadedResults], added: Sequence[LoadedResults]
     new = [results for results in added if results.name not in state.added]
     if new:
         st.session_state["dataset"] = dataset_names(new)[0]
-        store_state(RDState(tuple(results.name for results in added), state.default))
+        store_state(replace(state, added=tuple(results.name for results in added)))
     chosen = str(st.selectbox("Data set", options, key="dataset", bind="query-params"))
     return None if chosen == ALL_DATASETS else chosen
 
@@ -105,7 +126,7 @@ def pick_curves(curves: Sequence[RDCurve]) -> list[RDCurve]:
     moved = held is not None and state.default != default and set(held) == set(state.default)
     if moved:  # Nobody has chosen: the selection follows metric and results.
         st.session_state["curves"] = list(default)
-    store_state(RDState(state.added, default))
+    store_state(replace(state, default=default))
     chosen = pick_many(
         "Curves", names, key="curves", default=default, name_of=labels.__getitem__, what="the curve",
         widget=partial(st.multiselect, help=f"Available: {counted(len(names), 'curve')}."),

@@ -21,7 +21,8 @@ from synthcomp_core.results.formats.pasted import parse_pasted
 from synthcomp_core.results.table import without_rate
 from synthcomp_core.storage import artifacts_dir, runs_dir
 from synthcomp_core.ui import query
-from synthcomp_core.ui.rate_distortion.choice import dataset_names
+from synthcomp_core.ui.rate_distortion.choice import RDState, dataset_names, follow_results
+from synthcomp_core.ui.widgets.state import load_state, store_state
 from synthcomp_core.ui.widgets.text import plain
 
 THESIS = "thesis_compression_sr_results.csv"
@@ -56,6 +57,7 @@ def pick_results(notices: DeltaGenerator) -> list[LoadedResults]:
     loaded = [results for name in chosen if (results := _read(name, files[name], notices)) is not None]
     loaded += _pick_anchors(files, chosen, loaded, notices)
     _show_notes(loaded)
+    follow_results(chosen, loaded)
     return loaded
 
 
@@ -88,12 +90,13 @@ def add_results(metric: str, picked: Sequence[LoadedResults], notices: DeltaGene
             placeholder="0.12, 29.8\n0.25, 32.1\n0.48, 34.6", help="One point per line, as papers print them.",
             persist_state="session",
         )  # fmt: skip
+        _propose(dataset)
         at_name, at_dataset = st.columns(2)
         name = at_name.text_input(
             "Name of the curve", "pasted", key="rd_pasted_name", max_chars=_NAME_CHARACTERS, persist_state="session"
         )
         of = at_dataset.text_input(
-            "Its data set", dataset, key="rd_pasted_dataset", max_chars=_NAME_CHARACTERS, persist_state="session"
+            "Its data set", key="rd_pasted_dataset", max_chars=_NAME_CHARACTERS, persist_state="session"
         )
     loaded = []
     names = [results.name for results in picked]
@@ -110,6 +113,14 @@ def add_results(metric: str, picked: Sequence[LoadedResults], notices: DeltaGene
             notices.error(plain(str(error)))
     _show_notes(loaded)
     return loaded
+
+
+def _propose(dataset: str) -> None:
+    """Propose the data set of a pasted curve, until somebody has named another or pasted one."""
+    state, held = load_state(RDState), st.session_state.get("rd_pasted_dataset")
+    if held is None or (held == state.proposed and not st.session_state.get("rd_pasted")):
+        st.session_state["rd_pasted_dataset"] = dataset
+        store_state(replace(state, proposed=dataset))
 
 
 def _pick_anchors(
