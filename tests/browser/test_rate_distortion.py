@@ -169,4 +169,7 @@ def test_a_click_on_a_point_offers_that_variant_on_that_image_in_compare(
     page.wait_for_url("**/compare?**")
     asked = parse_qs(urlsplit(page.url).query)
     assert asked["variant"] == ["webp-q60"]
-    assert (asked.get("source"), asked["image"]) == (["samples"], [image])
+    assert asked["image"] == [image]
+    assert asked.get("source") in (["samples"], None), (
+        "Compare takes it out of the address, since samples are its default"
+    )
