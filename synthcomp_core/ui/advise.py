@@ -141,16 +141,25 @@ def pick_scope() -> bool:
     return scope == _SCOPES[1]
 
 
-def show_answer(picked: PickedImage, question: Question) -> None:
-    """Draw the button, and the answer to the question as far as it is there."""
+def has_promise() -> bool:
+    """Whether a link promises an answer; asked before anything is drawn, and once: what comes later is no link's."""
+    linked = bool(query.arrived("asked"))
+    if linked:
+        query.write_own("asked", "1")
+    return linked
+
+
+def show_answer(picked: PickedImage, question: Question, linked: bool) -> None:
+    """Draw the button, and the answer to the question as far as it is there. linked: whether a link promises it."""
     asked = st.button("Advise", type="primary", icon=":material/lightbulb:", key="advise")
     # A link to an answer asks by itself; later questions wait for the button, since a search takes a while. So do
     # those to which the browser goes back, which may never have been asked, or were stopped.
-    linked = bool(query.arrived("asked"))
-    if asked or linked:
+    if asked:
         query.write_own("asked", "1")
     if asked or (linked and not (query.went_back() and load_state(AdviseState).job is not None)):
         _ask(picked, question)
+    elif linked:
+        query.write("asked", "")
     state = load_state(AdviseState)
     if state.job is None or state.question != question or state.image != picked.sha256:
         st.info("Press Advise to search the quality of every codec for this constraint.")

@@ -137,7 +137,9 @@ def test_a_very_tall_image_makes_a_page_of_a_page_s_height(width: int, height: i
 
 
 def test_a_page_of_gigabytes_is_refused_before_it_is_drawn() -> None:
-    with pytest.raises(SynthcompError, match=r"more than the 200,000,000 that one may have: choose lower crops"):
+    with pytest.raises(
+        SynthcompError, match=r"more than the 200,000,000 that one may have: choose crops that are less tall"
+    ):
         draw_figure(narrow(1, 4000, Crop(0, 0, 1, 4000)), FigureStyle())
 
 

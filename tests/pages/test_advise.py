@@ -299,8 +299,18 @@ def test_a_search_that_was_stopped_is_promised_no_longer_and_not_begun_by_going_
     with monkeypatch.context() as patch:
         go_back(patch)
         page.run()
+    assert "asked" not in page.query_params
     page.run()
     assert page.session_state[state_key(AdviseState)].job is job
+
+
+def test_a_promise_that_came_while_another_was_answered_asks_nothing_later(page: AppTest) -> None:
+    page.query_params["asked"] = "1"
+    page.query_params["about"] = "all images"
+    page.run()
+    page.segmented_control(key="about").set_value("this image").run()
+    assert any("Press Advise" in info.value for info in page.info)
+    assert state_key(AdviseState) not in page.session_state
 
 
 def test_without_a_codec_there_is_one_sentence(page: AppTest) -> None:

@@ -446,7 +446,7 @@ def test_a_benchmark_of_something_else_is_named_while_it_runs_and_can_be_stopped
     next(one for one in (*page.selectbox, *page.segmented_control) if one.key == control).set_value(value)
     page.run()
     assert not page.exception and not page.table
-    assert f"The benchmark of {name} is still running." in said(page.markdown)
+    assert f"The benchmark of {name} is not finished yet." in said(page.markdown)
     page.button(key="fsr_stop").click().run()
     begun.opened.set()
     settled(page)
@@ -466,7 +466,7 @@ def test_samples_that_change_during_their_evaluation_have_changed_once_it_is_ove
     assert gate.reached.wait(LIMIT_S)
     write_png(frame(7, width=96, height=72), tmp_path / "1-q2.png")
     page.run()
-    assert not page.info and f"The benchmark of {tmp_path.name} is still running." in said(page.markdown)
+    assert not page.info and f"The benchmark of {tmp_path.name} is not finished yet." in said(page.markdown)
     gate.opened.set()
     settled(page)
     assert not page.exception

@@ -169,7 +169,7 @@ def content_layout(content: FigureContent, style: FigureStyle) -> Layout:
     if layout.width * layout.height > limits.FIGURE_PIXELS:
         raise SynthcompError(
             f"The figure would have {layout.width:,} x {layout.height:,} pixels, more than the "
-            f"{limits.FIGURE_PIXELS:,} that one may have: choose lower crops, fewer rows, or a lower resolution."
+            f"{limits.FIGURE_PIXELS:,} that one may have: choose crops that are less tall, fewer rows, or a lower dpi."
         )
     return layout
 

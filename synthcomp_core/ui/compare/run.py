@@ -118,17 +118,6 @@ def comparison_so_far(picked: PickedImage, choice: ComparisonChoice) -> Comparis
 
 def start_missing(picked: PickedImage, choice: ComparisonChoice) -> None:
     """Put what is missing or failed into the server's queue; a variant that fails does not affect the others."""
-    store_state(replace(load_state(CompareState), stopped=False))
-    _start(picked, choice)
-
-
-def start_promised(picked: PickedImage, choice: ComparisonChoice) -> None:
-    """Start what a link promises, but not what was stopped and the browser has gone back to: that promise is broken."""
-    if not (query.went_back() and load_state(CompareState).stopped):
-        _start(picked, choice)
-
-
-def _start(picked: PickedImage, choice: ComparisonChoice) -> None:
     store_state(replace(load_state(CompareState), failures={}))
     for variant in choice.variants:
         key = rendered_key(picked.sha256, variant)
@@ -137,6 +126,18 @@ def _start(picked: PickedImage, choice: ComparisonChoice) -> None:
     store_state(replace(load_state(CompareState), locks_asked=()))
     if choice.lock is not None:
         _start_locks(picked, choice.lock, choice.lock.families)
+
+
+def start_promised(picked: PickedImage, choice: ComparisonChoice) -> None:
+    """Start what a link promises.
+
+    An earlier address of the page, to which the browser has gone back, promises nothing more: what it names may have
+    been stopped, or never have been asked for.
+    """
+    if query.went_back() and load_state(CompareState).has_begun:
+        query.write("computed", "")
+    else:
+        start_missing(picked, choice)
 
 
 def start_one(picked: PickedImage, variant: Variant) -> None:
@@ -170,7 +171,7 @@ def _start_locks(picked: PickedImage, lock: IsoLock, asked: Sequence[str]) -> No
 def stop_everything() -> None:
     """End what is under way; finished results stay, and what was begun counts as missing."""
     query.write("computed", "")  # The address promises it no longer: to load the page anew starts nothing.
-    store_state(replace(load_state(CompareState), stopped=True, locks_asked=()))
+    store_state(replace(load_state(CompareState), locks_asked=()))
     for job in load_state(CompareState).jobs.values():
         job.stop()
 
@@ -228,7 +229,7 @@ def _fail(key: RenderedKey, why: str) -> None:
 def _submit(key: RenderedKey, work: Work[Computed]) -> None:
     state = load_state(CompareState)
     job = server_queue().submit(session_id(), f"compare {key}", key, work)
-    store_state(replace(state, jobs={**state.jobs, key: job}))
+    store_state(replace(state, jobs={**state.jobs, key: job}, has_begun=True))
 
 
 def _look_at_jobs(wanted: Mapping[RenderedKey, str]) -> tuple[tuple[str, JobStatus[Computed]], ...]:

@@ -23,13 +23,13 @@ class Computed:
 class CompareState:
     """The page between two reruns.
 
-    stopped: whether work was stopped and none asked for with the button since. locks_asked: the classical families that
-    were asked for and wait for their anchor. jobs: under way, by what they are about; matches, failures: likewise.
+    has_begun: whether this session has computed anything. locks_asked: the classical families that were asked for and
+    wait for their anchor. jobs: under way, by what they are about; matches, failures: likewise.
     held: the renderings on screen, which stay when the cache drops them for those of another session. view: where the
     page last moved the viewer, and jumps how often it did.
     """
 
-    stopped: bool = False
+    has_begun: bool = False
     locks_asked: tuple[str, ...] = ()
     jobs: Mapping[RenderedKey, Job[Computed]] = field(default_factory=dict)
     matches: Mapping[RenderedKey, IsoMatch] = field(default_factory=dict)

@@ -151,7 +151,7 @@ def _mention(name: str, job: Job[FsrResult]) -> None:
         if job.status().is_over:
             st.rerun(scope="app")
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(plain(f"The benchmark of {name} is still running."), width="content")
+            st.markdown(plain(f"The benchmark of {name} is not finished yet."), width="content")
             st.button("Stop", key="fsr_stop", icon=":material/stop:", on_click=job.stop)
 
     st.fragment(draw, run_every=_POLL_S)()

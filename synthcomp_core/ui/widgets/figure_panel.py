@@ -146,11 +146,11 @@ def _field(key: str) -> str:
 def _present_crops(key: str) -> str:
     """The crops as text, those of a link once it has arrived; the address holds them from then on.
 
-    An earlier address that the browser goes back to has none if it was written before the first was picked.
+    An address without any, such as an earlier one of the same visit, says nothing of crops: those picked stay.
     The text field is not bound to the address, which would win over crops picked before the field is first drawn.
     """
     linked = query.arrived(_field(key))
-    if linked or (query.went_back() and not query.is_set(_field(key))):
+    if linked:
         store_state(replace(load_state(FigurePanelState, key), crops=linked), key)
     crops = load_state(FigurePanelState, key).crops
     query.write_own(_field(key), crops)
