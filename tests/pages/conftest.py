@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
-from synthcomp_core.images import write_png
+from synthcomp_core.images import Image, write_png
+from synthcomp_core.progress import silent
 from synthcomp_core.ui.advise import AdviseState
 from synthcomp_core.ui.compare.state import CompareState
 from synthcomp_core.ui.live.sides import LiveState
@@ -19,6 +22,7 @@ from synthcomp_core.ui.live.trail import TrailState
 from synthcomp_core.ui.upscaling.benchmark import UpscalingState
 from synthcomp_core.ui.widgets.state import state_key
 from synthcomp_core.ui.work_queue import Job
+from synthcomp_core.variants import Evaluation, Variant, evaluate
 from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
 
@@ -72,6 +76,26 @@ def jobs_of(app: AppTest) -> list[Job[Any]]:
     if state_key(UpscalingState) in app.session_state:
         jobs.append(app.session_state[state_key(UpscalingState)].job)
     return [job for job in jobs if job is not None]
+
+
+def endless(*arguments: Any, **options: Any) -> NoReturn:
+    """Stands for work that takes as long as nobody stops it."""
+    while True:
+        options["on_progress"](0.5, "coding")
+        time.sleep(0.01)
+
+
+class StuckMetrics:
+    """Stands for ``evaluate``: the image is there at once, its metrics take as long as nobody stops them."""
+
+    def __init__(self) -> None:
+        self.has_image = threading.Event()
+
+    def __call__(self, image: Image, variant: Variant, **options: Any) -> Evaluation:
+        evaluation = evaluate(image, variant, **{**options, "on_progress": silent, "on_stage": None, "metrics": ()})
+        options["on_stage"](evaluation)
+        self.has_image.set()
+        endless(**options)
 
 
 @pytest.fixture

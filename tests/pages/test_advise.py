@@ -26,7 +26,7 @@ from synthcomp_core.ui.work_queue import JobState
 from synthcomp_core.variants.advice import advice
 from synthcomp_core.variants.candidates import candidates, rows_for_image
 from tests.batch.conftest import OnTheSpot, on_the_spot
-from tests.pages.conftest import frame, go_back, settled
+from tests.pages.conftest import endless, frame, go_back, settled
 
 __all__ = ["on_the_spot"]
 
@@ -283,11 +283,6 @@ def test_the_address_promises_the_answer_that_is_there_and_a_link_s_is_searched(
 def test_a_search_that_was_stopped_is_promised_no_longer_and_not_begun_by_going_back(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def endless(*args: Any, **options: Any) -> Any:
-        while True:
-            options["on_progress"](0.5, "coding")
-            time.sleep(0.01)
-
     page.query_params["asked"] = "1"
     monkeypatch.setattr(advise_page, "rows_for_image", endless)
     page.run()

@@ -6,7 +6,6 @@ import dataclasses
 import errno
 import json
 import threading
-import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from synthcomp_core.images import Image, image_sha256, write_png
 from synthcomp_core.library.comparisons import list_comparisons
 from synthcomp_core.metrics import DEFAULT_METRICS, flip_error, measure
 from synthcomp_core.metrics.tiles import worst_tiles
-from synthcomp_core.progress import silent
 from synthcomp_core.results.rows import ResultRow
 from synthcomp_core.runtime import Precision
 from synthcomp_core.storage import file_sha256
@@ -38,7 +36,7 @@ from synthcomp_core.variants.evaluation import Evaluation
 from synthcomp_core.variants.names import variant_name
 from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
-from tests.pages.conftest import frame, go_back, jobs_of, settled
+from tests.pages.conftest import StuckMetrics, endless, frame, go_back, jobs_of, settled
 from tests.tiny_codecs import POINTS, make_codecs
 
 CASTLE = "castle.png"
@@ -386,11 +384,6 @@ def test_a_link_of_another_page_computes_what_it_names_and_nothing_picked_before
 def test_what_was_stopped_is_not_started_by_loading_the_address_anew(
     page: AppTest, renders: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def endless(image: Image, variant: Variant, **options: Any) -> Evaluation:
-        while True:
-            options["on_progress"](0.5, "coding")
-            time.sleep(0.01)
-
     with monkeypatch.context() as patch:
         patch.setattr(render_cache, "evaluate", endless)
         page.query_params.update({"variant": ["webp-q60"], "computed": "1"})
@@ -410,11 +403,6 @@ def test_what_was_stopped_is_not_started_by_loading_the_address_anew(
 def test_what_was_stopped_is_not_started_by_going_back(
     page: AppTest, renders: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def endless(image: Image, variant: Variant, **options: Any) -> Evaluation:
-        while True:
-            options["on_progress"](0.5, "coding")
-            time.sleep(0.01)
-
     with monkeypatch.context() as patch:
         patch.setattr(render_cache, "evaluate", endless)
         page.query_params["variant"] = ["webp-q60"]
@@ -483,22 +471,13 @@ def test_a_kept_file_that_is_no_rendering_any_more_is_rendered_anew(
 def test_what_was_stopped_half_way_is_computed_again_and_matched_then(
     page: AppTest, renders: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    has_image = threading.Event()
-
-    def stuck(image: Image, variant: Variant, **options: Any) -> Evaluation:
-        evaluation = evaluate(image, variant, **{**options, "on_progress": silent, "on_stage": None, "metrics": ()})
-        options["on_stage"](evaluation)
-        has_image.set()
-        while True:
-            options["on_progress"](0.7, "metrics")
-            time.sleep(0.01)
-
+    stuck = StuckMetrics()
     with monkeypatch.context() as patch:
         patch.setattr(render_cache, "evaluate", stuck)
         page.query_params.update({"variant": ["webp-q60"], "classical": ["jpeg"], "hold": "bytes"})
         page.run()
         page.button(key="compute").click().run()
-        assert has_image.wait(LIMIT_S)
+        assert stuck.has_image.wait(LIMIT_S)
         page.run()
         assert list(strip(page)) == names("webp-q60")
         for job in jobs_of(page):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,8 @@ from synthcomp_core.codecs import FAMILIES, default_codec_id, parse_codec
 from synthcomp_core.codecs.targets import TARGET_KINDS
 from synthcomp_core.codecs.zoo import PublishedModel
 from synthcomp_core.errors import SynthcompError
-from synthcomp_core.images import Image, png_bytes, read_image, write_png
+from synthcomp_core.images import png_bytes, read_image, write_png
 from synthcomp_core.metrics import METRICS, measure
-from synthcomp_core.progress import silent
 from synthcomp_core.ui import render_cache
 from synthcomp_core.ui.live import time_this
 from synthcomp_core.ui.live.expected import Timings
@@ -26,13 +23,12 @@ from synthcomp_core.ui.live.time_this import TimeThisState
 from synthcomp_core.ui.live.trail import CURVE_VARIANTS, TrailState
 from synthcomp_core.ui.widgets import published_models as panel
 from synthcomp_core.ui.widgets.state import state_key
-from synthcomp_core.variants import Variant, evaluate
-from synthcomp_core.variants.evaluation import Evaluation
+from synthcomp_core.variants import Variant
 from synthcomp_core.variants.names import variant_name
 from synthcomp_core.variants.timing import Timing
 from tests.clock import LIMIT_S
 from tests.conftest import PROJECT_ROOT
-from tests.pages.conftest import frame, jobs_of, settled
+from tests.pages.conftest import StuckMetrics, frame, jobs_of, settled
 from tests.upscalers.random_rcan import save_random_rcan
 
 
@@ -344,23 +340,14 @@ def test_only_a_rendering_that_takes_long_waits_for_a_click(app: AppTest, monkey
 
 
 def test_a_side_stopped_before_its_metrics_can_be_measured(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    has_image = threading.Event()
-
-    def stuck(image: Image, variant: Variant, **options: Any) -> Evaluation:
-        evaluation = evaluate(image, variant, **{**options, "on_progress": silent, "on_stage": None, "metrics": ()})
-        options["on_stage"](evaluation)
-        has_image.set()
-        while True:
-            options["on_progress"](0.7, "metrics")
-            time.sleep(0.01)
-
+    stuck = StuckMetrics()
     show(app, a="jpeg-q75", b="png")
     render_cache.rendered_cache().clear()
     with monkeypatch.context() as patch:
         patch.setattr(render_cache, "evaluate", stuck)
         app.query_params["b"] = "webp-q57"
         app.run()
-        assert has_image.wait(LIMIT_S)
+        assert stuck.has_image.wait(LIMIT_S)
         for job in jobs_of(app):
             job.stop()
         settled(app)

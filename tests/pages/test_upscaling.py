@@ -450,7 +450,7 @@ def test_a_benchmark_of_something_else_is_named_while_it_runs_and_can_be_stopped
     page.button(key="fsr_stop").click().run()
     begun.opened.set()
     settled(page)
-    assert not page.exception and not any("is still running" in text for text in said(page.markdown))
+    assert not page.exception and not any("is not finished yet" in text for text in said(page.markdown))
     assert all(job.status().state == JobState.STOPPED for job in jobs_of(page))
 
 
