@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
+from synthcomp_core.ui.widgets import figure_panel
 from synthcomp_core.ui.widgets.figure_panel import FigurePanelState
 from synthcomp_core.ui.widgets.state import state_key
 from tests.clock import LIMIT_S
@@ -74,6 +77,27 @@ def test_a_figure_is_shown_under_its_own_image_alone() -> None:
     assert not app.code
     app.number_input(key="seed").set_value(1).run()
     assert command(app) == drawn
+
+
+def test_a_figure_that_a_click_has_ended_says_so_until_it_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = AppTest.from_function(one_figure, default_timeout=LIMIT_S)
+    app.session_state["here_figure"] = True
+    app.run()
+
+    def ended(*arguments: object) -> NoReturn:
+        raise StopException  # As Streamlit does for a click.
+
+    with monkeypatch.context() as patch:
+        patch.setattr(figure_panel, "_draw", ended)
+        press(app, "Draw the figure")
+    for _ in range(2):
+        app.run()
+        assert ["was not finished" in warning.value for warning in app.warning] == [True]
+    app.number_input(key="seed").set_value(2).run()
+    assert not app.warning
+    app.number_input(key="seed").set_value(1).run()
+    press(app, "Draw the figure")
+    assert not app.warning and command(app)
 
 
 def crops_kept() -> None:

@@ -66,13 +66,15 @@ class FigurePanelState:
     """What a page's panel remembers.
 
     crops: as text. just_picked: whether they were picked on an image since the panel was last drawn, which opens it;
-    on_their_way: whether the page has yet to run again for them. drawn: the figure drawn last.
+    on_their_way: whether the page has yet to run again for them. drawn: the figure drawn last. begun: the digest of the
+    image whose figure was begun and is not finished: a click on the page ends the run that draws it.
     """
 
     crops: str = ""
     just_picked: bool = False
     on_their_way: bool = False
     drawn: DrawnFigure | None = None
+    begun: str | None = None
 
 
 def show_figure_panel(
@@ -102,12 +104,15 @@ def show_figure_panel(
         place = st.empty()
         if st.button("Draw the figure", key=f"{key}_draw", icon=":material/draw:", type="primary"):
             drawn = None
+            store_state(replace(load_state(FigurePanelState, key), begun=picked.sha256), key)
             try:
                 request = FigureRequest(picked.argument, axes, tuple(variants), _parsed(crops), style)
                 drawn = _draw(picked, request, place)
             except SynthcompError as error:
                 st.error(plain(str(error)))
-            store_state(replace(load_state(FigurePanelState, key), drawn=drawn), key)
+            store_state(replace(load_state(FigurePanelState, key), drawn=drawn, begun=None), key)
+        elif load_state(FigurePanelState, key).begun == picked.sha256:
+            st.warning("The figure was not finished: using the page ends the drawing. Draw it again.")
         shown = load_state(FigurePanelState, key).drawn
         if shown is not None and shown.image == picked.sha256:
             _show_drawn(picked, shown, key)
